@@ -1,0 +1,30 @@
+"""POST /v1/chat/completions: vLLM's own handler, with a search behind it when one is asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request
+from vllm.entrypoints.openai.chat_completion.api_router import (
+    create_chat_completion as vllm_create_chat_completion,
+)
+from vllm.entrypoints.serve.utils.api_utils import validate_json_request
+
+from arrol_serve.api.schema import SearchableChatRequest, SearchedChatResponse
+from arrol_serve.api.searching import ERROR_RESPONSES, STREAM_CONTENT, Endpoint, serve
+
+router = APIRouter()
+
+
+@router.post(
+    "/v1/chat/completions",
+    dependencies=[Depends(validate_json_request)],
+    responses={200: {"model": SearchedChatResponse, **STREAM_CONTENT}, **ERROR_RESPONSES},
+)
+async def create_chat_completion(request: SearchableChatRequest, raw_request: Request) -> Any:
+    """A chat completion; with ``arrol`` in the body, the winner of a vote over many."""
+    handler = raw_request.app.state.openai_serving_chat
+    endpoint = Endpoint(
+        handler, "create_chat_completion", vllm_create_chat_completion, "chat.completion.chunk"
+    )
+    return await serve(request, raw_request, endpoint)

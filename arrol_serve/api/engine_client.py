@@ -1,0 +1,176 @@
+"""The engine client that vLLM's serving classes call: a request with a ticket becomes a search.
+
+Everything around it (templates, tool and reasoning parsers, structured output, log-probabilities,
+streaming) is vLLM's and sees an ordinary ``RequestOutput`` with the winners as its choices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from copy import copy
+from itertools import count
+from typing import Any
+
+from vllm.outputs import CompletionOutput, RequestOutput
+from vllm.sampling_params import RequestOutputKind, SamplingParams
+
+from arrol_serve.answers.book import AnswerBook
+from arrol_serve.answers.pool import AnswerPool
+from arrol_serve.api.rechunk import token_pieces
+from arrol_serve.api.ticket import TICKET_KEY, SearchTicket
+from arrol_serve.engine.candidates import EngineCall, EngineCandidates, GroupOptions
+from arrol_serve.engine.plugin.wire import KEY
+from arrol_serve.pipeline import Progress, search
+from arrol_serve.sampling_plan import SearchPlan
+
+
+class SearchingEngineClient:
+    """Wraps vLLM's ``AsyncLLM``; what it does not define is the inner client's."""
+
+    def __init__(
+        self, inner: Any, pool: AnswerPool, on_end: Callable[[SearchTicket], None]
+    ) -> None:
+        self._inner, self._pool, self._on_end = inner, pool, on_end
+        self._searches = count()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def generate(
+        self, prompt: Any, sampling_params: SamplingParams, request_id: str, **options: Any
+    ) -> AsyncGenerator[RequestOutput, None]:
+        """vLLM's ``generate``; the search runs when the generator is first awaited."""
+        ticket: SearchTicket | None = (sampling_params.extra_args or {}).get(TICKET_KEY)
+        if ticket is None:
+            return self._inner.generate(prompt, sampling_params, request_id, **options)
+        params = sampling_params.clone()
+        params.extra_args = {
+            k: v for k, v in (sampling_params.extra_args or {}).items() if k != TICKET_KEY
+        }
+        if options.get("data_parallel_rank") is None:
+            options["data_parallel_rank"] = self._rank()
+        return self._search(ticket, EngineCall(prompt, params, request_id, options))
+
+    def _rank(self) -> int | None:
+        """One engine for a whole group, so that siblings share the prompt's KV cache."""
+        ranks = self._inner.vllm_config.parallel_config.data_parallel_size
+        return next(self._searches) % ranks if ranks > 1 else None
+
+    async def _search(
+        self, ticket: SearchTicket, call: EngineCall
+    ) -> AsyncGenerator[RequestOutput, None]:
+        streaming = call.params.output_kind is not RequestOutputKind.FINAL_ONLY
+        if streaming:  # lets vLLM send the role chunk while the search goes on
+            yield _opening(call)
+        candidates = EngineCandidates(self._inner, call, _group_options(ticket.plan))
+        book = AnswerBook(self._pool, ticket.plan.answer)
+        try:
+            ticket.outcome = await search(
+                candidates, book, ticket.plan, choices=ticket.choices, listener=_tell(ticket)
+            )
+        except Exception as error:
+            ticket.failure = error
+            raise
+        finally:
+            ticket.head_version = candidates.head_version
+            ticket.engine_groups = candidates.engine_groups
+            self._on_end(ticket)
+        winners = [candidates.outputs[index] for index in ticket.outcome.ranked]
+        ticket.prompt_tokens = len(winners[0].prompt_token_ids or ())
+        if not streaming:
+            yield _together(winners, call)
+            return
+        tokenizer = self._inner.renderer.tokenizer
+        for output in _in_pieces(winners, call, tokenizer):
+            yield output
+
+
+def _tell(ticket: SearchTicket) -> Callable[[Progress], None] | None:
+    """The ticket's listener, looked up at each event: streams attach theirs after the search began."""
+
+    def tell(progress: Progress) -> None:
+        if ticket.listener is not None:
+            ticket.listener(progress)
+
+    return tell if ticket.plan.stream == "progress" else None
+
+
+def _group_options(plan: SearchPlan) -> GroupOptions:
+    prune = plan.prune
+    wanted = {"quality" if plan.scorer == "head" else "confidence"}
+    if plan.vote == "confidence":
+        wanted.add("confidence")
+    return GroupOptions(
+        probes=prune.probes if prune else (),
+        policy=prune.policy if prune else {"name": "never"},
+        min_survivors=prune.min_survivors if prune else 1,
+        max_total_tokens=plan.max_total_tokens,
+        signals=tuple(sorted(wanted)),
+        prune_by="quality" if plan.scorer == "head" else "confidence",
+    )
+
+
+def _request_output(
+    call: EngineCall, like: RequestOutput | None, outputs: Sequence[CompletionOutput], *, done: bool
+) -> RequestOutput:
+    base = like
+    return RequestOutput(
+        request_id=call.request_id,
+        prompt=base.prompt if base else None,
+        prompt_token_ids=base.prompt_token_ids if base else list(_prompt_ids(call)),
+        prompt_logprobs=base.prompt_logprobs if base else None,
+        outputs=list(outputs),
+        finished=done,
+        metrics=base.metrics if base else None,
+        num_cached_tokens=base.num_cached_tokens if base else None,
+        kv_transfer_params=_without_ours(base.kv_transfer_params) if base else None,
+    )
+
+
+def _prompt_ids(call: EngineCall) -> Sequence[int]:
+    return call.prompt.get("prompt_token_ids") or ()
+
+
+def _without_ours(params: dict[str, Any] | None) -> dict[str, Any] | None:
+    rest = {k: v for k, v in (params or {}).items() if k != KEY}
+    return rest or None
+
+
+def _opening(call: EngineCall) -> RequestOutput:
+    return _request_output(call, None, [], done=False)
+
+
+def _together(winners: Sequence[RequestOutput], call: EngineCall) -> RequestOutput:
+    choices = []
+    for index, winner in enumerate(winners):
+        choice = copy(winner.outputs[0])
+        choice.index = index
+        choices.append(choice)
+    return _request_output(call, winners[0], choices, done=True)
+
+
+def _in_pieces(
+    winners: Sequence[RequestOutput], call: EngineCall, tokenizer: Any
+) -> list[RequestOutput]:
+    """The winners as vLLM would have streamed them, token by token."""
+    pieces = []
+    for index, winner in enumerate(winners):
+        whole = winner.outputs[0]
+        parts = token_pieces(tokenizer, list(whole.token_ids), whole.text)
+        start = 0
+        for number, (ids, text) in enumerate(parts):
+            last = number == len(parts) - 1
+            logprobs = whole.logprobs[start : start + len(ids)] if whole.logprobs else None
+            start += len(ids)
+            piece = CompletionOutput(
+                index=index,
+                text=text,
+                token_ids=ids,
+                cumulative_logprob=None,
+                logprobs=logprobs,
+                finish_reason=whole.finish_reason if last else None,
+                stop_reason=whole.stop_reason if last else None,
+            )
+            done = last and index == len(winners) - 1
+            pieces.append(_request_output(call, winner, [piece], done=done))
+    return pieces

@@ -1,0 +1,85 @@
+"""The vLLM endpoint plugin: puts our routes, our client and our error shape into vLLM's app."""
+
+from __future__ import annotations
+
+import asyncio
+from argparse import Namespace
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.datastructures import State
+
+from arrol_serve import metrics
+from arrol_serve.answers.pool import AnswerPool
+from arrol_serve.api import chat, completion, models
+from arrol_serve.api.engine_client import SearchingEngineClient
+from arrol_serve.api.error_response import install
+from arrol_serve.api.selection import build_state
+from arrol_serve.api.ticket import SearchTicket
+from arrol_serve.config import ServerConfig
+from arrol_serve.engine.probe import probe_engine
+
+
+class ArrolEndpoint:
+    """vLLM calls ``attach_router`` as it builds the app, ``init_state`` once it has an engine."""
+
+    name = "arrol"
+    required_tasks = ("generate",)
+
+    def __init__(self) -> None:
+        self._app: FastAPI | None = None
+
+    def attach_router(self, app: FastAPI) -> None:
+        self._app = app
+        for module in (chat, completion, models):
+            app.include_router(module.router)
+
+    async def init_state(self, engine_client: Any, state: State, args: Namespace) -> None:
+        """Raises ``UnsupportedEngine`` unless the engine really prunes: better down than plain.
+
+        The handlers are installed here and not in ``attach_router``: vLLM adds its own in between.
+        """
+        config: ServerConfig = getattr(args, "arrol_config", None) or ServerConfig()
+        state.arrol = build_state(config, tuple(args.served_model_name or [args.model]))
+        await probe_engine(engine_client)
+        pool = AnswerPool(config.verifier_workers, config.verifier_timeout_s)
+        state.arrol_pool = pool
+        state.arrol_warm_up = asyncio.create_task(pool.warm())
+        searching = SearchingEngineClient(engine_client, pool, count_search)
+        for serving in (state.openai_serving_chat, state.openai_serving_completion):
+            if serving is not None:
+                serving.engine_client = searching
+        if self._app is not None:
+            install(self._app)
+            _close_at_shutdown(self._app, pool)
+
+
+def _close_at_shutdown(app: FastAPI, pool: AnswerPool) -> None:
+    """vLLM owns the app's lifespan; the pool's processes must end with it all the same."""
+    inner = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[Any]:
+        try:
+            async with inner(app) as state:
+                yield state
+        finally:
+            await asyncio.to_thread(pool.close)
+
+    app.router.lifespan_context = lifespan
+
+
+def count_search(ticket: SearchTicket) -> None:
+    """Add an ended search to the metrics."""
+    outcome = ticket.outcome
+    if outcome is None:
+        metrics.REQUESTS.labels("failed" if ticket.failure else "client_left").inc()
+        return
+    metrics.REQUESTS.labels(outcome.stop).inc()
+    for rollout in outcome.rollouts:
+        metrics.CANDIDATES.labels(rollout.fate.value).inc()
+        metrics.TOKENS.labels(rollout.fate.value).inc(rollout.token_count)
+    metrics.SAVED.inc(outcome.saved_estimate)
+    metrics.TIMEOUTS.inc(outcome.verifier_timeouts)

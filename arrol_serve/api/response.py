@@ -1,0 +1,192 @@
+"""The ``arrol`` object, the headers and the usage of a search's response."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import Any, NotRequired
+
+from typing_extensions import TypedDict
+
+from arrol_serve.api.ticket import SearchTicket
+from arrol_serve.pipeline import SearchOutcome
+from arrol_serve.rollout import Fate, Rollout
+
+NOT_VOTABLE = "No candidate holds an answer to vote on: the best-scored one is returned."
+
+
+class SampleCounts(TypedDict):
+    """Candidates by fate."""
+
+    requested: int
+    started: int
+    finished: int
+    truncated: int
+    pruned: int
+    cancelled: int
+    no_answer: int
+    """Of the finished ones: those that hold no answer."""
+
+
+class VoteCount(TypedDict):
+    answer: str
+    count: int
+    weight: float | None
+
+
+class TokenCounts(TypedDict):
+    prompt: int
+    generated: int
+    winner: int
+    saved_estimate: int
+    """What ended candidates would have cost, had they run to the mean finished length."""
+
+
+class HeadName(TypedDict):
+    id: str | None
+    version: str | None
+
+
+class Candidate(TypedDict):
+    index: int
+    text: str
+    answer: str | None
+    fate: str
+    tokens: int
+    quality: float | None
+    confidence: float | None
+    probes: list[dict[str, float | None]]
+
+
+class ArrolReport(TypedDict):
+    """What a search did, beside the ordinary answer."""
+
+    applied: bool
+    answer: str | None
+    confidence: float | None
+    agreement: float | None
+    vote: str
+    scorer: str
+    votable: bool
+    samples: SampleCounts
+    votes: list[VoteCount]
+    tokens: TokenCounts
+    stop: str
+    head: HeadName | None
+    verifier_timeouts: int
+    latency_ms: int
+    note: NotRequired[str]
+    candidates: NotRequired[list[Candidate]]
+
+
+def arrol_object(ticket: SearchTicket, head_id: str | None) -> ArrolReport | None:
+    """What the search did; None when the request asked for ``"return": "none"``."""
+    outcome = ticket.outcome
+    if outcome is None or outcome.plan.returns == "none":
+        return None
+    tally, plan = outcome.tally, outcome.plan
+    report = ArrolReport(
+        applied=True,
+        answer=tally.standings[0].answer if tally.standings else None,
+        confidence=_rounded(tally.confidence),
+        agreement=_rounded(tally.agreement),
+        vote=plan.vote,
+        scorer=plan.scorer,
+        votable=outcome.votable,
+        samples=sample_counts(outcome),
+        votes=[
+            VoteCount(answer=s.answer, count=s.count, weight=_rounded(s.weight))
+            for s in tally.standings
+        ],
+        tokens=_token_counts(ticket, outcome),
+        stop=outcome.stop,
+        head=HeadName(id=head_id, version=ticket.head_version) if plan.scorer == "head" else None,
+        verifier_timeouts=outcome.verifier_timeouts,
+        latency_ms=outcome.latency_ms,
+    )
+    if not outcome.votable:
+        report["note"] = NOT_VOTABLE
+    if plan.returns == "candidates":
+        report["candidates"] = [_candidate(outcome, rollout) for rollout in outcome.rollouts]
+    return report
+
+
+def sample_counts(outcome: SearchOutcome) -> SampleCounts:
+    """Candidates by fate."""
+    fates = Counter(rollout.fate for rollout in outcome.rollouts)
+    mute = [r for r in outcome.rollouts if r.votes and outcome.answers.get(r.index) is None]
+    return SampleCounts(
+        requested=outcome.plan.samples,
+        started=len(outcome.rollouts),
+        finished=fates[Fate.FINISHED],
+        truncated=fates[Fate.TRUNCATED],
+        pruned=fates[Fate.PRUNED],
+        cancelled=fates[Fate.CANCELLED],
+        no_answer=len(mute),
+    )
+
+
+def _token_counts(ticket: SearchTicket, outcome: SearchOutcome) -> TokenCounts:
+    winner = next(r for r in outcome.rollouts if r.index == outcome.ranked[0])
+    return TokenCounts(
+        prompt=ticket.prompt_tokens,
+        generated=ticket.generated_tokens,
+        winner=winner.token_count,
+        saved_estimate=outcome.saved_estimate,
+    )
+
+
+def _candidate(outcome: SearchOutcome, rollout: Rollout) -> Candidate:
+    return Candidate(
+        index=rollout.index,
+        text=rollout.text,
+        answer=outcome.answers.get(rollout.index),
+        fate=rollout.fate.value,
+        tokens=rollout.token_count,
+        quality=_rounded(rollout.quality),
+        confidence=_rounded(rollout.confidence),
+        probes=[
+            {"tokens": p.tokens, "score": _rounded(p.score), "survival": _rounded(p.survival)}
+            for p in rollout.probes
+        ],
+    )
+
+
+def _rounded(value: float | None) -> float | None:
+    """Four places; None for what JSON cannot say."""
+    return None if value is None or not math.isfinite(value) else round(value, 4)
+
+
+def usage(ticket: SearchTicket, reported: dict[str, Any]) -> dict[str, Any]:
+    """vLLM's usage with true counts: the prompt once, every generated token of every candidate."""
+    if ticket.outcome is None:  # continuous usage, while the search goes on
+        return reported
+    generated = ticket.generated_tokens
+    return {
+        **reported,
+        "prompt_tokens": ticket.prompt_tokens,
+        "completion_tokens": generated,
+        "total_tokens": ticket.prompt_tokens + generated,
+    }
+
+
+def headers(ticket: SearchTicket) -> dict[str, str]:
+    """For clients that see headers but drop unknown JSON keys. Streams start before the outcome."""
+    outcome = ticket.outcome
+    if outcome is None:
+        return {"x-arrol-applied": "true", "x-arrol-samples": str(ticket.plan.samples)}
+    found = {
+        "x-arrol-applied": "true",
+        "x-arrol-samples": str(len(outcome.rollouts)),
+        "x-arrol-pruned": str(sum(r.fate is Fate.PRUNED for r in outcome.rollouts)),
+        "x-arrol-generated-tokens": str(ticket.generated_tokens),
+    }
+    if outcome.tally.confidence is not None:
+        found["x-arrol-confidence"] = f"{outcome.tally.confidence:.4f}"
+    return found
+
+
+def mirror_reasoning(message: dict[str, Any]) -> None:
+    """vLLM says ``reasoning``; many clients still read ``reasoning_content``. Give both."""
+    if message.get("reasoning") is not None:
+        message.setdefault("reasoning_content", message["reasoning"])

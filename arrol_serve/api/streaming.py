@@ -1,0 +1,145 @@
+"""A search's SSE stream: vLLM's own chunks with true usage and the ``arrol`` object added."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
+from dataclasses import asdict
+from typing import Any
+
+from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from arrol_serve.api.error_response import DATA, arrol_error_body, reshape, sse_line
+from arrol_serve.api.response import arrol_object, mirror_reasoning, usage
+from arrol_serve.api.ticket import SearchTicket
+from arrol_serve.errors import ArrolError
+from arrol_serve.pipeline import Progress
+
+DONE = f"{DATA}[DONE]\n\n"
+
+
+class ClosingStream(StreamingResponse):
+    """Closes its generator when the client has left, instead of leaving that to the collector."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            if isinstance(self.body_iterator, AsyncGenerator):
+                await self.body_iterator.aclose()
+
+
+async def stream_search(
+    chunks: AsyncGenerator[str, None], ticket: SearchTicket, amend: ChunkAmender
+) -> AsyncGenerator[str, None]:
+    """vLLM's ``chunks``, each amended. With ``stream: progress`` progress chunks come between.
+
+    vLLM's generator runs in a task of its own. When the client leaves, the web framework cancels
+    this generator again at every await, which would cut short the abort of the candidates.
+    """
+    items: asyncio.Queue[str | Progress | Exception | None] = asyncio.Queue()
+    if ticket.plan.stream == "progress":
+        ticket.listener = items.put_nowait
+    reader = asyncio.create_task(_read(chunks, items))
+    try:
+        while (item := await items.get()) is not None:
+            for line in amend(item):
+                yield line
+    finally:
+        reader.cancel()
+        await asyncio.wait({reader})  # unlike awaiting it, does not cancel it a second time
+
+
+async def _read(
+    chunks: AsyncGenerator[str, None], items: asyncio.Queue[str | Progress | Exception | None]
+) -> None:
+    try:
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                items.put_nowait(chunk)
+    except Exception as error:  # noqa: BLE001  # crosses to the task that writes the stream
+        items.put_nowait(error)
+    finally:
+        items.put_nowait(None)
+
+
+class ChunkAmender:
+    """Rewrites one stream, chunk by chunk. Same for chat and text completions."""
+
+    def __init__(
+        self,
+        ticket: SearchTicket,
+        frame: dict[str, Any],
+        *,
+        head_id: str | None,
+        wants_usage: bool,
+    ) -> None:
+        """``frame``: id, object, created and model of the stream."""
+        self._ticket, self._frame = ticket, frame
+        self._head_id, self._wants_usage = head_id, wants_usage
+        self._held: list[dict[str, Any]] = []
+        """Opening chunks of the choices after the first: there may be fewer answers than asked."""
+
+    def __call__(self, item: str | Progress | Exception) -> Iterator[str]:
+        """The lines to send for one event."""
+        if isinstance(item, Progress):
+            yield self._progress(item)
+        elif isinstance(item, Exception):
+            yield sse_line(self._error({"error": {"message": "The server failed. Try again."}}))
+            yield DONE
+        elif not item.startswith(DATA) or item == DONE:
+            yield item
+        else:
+            yield from self._chunk(json.loads(item.removeprefix(DATA)))
+
+    def _chunk(self, body: dict[str, Any]) -> Iterator[str]:
+        if "error" in body:
+            yield sse_line(self._error(body))
+            return
+        outcome, choices = self._ticket.outcome, body.get("choices") or []
+        body |= self._frame
+        if outcome is None and choices and choices[0].get("index", 0) > 0:
+            self._held.append(body)
+            return
+        if outcome is not None:
+            for held in self._held:
+                if held["choices"][0]["index"] < len(outcome.ranked):
+                    yield sse_line(held)
+            self._held = []
+        yield sse_line(self._amended(body, choices))
+
+    def _amended(self, body: dict[str, Any], choices: list[dict[str, Any]]) -> dict[str, Any]:
+        for choice in choices:
+            mirror_reasoning(choice.get("delta", {}))
+        if body.get("usage"):
+            body["usage"] = usage(self._ticket, body["usage"])
+        if self._carries_result(body, choices):
+            report = arrol_object(self._ticket, self._head_id)
+            if report is not None:
+                body["arrol"] = report
+        return body
+
+    def _carries_result(self, body: dict[str, Any], choices: list[dict[str, Any]]) -> bool:
+        """The usage chunk, or else the finish chunk of the best choice."""
+        if self._wants_usage:
+            return not choices and bool(body.get("usage"))
+        return any(c.get("finish_reason") and c.get("index") == 0 for c in choices)
+
+    def _progress(self, progress: Progress) -> str:
+        """An empty delta that SDKs skip, with the state of the search beside it."""
+        chat = self._frame["object"] == "chat.completion.chunk"
+        said: dict[str, Any] = {"delta": {}} if chat else {"text": ""}
+        choice = {"index": 0, **said, "finish_reason": None}
+        return sse_line(
+            self._frame | {"choices": [choice], "arrol": {"progress": asdict(progress)}}
+        )
+
+    def _error(self, body: dict[str, Any]) -> dict[str, Any]:
+        failure = self._ticket.failure
+        if isinstance(failure, ArrolError):
+            return arrol_error_body(failure)
+        status = body["error"].get("code") if isinstance(body["error"], dict) else None
+        return reshape(status if isinstance(status, int) else 500, body)[1]

@@ -1,0 +1,77 @@
+"""How a server is set up. Built once by the CLI, read-only afterwards."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from arrol_serve.errors import InvalidRequest
+
+DEFAULT_SAMPLES = 16
+"""Candidates of a search that does not say how many."""
+BUILT_IN_ALIASES: dict[str, dict[str, Any]] = {
+    "{model}-vote16": {"samples": 16},
+    "{model}-prune16": {"samples": 16, "prune": {"keep": 0.5}},
+}
+
+
+class ServerConfig(BaseModel):
+    """Limits, defaults and aliases."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    default: dict[str, Any] | None = None
+    """The ``arrol`` object of requests to plain model names; None: they are plain vLLM requests."""
+    aliases: dict[str, dict[str, Any]] = Field(default_factory=lambda: dict(BUILT_IN_ALIASES))
+    """Extra model names and their ``arrol`` objects; ``{model}`` stands for the served name."""
+    scorer: Literal["head", "confidence"] | None = None
+    """Scorer of searches that name none; None: the head where there is one."""
+    max_samples: int = Field(default=256, ge=1)
+    max_total_tokens: int | None = Field(default=None, ge=1)
+    """Cap on the generated tokens of one search, all candidates together; None: no cap."""
+    max_deadline_s: float = Field(default=3600.0, gt=0)
+    keep_alive_s: float = Field(default=10.0, ge=0)
+    """Seconds of silence on a stream before a keep-alive comment; 0: none."""
+    verifier_workers: int = Field(default=2, ge=1)
+    verifier_timeout_s: float = Field(default=3.0, gt=0)
+    head: str | None = None
+    """Folder of the quality head in force; set by the CLI."""
+    head_id: str | None = None
+    probes: tuple[int, ...] = (512,)
+    """Default probes: those that the head was measured at."""
+
+    @property
+    def has_head(self) -> bool:
+        return self.head is not None
+
+    def aliases_of(self, model: str) -> dict[str, dict[str, Any]]:
+        """Alias name -> ``arrol`` object for one served model."""
+        return {name.replace("{model}", model): body for name, body in self.aliases.items()}
+
+
+def load_config(path: Path | None, **overrides: Any) -> ServerConfig:
+    """Read a TOML file, then apply ``overrides`` that are not None.
+
+    Raises ``InvalidRequest`` naming the file, the key and what is wrong with it.
+    """
+    body: dict[str, Any] = {}
+    if path is not None:
+        try:
+            body = tomllib.loads(path.read_text())
+        except OSError as error:
+            raise InvalidRequest(f"Cannot read {path}: {error.strerror}.") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise InvalidRequest(f"{path} is not valid TOML: {error}.") from error
+    body |= {key: value for key, value in overrides.items() if value is not None}
+    try:
+        return ServerConfig(**body)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(map(str, first["loc"]))
+        known = ", ".join(ServerConfig.model_fields)
+        raise InvalidRequest(
+            f"Configuration key {key!r}: {first['msg']}. Known keys: {known}.", param=key
+        ) from error

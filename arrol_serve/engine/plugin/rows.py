@@ -1,0 +1,50 @@
+"""The rows of one engine step, read from either model runner: one row per request.
+
+V1 keeps the last hidden states in ``execute_model_state.sample_hidden_states``; V2 keeps all of
+them and ``input_batch.logits_indices`` picks the sampled rows. Both hold the state between
+``execute_model`` and ``sample_tokens``, which is where the plugin looks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class StepRows:
+    """``hidden`` is [R, D] after the final norm; ``samples`` [R] is false for unfinished prefills."""
+
+    req_ids: list[str]
+    hidden: Tensor
+    samples: NDArray[np.bool_]
+
+
+def rows_of(runner: Any, *, v2: bool) -> StepRows | None:
+    """The rows about to be sampled, or None where this rank samples nothing (an earlier PP stage)."""
+    state = runner.execute_model_state
+    if state is None:
+        return None
+    return _rows_v2(state) if v2 else _rows_v1(runner, state)
+
+
+def _rows_v1(runner: Any, state: Any) -> StepRows | None:
+    count = runner.input_batch.num_reqs
+    if state.sample_hidden_states is None or count == 0:
+        return None
+    samples = ~runner.discard_request_mask.np[:count]
+    return StepRows(list(runner.input_batch.req_ids), state.sample_hidden_states, samples)
+
+
+def _rows_v2(state: Any) -> StepRows | None:
+    batch = state.input_batch
+    if state.hidden_states is None or batch.num_reqs == 0:
+        return None
+    # A prefill chunk that does not reach the prompt's end samples a token that vLLM throws away.
+    reached = batch.num_computed_tokens_np + batch.num_scheduled_tokens
+    samples = reached[: batch.num_reqs] >= batch.prefill_len_np[: batch.num_reqs]
+    return StepRows(list(batch.req_ids), state.hidden_states[batch.logits_indices], samples)

@@ -1,0 +1,205 @@
+"""The scheduler: vLLM's own, plus rollout groups whose survival policy ends members.
+
+``update_from_output`` lets vLLM do its work, then hands each scored token to its group; what the
+group's policy decides is carried out at once: the member is freed with its KV blocks and its last
+output says ``stop_reason="arrol_pruned"``. It is a *stop*, never an abort: frameworks retry aborts.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from vllm.v1.core.sched.async_scheduler import AsyncScheduler
+from vllm.v1.core.sched.scheduler import Scheduler
+from vllm.v1.engine import EngineCoreOutput, EngineCoreOutputs, FinishReason
+from vllm.v1.request import RequestStatus
+
+from arrol_serve.engine.plugin.compat import check_vllm
+from arrol_serve.engine.plugin.wire import KEY, MemberPlan, Report, StepScores, plan_of
+from arrol_serve.pruning.group import Decision, Group
+from arrol_serve.rollout import BUDGET_STOP_REASON, PRUNED_STOP_REASON
+
+NO_SCORES = StepScores()
+
+
+@dataclass(slots=True)
+class Member:
+    """A live candidate: where it belongs, and its latest signals."""
+
+    req_id: str
+    plan: MemberPlan
+    group: LiveGroup
+    stops_outside: bool
+    """Stop strings are matched outside the engine, so any output may turn out to be the last."""
+    quality: float = math.nan
+    confidence: float = math.nan
+    pruned: bool = False
+
+
+@dataclass(slots=True)
+class LiveGroup:
+    """A rollout group with its members in the engine, by index."""
+
+    rules: Group
+    members: dict[int, Member] = field(default_factory=dict)
+    decisions: list[Decision] = field(default_factory=list)
+    spent: bool = False
+
+
+if TYPE_CHECKING:
+    _Base = Scheduler
+else:
+    _Base = object
+
+
+class PruningMixin(_Base):  # type: ignore[misc]
+    """What both schedulers gain. Groups live exactly as long as they have members."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        check_vllm()
+        super().__init__(*args, **kwargs)
+        self.arrol_groups: dict[str, LiveGroup] = {}
+        self._arrol_members: dict[str, Member] = {}
+        self._arrol_ended: dict[str, Member] = {}
+        """Members that ended since the last outputs: their report is still to be written."""
+        self._arrol_head_version: str | None = None
+
+    def add_request(self, request: Any) -> None:
+        super().add_request(request)
+        plan = plan_of(request.sampling_params)
+        if plan is None or request.request_id in self._arrol_members:
+            return
+        group = self.arrol_groups.get(plan["group"])
+        if group is None:
+            group = self.arrol_groups[plan["group"]] = LiveGroup(Group(plan))
+        stops = bool(request.sampling_params.stop)
+        member = Member(request.request_id, plan, group, stops)
+        group.members[plan["index"]] = self._arrol_members[request.request_id] = member
+        group.decisions += group.rules.join(plan["index"])
+
+    def _free_request(self, request: Any, delay_free_blocks: bool = False) -> Any:
+        freed = super()._free_request(request, delay_free_blocks)
+        member = self._arrol_members.pop(request.request_id, None)
+        if member is not None:
+            self._leave(member, aborted=request.status == RequestStatus.FINISHED_ABORTED)
+        return freed
+
+    def _leave(self, member: Member, *, aborted: bool) -> None:
+        group, index = member.group, member.plan["index"]
+        group.members.pop(index, None)
+        group.decisions += group.rules.leave(index, pruned=member.pruned)
+        if not group.members:
+            self.arrol_groups.pop(member.plan["group"], None)
+        if not aborted:  # nobody reads an aborted request's report
+            self._arrol_ended[member.req_id] = member
+
+    def update_from_output(self, scheduler_output: Any, model_runner_output: Any) -> Any:
+        outputs = super().update_from_output(scheduler_output, model_runner_output)
+        if self._arrol_members or self._arrol_ended:
+            scores: StepScores = getattr(model_runner_output, KEY, NO_SCORES)
+            self._arrol_step(outputs, scores)
+        return outputs
+
+    def _arrol_step(self, outputs: dict[int, EngineCoreOutputs], scores: StepScores) -> None:
+        self._arrol_head_version = scores.head_version or self._arrol_head_version
+        for req_id, (quality, confidence) in zip(scores.req_ids, scores.values, strict=True):
+            member = self._arrol_members.get(req_id) or self._arrol_ended.get(req_id)
+            if member is not None:
+                member.quality, member.confidence = quality, confidence
+        written = {out.request_id: out for batch in outputs.values() for out in batch.outputs}
+        self._arrol_observe(written)
+        for group in list(self.arrol_groups.values()):
+            if group.decisions or group.spent:
+                self._arrol_carry_out(group, written, outputs)
+        for req_id, out in written.items():
+            ended = self._arrol_ended.get(req_id)
+            live = self._arrol_members.get(req_id)
+            member = ended or (live if live is not None and live.stops_outside else None)
+            if member is not None:
+                report = self._arrol_report(member)
+                out.kv_transfer_params = {**(out.kv_transfer_params or {}), KEY: report}
+        self._arrol_ended.clear()
+
+    def _arrol_observe(self, written: dict[str, EngineCoreOutput]) -> None:
+        for req_id, out in written.items():
+            member = self._arrol_members.get(req_id) or self._arrol_ended.get(req_id)
+            if member is None or not out.new_token_ids:
+                continue
+            rules = member.group.rules
+            member.group.spent |= rules.spend(len(out.new_token_ids))
+            request = self.requests.get(req_id)
+            if request is None or req_id in self._arrol_ended:
+                continue
+            by_confidence = member.plan["prune_by"] == "confidence"
+            score = member.confidence if by_confidence else member.quality
+            member.group.decisions += rules.observe(
+                member.plan["index"], request.num_output_tokens, 0.0 if math.isnan(score) else score
+            )
+
+    def _arrol_carry_out(
+        self,
+        group: LiveGroup,
+        written: dict[str, EngineCoreOutput],
+        outputs: dict[int, EngineCoreOutputs],
+    ) -> None:
+        # Ending a member makes it leave, which may settle a decision that waited for it.
+        while group.decisions:
+            decision = group.decisions.pop(0)
+            member = group.members.get(decision.index)
+            if member is not None and not decision.verdict.survives:
+                member.pruned = True
+                self._arrol_end(member, FinishReason.STOP, PRUNED_STOP_REASON, written, outputs)
+        if group.spent:
+            for member in list(group.members.values()):
+                self._arrol_end(member, FinishReason.LENGTH, BUDGET_STOP_REASON, written, outputs)
+            group.decisions.clear()
+
+    def _arrol_end(
+        self,
+        member: Member,
+        reason: FinishReason,
+        stop_reason: str,
+        written: dict[str, EngineCoreOutput],
+        outputs: dict[int, EngineCoreOutputs],
+    ) -> None:
+        request = self.requests[member.req_id]
+        status = (
+            RequestStatus.FINISHED_STOPPED
+            if reason is FinishReason.STOP
+            else RequestStatus.FINISHED_LENGTH_CAPPED
+        )
+        self.finish_requests(member.req_id, status)
+        out = written.get(member.req_id)
+        if out is None:  # it crossed its probe earlier and was not scheduled in this step
+            out = EngineCoreOutput(request_id=member.req_id, new_token_ids=[])
+            batch = outputs.setdefault(request.client_index, EngineCoreOutputs(outputs=[]))
+            batch.outputs.append(out)
+            written[member.req_id] = out
+        out.finish_reason, out.stop_reason = reason, stop_reason
+
+    def _arrol_report(self, member: Member) -> Report:
+        probes = member.group.rules.probes_of(member.plan["index"])
+        return Report(
+            quality=None if math.isnan(member.quality) else member.quality,
+            confidence=None if math.isnan(member.confidence) else member.confidence,
+            probes=[(probe.tokens, probe.score, probe.survival) for probe in probes],
+            head_version=self._arrol_head_version,
+            groups=len(self.arrol_groups),
+        )
+
+
+class SyncPruningScheduler(PruningMixin, Scheduler):  # type: ignore[misc]
+    """For engines that wait for each step (CPU)."""
+
+
+class AsyncPruningScheduler(PruningMixin, AsyncScheduler):  # type: ignore[misc]
+    """For engines that schedule the next step while this one runs (GPU)."""
+
+
+def make_scheduler(*, vllm_config: Any, **kwargs: Any) -> Scheduler:
+    """vLLM's ``scheduler_cls``: the variant that fits, known only once the config is resolved."""
+    asynchronous = vllm_config.scheduler_config.async_scheduling
+    chosen = AsyncPruningScheduler if asynchronous else SyncPruningScheduler
+    return chosen(vllm_config=vllm_config, **kwargs)

@@ -1,0 +1,200 @@
+"""Scores the rows of a step: hidden state and running token statistics -> quality and confidence.
+
+Everything is vectorised over rows; a request keeps one slot in the tables from its first step to
+its last, across preemptions. Shapes: R rows of the step, S of them scored, D hidden, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from arrol_serve.engine.plugin.rows import StepRows
+from arrol_serve.engine.plugin.wire import MemberPlan
+from arrol_serve.quality.head import QualityHead
+from arrol_serve.quality.statistics import RunningStatistics
+
+CONFIDENCE_TOP_K = 20
+"""Tokens averaged in DeepConf's token confidence (arXiv 2508.15260, equation 2)."""
+CONFIDENCE_WINDOW = 2048
+"""Tokens in DeepConf's sliding window."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The scored rows of one step. ``rows`` is None when they are all of the step's rows in order."""
+
+    req_ids: list[str]
+    rows: Tensor | None
+    slots: Tensor
+
+    def take(self, table: Tensor) -> Tensor:
+        return table if self.rows is None else table[self.rows]
+
+
+@dataclass(slots=True)
+class FeatureRecord:
+    """Head inputs kept for training: parallel lists, one entry per recorded position."""
+
+    groups: list[str] = field(default_factory=list)
+    indices: list[int] = field(default_factory=list)
+    tokens: list[int] = field(default_factory=list)
+    """Generated tokens at the recorded position; the last one of a rollout is its final token."""
+    features: list[Tensor] = field(default_factory=list)
+    """[D + K] each: hidden state, then the running statistics."""
+
+
+class RowScorer:
+    """Per-request state and the scoring of a step."""
+
+    def __init__(self, slots: int, hidden_size: int, device: torch.device) -> None:
+        self.hidden_size = hidden_size
+        self.device = device
+        self.head: QualityHead | None = None
+        self.head_version: str | None = None
+        self.recorded = FeatureRecord()
+        self._plans: dict[str, MemberPlan] = {}
+        self._slots: dict[str, int] = {}
+        self._counts: dict[str, int] = {}
+        self._allocate(slots)
+        self._selection: tuple[list[str], Selection] | None = None
+        self._logprobs: Tensor | None = None
+        self._confidence: Tensor | None = None
+
+    def _allocate(self, slots: int) -> None:
+        self._free = list(range(slots - 1, -1, -1))
+        self.statistics = RunningStatistics(slots, self.device)
+        self._window = torch.zeros(slots, CONFIDENCE_WINDOW, device=self.device)
+        self._window_length = torch.zeros(slots, dtype=torch.long, device=self.device)
+        self._window_sum = torch.zeros(slots, device=self.device)
+        self._latest: Tensor | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether any request in the engine wants a signal. False: the step is plain vLLM's."""
+        return bool(self._slots)
+
+    @property
+    def needs_logits(self) -> bool:
+        """Whether a head input or a wanted signal comes from the token distribution."""
+        by_head = self.head is not None and "statistics" in self.head.inputs
+        return by_head or any(
+            "confidence" in plan["signals"] or plan["record"] is not None
+            for plan in self._plans.values()
+        )
+
+    def admit(self, req_id: str, plan: MemberPlan) -> None:
+        """Give a request its slot. A request resumed after preemption keeps the one it has."""
+        if req_id in self._slots or not (plan["signals"] or plan["record"] is not None):
+            return
+        slot = self._free.pop()
+        self._slots[req_id] = slot
+        self._plans[req_id] = plan
+        self._counts[req_id] = 0
+        at = torch.tensor([slot], device=self.device)
+        self.statistics.reset(at)
+        self._window[at] = 0.0
+        self._window_length[at] = 0
+        self._window_sum[at] = 0.0
+        self._selection = None
+
+    def release(self, req_ids: Iterable[str]) -> None:
+        """Forget ended requests; a recorded one leaves its last features behind."""
+        for req_id in req_ids:
+            slot = self._slots.pop(req_id, None)
+            if slot is None:
+                continue
+            plan, count = self._plans.pop(req_id), self._counts.pop(req_id)
+            if plan["record"] is not None and count and self._latest is not None:
+                self._keep(plan, count, self._latest[slot])
+            self._free.append(slot)
+            self._selection = None
+
+    @property
+    def free_slots(self) -> int:
+        return len(self._free)
+
+    def select(self, step: StepRows) -> Selection | None:
+        """The rows of this step that want a signal and really produce a token."""
+        every = bool(step.samples.all())
+        if every and self._selection is not None and self._selection[0] == step.req_ids:
+            return self._selection[1]
+        pairs = [
+            (row, self._slots[req_id])
+            for row, req_id in enumerate(step.req_ids)
+            if req_id in self._slots and step.samples[row]
+        ]
+        if not pairs:
+            return None
+        whole = len(pairs) == len(step.req_ids)
+        selection = Selection(
+            req_ids=[step.req_ids[row] for row, _ in pairs],
+            rows=None if whole else torch.tensor([r for r, _ in pairs], device=self.device),
+            slots=torch.tensor([slot for _, slot in pairs], device=self.device),
+        )
+        if every:
+            self._selection = (step.req_ids, selection)
+        return selection
+
+    def before_sampling(self, selection: Selection, logits: Tensor) -> None:
+        """Keep the model's own log-probabilities [S, V] of the step."""
+        self._logprobs = torch.log_softmax(selection.take(logits).float(), dim=-1)
+
+    def after_sampling(self, selection: Selection, sampled: Tensor) -> None:
+        """Fold the sampled tokens ([R, 1], raw distribution) into the running statistics."""
+        logprobs, self._logprobs = self._logprobs, None
+        if logprobs is None:
+            return
+        tokens = selection.take(sampled[:, :1]).long()
+        chosen = logprobs.gather(1, tokens).squeeze(1)
+        entropy = torch.special.entr(logprobs.exp()).sum(-1)
+        self.statistics.update(selection.slots, chosen, entropy)
+        self._confidence = self._windowed_confidence(selection, logprobs)
+
+    def _windowed_confidence(self, selection: Selection, logprobs: Tensor) -> Tensor | None:
+        if not any("confidence" in self._plans[r]["signals"] for r in selection.req_ids):
+            return None
+        k = min(CONFIDENCE_TOP_K, logprobs.shape[-1])
+        token = -logprobs.topk(k, dim=-1).values.clamp(min=-100.0).mean(-1)
+        slots, length = selection.slots, self._window_length[selection.slots]
+        leaving = self._window[slots, length % CONFIDENCE_WINDOW]  # 0 until the window is full
+        self._window[slots, length % CONFIDENCE_WINDOW] = token
+        self._window_length[slots] = length + 1
+        self._window_sum[slots] += token - leaving
+        return self._window_sum[slots] / (length + 1).clamp(max=CONFIDENCE_WINDOW)
+
+    def values(self, selection: Selection, hidden: Tensor) -> Tensor:
+        """``[S, 2]``: quality logit and windowed confidence of the scored rows; NaN: not computed."""
+        states = selection.take(hidden).float()
+        statistics = self.statistics.features(selection.slots)
+        out = torch.full((len(selection.req_ids), 2), math.nan, device=self.device)
+        if self.head is not None:
+            out[:, 0] = self.head(states, statistics)
+        if self._confidence is not None:
+            out[:, 1] = self._confidence
+            self._confidence = None
+        self._record(selection, states, statistics)
+        return out
+
+    def _record(self, selection: Selection, states: Tensor, statistics: Tensor) -> None:
+        if all(self._plans[r]["record"] is None for r in selection.req_ids):
+            return
+        features = torch.cat([states, statistics], dim=1)
+        if self._latest is None:
+            self._latest = torch.zeros(self._window.shape[0], features.shape[1], device=self.device)
+        self._latest[selection.slots] = features
+        for row, req_id in enumerate(selection.req_ids):
+            self._counts[req_id] += 1
+            plan = self._plans[req_id]
+            if plan["record"] is not None and self._counts[req_id] in plan["record"]:
+                self._keep(plan, self._counts[req_id], features[row])
+
+    def _keep(self, plan: MemberPlan, tokens: int, features: Tensor) -> None:
+        self.recorded.groups.append(plan["group"])
+        self.recorded.indices.append(plan["index"])
+        self.recorded.tokens.append(tokens)
+        self.recorded.features.append(features.clone())

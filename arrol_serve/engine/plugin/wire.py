@@ -1,0 +1,67 @@
+"""What crosses between the server and the engine, all plain JSON types.
+
+In: ``SamplingParams.extra_args["arrol"]``, a ``MemberPlan`` per candidate. Out: a ``Report`` under
+``kv_transfer_params["arrol"]`` of the candidate's last output. In between, worker to scheduler:
+``StepScores`` on the model runner's output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypedDict
+
+KEY = "arrol"
+
+
+class MemberPlan(TypedDict):
+    """One candidate's share of its group's plan."""
+
+    group: str
+    """Unique id of the rollout group."""
+    size: int
+    """Candidates in the group; a waiting policy decides when all have joined."""
+    index: int
+    """This candidate's place in the group."""
+    probes: list[int]
+    """Generated-token counts at which the survival policy looks; empty: never."""
+    policy: dict[str, Any]
+    """Survival policy by name with its parameters, see ``pruning.survival.policy_from_spec``."""
+    seed: int
+    min_survivors: int
+    max_total_tokens: int | None
+    """The group's cap on generated tokens, all members together."""
+    signals: list[str]
+    """Which signals the worker computes: ``quality``, ``confidence``."""
+    prune_by: str
+    """The signal that the survival policy sees."""
+    record: list[int] | None
+    """Token counts at which to keep the head's inputs for training; None: keep none."""
+
+
+class Report(TypedDict):
+    """What the engine tells about a candidate that ended."""
+
+    quality: float | None
+    """Calibrated logit at the last token."""
+    confidence: float | None
+    probes: list[tuple[int, float, float]]
+    """(generated tokens, score, survival probability) for each probe crossed."""
+    head_version: str | None
+    groups: int
+    """Rollout groups alive in the engine after this one ended; for leak checks and metrics."""
+
+
+@dataclass(slots=True)
+class StepScores:
+    """Scores of one engine step. ``values[i] = (quality logit, confidence)``; NaN: not computed."""
+
+    req_ids: list[str] = field(default_factory=list)
+    values: list[tuple[float, float]] = field(default_factory=list)
+    head_version: str | None = None
+
+
+def plan_of(sampling_params: Any) -> MemberPlan | None:
+    """The candidate's plan, or None for a request that is not ours."""
+    extra: Mapping[str, Any] | None = getattr(sampling_params, "extra_args", None)
+    return extra.get(KEY) if extra else None

@@ -1,0 +1,152 @@
+"""The worker: vLLM's own for this platform, plus scoring of the requests that ask for it.
+
+A request without a plan costs one dictionary look-up when it starts and nothing per token.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from vllm.platforms import current_platform
+from vllm.v1.outputs import AsyncModelRunnerOutput, ModelRunnerOutput
+
+from arrol_serve.engine.plugin.compat import check_vllm
+from arrol_serve.engine.plugin.rows import rows_of
+from arrol_serve.engine.plugin.scorer import FeatureRecord, RowScorer, Selection
+from arrol_serve.engine.plugin.tap import SamplerTap
+from arrol_serve.engine.plugin.wire import KEY, StepScores, plan_of
+from arrol_serve.errors import UnsupportedEngine
+from arrol_serve.quality.artifact import check_fits, load_head
+
+if TYPE_CHECKING or current_platform.is_cpu():
+    from vllm.v1.worker.cpu_worker import CPUWorker as PlatformWorker
+else:
+    from vllm.v1.worker.gpu_worker import Worker as PlatformWorker
+
+SLOT_SLACK = 4
+"""Slots per ``max_num_seqs``: preempted requests keep theirs while others run."""
+
+
+class ArrolWorker(PlatformWorker):  # type: ignore[misc]  # vLLM's workers are untyped to us
+    """Loads the head beside the model and scores sampled rows."""
+
+    scorer: RowScorer
+    tap: SamplerTap
+
+    def load_model(self, *args: Any, **kwargs: Any) -> Any:
+        check_vllm()
+        if self.vllm_config.speculative_config is not None:
+            raise UnsupportedEngine(
+                "Speculative decoding yields several rows per request, which the quality head "
+                "does not score yet: start without --speculative-config."
+            )
+        done = super().load_model(*args, **kwargs)
+        slots = self.scheduler_config.max_num_seqs * SLOT_SLACK
+        hidden_size = self.model_config.get_hidden_size()
+        self.scorer = RowScorer(slots, hidden_size, self.device)
+        if getattr(self.model_runner, "sampler", None) is not None:
+            self.tap = SamplerTap(self.model_runner.sampler)
+            self.model_runner.sampler = self.tap
+        head = (self.vllm_config.additional_config or {}).get(KEY, {}).get("head")
+        if head is not None:
+            self.arrol_load_head(head)
+        return done
+
+    def arrol_load_head(self, folder: str, version: str | None = None) -> str:
+        """Load ``folder`` and swap it in between two steps; return the version now in force.
+
+        Raises ``HeadMismatch`` (and keeps the head in force) if it does not fit this model.
+        """
+        head, manifest = load_head(Path(folder))
+        config = self.model_config
+        check_fits(
+            manifest,
+            hidden_size=config.get_hidden_size(),
+            num_layers=config.hf_text_config.num_hidden_layers,
+            vocab_size=config.get_vocab_size(),
+            architecture=config.architecture,
+            weights_sha256=None,
+        )
+        self.scorer.head = head.to(self.device).eval().requires_grad_(False)
+        self.scorer.head_version = version or manifest.version
+        return self.scorer.head_version
+
+    def arrol_status(self) -> dict[str, Any]:
+        """Proof that this worker is loaded, and what it holds."""
+        return {
+            "head_version": self.scorer.head_version,
+            "scored_requests": len(self.scorer._slots),
+            "free_slots": self.scorer.free_slots,
+        }
+
+    def arrol_take_features(self) -> FeatureRecord:
+        """Hand over, and forget, the head inputs recorded so far."""
+        taken, self.scorer.recorded = self.scorer.recorded, FeatureRecord()
+        return taken
+
+    def execute_model(self, scheduler_output: Any) -> Any:
+        if self.scorer.active and scheduler_output.finished_req_ids:
+            self.scorer.release(scheduler_output.finished_req_ids)
+        for request in scheduler_output.scheduled_new_reqs:
+            if (plan := plan_of(request.sampling_params)) is not None:
+                self.scorer.admit(request.req_id, plan)
+        return super().execute_model(scheduler_output)
+
+    @torch.inference_mode()
+    def sample_tokens(self, grammar_output: Any) -> Any:
+        if not self.scorer.active:
+            return super().sample_tokens(grammar_output)
+        step = rows_of(self.model_runner, v2=self.use_v2_model_runner)
+        selection = None if step is None else self.scorer.select(step)
+        if step is None or selection is None:
+            return super().sample_tokens(grammar_output)
+        if self.scorer.needs_logits:
+            self.tap.before = partial(self.scorer.before_sampling, selection)
+            self.tap.after = partial(self.scorer.after_sampling, selection)
+        try:
+            output = super().sample_tokens(grammar_output)
+        finally:
+            self.tap.before = self.tap.after = None
+        values = self.scorer.values(selection, step.hidden)
+        return self._attach(output, selection, values)
+
+    def _attach(self, output: Any, selection: Selection, values: torch.Tensor) -> Any:
+        version = self.scorer.head_version
+        if isinstance(output, AsyncModelRunnerOutput):
+            return _ScoredAsyncOutput(output, selection.req_ids, values, version)
+        return _with_scores(output, StepScores(selection.req_ids, _rows(values), version))
+
+
+class _ScoredAsyncOutput(AsyncModelRunnerOutput):  # type: ignore[misc]
+    """vLLM's pending output with ours: the copy to the host overlaps the next step."""
+
+    def __init__(
+        self, inner: Any, req_ids: list[str], values: torch.Tensor, version: str | None
+    ) -> None:
+        self._inner, self._req_ids, self._version = inner, req_ids, version
+        self._device_values = values  # held until the copy is done
+        self._host_values = values.to("cpu", non_blocking=True)
+        self._copied = torch.Event()
+        self._copied.record()
+
+    def get_output(self) -> ModelRunnerOutput:
+        output = self._inner.get_output()
+        self._copied.synchronize()
+        del self._device_values
+        return _with_scores(
+            output, StepScores(self._req_ids, _rows(self._host_values), self._version)
+        )
+
+
+def _rows(values: torch.Tensor) -> list[tuple[float, float]]:
+    return [(quality, confidence) for quality, confidence in values.tolist()]
+
+
+def _with_scores(output: ModelRunnerOutput, scores: StepScores) -> ModelRunnerOutput:
+    scored = copy(output)  # vLLM shares one empty output object between steps
+    scored.arrol = scores
+    return scored

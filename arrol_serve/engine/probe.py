@@ -1,0 +1,57 @@
+"""Proves at start-up that the plugin is in the engine: vLLM only logs a plugin that failed to load."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from vllm.sampling_params import SamplingParams
+
+from arrol_serve.engine.candidates import EngineCall, EngineCandidates, GroupOptions
+from arrol_serve.errors import ArrolError, UnsupportedEngine
+from arrol_serve.rollout import Fate
+
+
+async def probe_engine(client: Any) -> str | None:
+    """Run two tiny candidates of which one must be pruned; return the head's version, if any.
+
+    Raises ``UnsupportedEngine`` when the worker or the scheduler is not ours.
+    """
+    try:
+        (status, *_) = await client.collective_rpc("arrol_status")
+    except Exception as error:
+        raise UnsupportedEngine(
+            f"The engine runs without arrol-serve's worker ({error}). Start it with arrol-serve, "
+            "and without --worker-cls or --scheduler-cls."
+        ) from error
+    try:
+        fates = await _fates(client)
+    except ArrolError:
+        raise
+    except Exception as error:
+        raise UnsupportedEngine(f"The start-up probe failed in the engine: {error}") from error
+    if sorted(fates) != sorted([Fate.PRUNED, Fate.TRUNCATED]):
+        raise UnsupportedEngine(
+            f"The engine does not prune: two probe candidates ended {sorted(fates)}. "
+            "Start it with arrol-serve, and without --scheduler-cls."
+        )
+    version: str | None = status["head_version"]
+    return version
+
+
+async def _fates(client: Any) -> list[Fate]:
+    params = SamplingParams(temperature=1.0, max_tokens=4, ignore_eos=True, seed=0, detokenize=True)
+    call = EngineCall({"prompt_token_ids": [0, 1]}, params, f"arrol-probe-{uuid.uuid4().hex}", {})
+    group = GroupOptions((1,), {"name": "random", "keep": 0.5}, 1, None, (), "quality")
+    candidates = EngineCandidates(client, call, group)
+    await candidates.launch(range(2))
+    fates = []
+    try:
+        while candidates.running:
+            rollout = await candidates.next_ended(60.0)
+            if rollout is None:
+                raise UnsupportedEngine("The engine did not answer the start-up probe in 60 s.")
+            fates.append(rollout.fate)
+    finally:
+        await candidates.close()
+    return fates

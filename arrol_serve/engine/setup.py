@@ -1,0 +1,77 @@
+"""Turns a vLLM configuration into one that hosts the plugin, and refuses what cannot."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from arrol_serve.engine.plugin.compat import check_vllm
+from arrol_serve.engine.plugin.wire import KEY
+from arrol_serve.errors import HeadMismatch, InvalidRequest
+from arrol_serve.quality.artifact import HeadManifest, load_head
+
+WORKER = "arrol_serve.engine.plugin.worker.ArrolWorker"
+SCHEDULER = "arrol_serve.engine.plugin.scheduler.make_scheduler"
+
+
+def engine_options(
+    head: Path | None, additional_config: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """The vLLM engine arguments that load the plugin, for ``LLM`` and ``AsyncEngineArgs`` alike.
+
+    Raises ``UnsupportedEngine`` for another vLLM.
+    """
+    check_vllm()
+    ours = {"head": None if head is None else str(head.resolve())}
+    return {
+        "worker_cls": WORKER,
+        "scheduler_cls": SCHEDULER,
+        "additional_config": {**(additional_config or {}), KEY: ours},
+    }
+
+
+def prepare(args: Any, head: Path | None) -> HeadManifest | None:
+    """Set the plugin on vLLM's parsed arguments; return the head's manifest.
+
+    Raises ``InvalidRequest`` for options that the plugin cannot honour, ``HeadMismatch`` for a head
+    that cannot be read, ``UnsupportedEngine`` for another vLLM.
+    """
+    if getattr(args, "speculative_config", None):
+        raise InvalidRequest(
+            "Speculative decoding yields several rows per request, which the quality head does not "
+            "score yet: start without --speculative-config.",
+            param="speculative_config",
+        )
+    for option, default in (("worker_cls", "auto"), ("scheduler_cls", None)):
+        if getattr(args, option, default) not in (default, WORKER, SCHEDULER):
+            raise InvalidRequest(
+                f"--{option.replace('_', '-')} is arrol-serve's own seam: remove the option.",
+                param=option,
+            )
+    manifest = None if head is None else load_head(head)[1]
+    for name, value in engine_options(head, getattr(args, "additional_config", None)).items():
+        setattr(args, name, value)
+    return manifest
+
+
+MAX_HASHED = 64 * 2**20
+"""Bytes of weights that are worth hashing at start."""
+
+
+def weights_sha256(model: str) -> str | None:
+    """Hash of a small local model's weights; None where it is remote, sharded or large."""
+    path = Path(model) / "model.safetensors"
+    if not path.is_file() or path.stat().st_size > MAX_HASHED:
+        return None
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def check_base_model(manifest: HeadManifest, model: str) -> None:
+    """Raise ``HeadMismatch`` if the head was made for other weights. The worker checks shapes."""
+    wanted, found = manifest.base_model.weights_sha256, weights_sha256(model)
+    if wanted is not None and found is not None and wanted != found:
+        raise HeadMismatch(
+            f"The head {manifest.id!r} was made for other weights of {manifest.base_model.name}: "
+            f"those of {model} differ. Fit it again on this model, or start with --head none."
+        )

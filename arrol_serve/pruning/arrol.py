@@ -1,0 +1,89 @@
+"""The survival rule of ARRoL (arXiv 2603.24840), used by the trainer, and a balance-aware variant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from arrol_serve.errors import InvalidRequest
+from arrol_serve.pruning.survival import GroupView, Verdict, number, uniform
+from arrol_serve.pruning.threshold import sigmoid
+
+
+@dataclass(frozen=True, slots=True)
+class Arrol:
+    """Survive with p = clip(kappa + delta + lam (rho - q), p_min, p_max), a seeded coin per rollout.
+
+    q is the posterior of success: ``posterior[b]`` of the bin b = floor(B sigmoid(score)), or
+    sigmoid(score) where no posterior is given. It favours low q whatever the prompt, which pulls
+    easy prompts towards balance and hard ones away from it.
+    """
+
+    kappa: float = 0.5
+    delta: float = 0.0
+    rho: float = 0.5
+    lam: float = 0.5
+    p_min: float = 0.1
+    p_max: float = 0.9
+    posterior: Sequence[float] = ()
+    name: ClassVar[str] = "arrol"
+    waits: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        bounds = {"kappa": (0, 1), "delta": (-1, 1), "rho": (0, 1), "lam": (-2, 2)}
+        bounds |= {"p_min": (1e-6, 1), "p_max": (1e-6, 1)}
+        for key, (low, high) in bounds.items():
+            object.__setattr__(self, key, number(key, getattr(self, key), low, high))
+        if self.p_min > self.p_max:
+            raise InvalidRequest("arrol.prune.p_min is above p_max.", param="arrol.prune.p_min")
+        if not isinstance(self.posterior, list | tuple):
+            raise InvalidRequest(
+                "arrol.prune.posterior must be a list.", param="arrol.prune.posterior"
+            )
+        for q in self.posterior:
+            number("posterior", q, 0, 1)
+
+    def success(self, score: float) -> float:
+        """q: the probability that the rollout ends right."""
+        probability = sigmoid(score)
+        if not self.posterior:
+            return probability
+        bins = len(self.posterior)
+        return self.posterior[min(bins - 1, int(bins * probability))]
+
+    def survival(self, score: float) -> float:
+        """p of the rule, before the coin."""
+        p = self.kappa + self.delta + self._tilt() * (self.rho - self.success(score))
+        return min(self.p_max, max(self.p_min, p))
+
+    def _tilt(self) -> float:
+        return self.lam
+
+    def judge(self, scores: Mapping[int, float], view: GroupView) -> dict[int, Verdict]:
+        living = view.alive + view.finished
+        verdicts = {}
+        for index in sorted(scores):
+            if living <= view.min_survivors:  # forced: its propensity really is 1
+                verdicts[index] = Verdict(survives=True, survival=1.0)
+                continue
+            p = self.survival(scores[index])
+            survives = uniform(view.seed, view.probe, index) < p
+            living -= not survives
+            verdicts[index] = Verdict(survives, p)
+        return verdicts
+
+
+@dataclass(frozen=True, slots=True)
+class ArrolSigned(Arrol):
+    """Tilts by the prompt: where ``prompt_mean`` is under rho, likely successes are kept instead."""
+
+    prompt_mean: float = 0.5
+    name: ClassVar[str] = "arrol_signed"
+
+    def __post_init__(self) -> None:
+        Arrol.__post_init__(self)
+        object.__setattr__(self, "prompt_mean", number("prompt_mean", self.prompt_mean, 0, 1))
+
+    def _tilt(self) -> float:
+        return self.lam if self.prompt_mean >= self.rho else -self.lam

@@ -1,0 +1,149 @@
+"""One rollout group's state between its first and its last member. Pure; the scheduler drives it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from arrol_serve.pruning.survival import GroupView, Verdict, policy_from_spec
+from arrol_serve.rollout import ProbeScore
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a probe decided on one member."""
+
+    index: int
+    tokens: int
+    score: float
+    verdict: Verdict
+
+
+@dataclass(slots=True)
+class _Member:
+    next_probe: int = 0
+    waiting: bool = False
+    """At ``next_probe`` and generating on while its siblings arrive."""
+    tokens: int = 0
+    score: float = 0.0
+    probes: list[ProbeScore] = field(default_factory=list)
+
+
+class Group:
+    """Feeds scores to the survival policy at the right moments.
+
+    A member crosses probe k at the first observation with at least ``probes[k]`` tokens (several
+    tokens may come at once). A policy that waits judges when every member has joined and every
+    live one stands at the probe; nobody is held up meanwhile.
+    """
+
+    def __init__(self, plan: Mapping[str, Any]) -> None:
+        self.size: int = plan["size"]
+        self.probes = tuple(plan["probes"])
+        self.policy = policy_from_spec(plan["policy"])
+        self._seed: int = plan["seed"]
+        self._min_survivors: int = plan["min_survivors"]
+        self._cap: int | None = plan["max_total_tokens"]
+        self._members: dict[int, _Member] = {}
+        self._alive: set[int] = set()
+        self._finished = self._pruned = self._spent = 0
+
+    @property
+    def empty(self) -> bool:
+        """Whether all who joined have left."""
+        return not self._alive
+
+    def join(self, index: int) -> list[Decision]:
+        """A member was added to the engine."""
+        self._members[index] = _Member()
+        self._alive.add(index)
+        return self._settle()
+
+    def leave(self, index: int, *, pruned: bool) -> list[Decision]:
+        """A member ended, for whatever reason; a decision may have waited for it alone."""
+        if index not in self._alive:
+            return []
+        self._alive.discard(index)
+        if pruned:
+            self._pruned += 1
+        else:
+            self._finished += 1
+        return self._settle()
+
+    def spend(self, tokens: int) -> bool:
+        """Count generated tokens; True once the group's cap is reached."""
+        self._spent += tokens
+        return self._cap is not None and self._spent >= self._cap
+
+    def probes_of(self, index: int) -> list[ProbeScore]:
+        """The probes that a member has been judged at."""
+        return self._members[index].probes
+
+    def observe(self, index: int, tokens: int, score: float) -> list[Decision]:
+        """A member has ``tokens`` tokens and this score now."""
+        member = self._members[index]
+        if member.waiting or member.next_probe >= len(self.probes):
+            return []
+        if tokens < self.probes[member.next_probe]:
+            return []
+        member.tokens, member.score = tokens, score
+        if self.policy.waits:
+            member.waiting = True
+            return self._settle()
+        decisions = []
+        while member.next_probe < len(self.probes) and tokens >= self.probes[member.next_probe]:
+            decisions += self._judge([index], member.next_probe)
+            if not decisions[-1].verdict.survives:
+                break
+        return decisions
+
+    def _settle(self) -> list[Decision]:
+        """Judge the waiting members if nobody is still to come."""
+        decisions: list[Decision] = []
+        while self._everyone_waits():
+            probe = min(self._members[i].next_probe for i in self._alive)
+            ready = [i for i in sorted(self._alive) if self._members[i].next_probe == probe]
+            decided = self._judge(ready, probe)
+            decisions += decided
+            for decision in decided:
+                self._release(decision)
+        return decisions
+
+    def _everyone_waits(self) -> bool:
+        joined = len(self._members) == self.size
+        return joined and bool(self._alive) and all(self._members[i].waiting for i in self._alive)
+
+    def _release(self, decision: Decision) -> None:
+        member = self._members[decision.index]
+        if not decision.verdict.survives:
+            # Gone for every later decision; ``leave`` may come only after the engine freed it.
+            self._alive.discard(decision.index)
+            self._pruned += 1
+            return
+        further = member.next_probe < len(self.probes)
+        member.waiting = further and member.tokens >= self.probes[member.next_probe]
+
+    def _judge(self, indices: list[int], probe: int) -> list[Decision]:
+        view = GroupView(
+            size=self.size,
+            probe=probe,
+            probes=len(self.probes),
+            alive=len(self._alive),
+            finished=self._finished,
+            pruned=self._pruned,
+            min_survivors=self._min_survivors,
+            seed=self._seed,
+        )
+        scores = {i: self._members[i].score for i in indices}
+        verdicts = self.policy.judge(scores, view)
+        decisions = []
+        for index in indices:
+            member, verdict = self._members[index], verdicts[index]
+            member.next_probe += 1
+            member.probes.append(ProbeScore(member.tokens, member.score, verdict.survival))
+            decisions.append(Decision(index, member.tokens, member.score, verdict))
+            if not verdict.survives and not self.policy.waits:
+                self._alive.discard(index)
+                self._pruned += 1
+        return decisions

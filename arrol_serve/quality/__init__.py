@@ -1,0 +1,1 @@
+"""What a rollout is worth: the quality head, its calibration, its artefact."""

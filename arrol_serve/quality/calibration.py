@@ -1,0 +1,109 @@
+"""How good scores are, and how to turn them into probabilities. NumPy only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupedAuc:
+    """AUC between siblings, averaged over groups by their number of (right, wrong) pairs."""
+
+    value: float
+    """0.5 when no group is mixed."""
+    mixed_groups: int
+    low: float
+    """95 % bootstrap interval over groups."""
+    high: float
+
+
+def fit_platt(logits: ArrayLike, labels: ArrayLike, iterations: int = 100) -> tuple[float, float]:
+    """(scale, shift) that maximise the likelihood of sigmoid(scale * logit + shift).
+
+    Platt (1999) with the smoothed targets and Newton steps of Lin, Lin and Weng (2007).
+    """
+    x, y = np.asarray(logits, np.float64), np.asarray(labels, np.float64)
+    positives, negatives = y.sum(), len(y) - y.sum()
+    target = np.where(y > 0, (positives + 1) / (positives + 2), 1 / (negatives + 2))
+    design = np.stack([x, np.ones_like(x)], 1)
+    theta = np.array([1.0, 0.0])
+    for _ in range(iterations):
+        p = _sigmoid(design @ theta)
+        gradient = design.T @ (p - target)
+        hessian = (design * (p * (1 - p))[:, None]).T @ design + 1e-9 * np.eye(2)
+        step = np.linalg.solve(hessian, gradient)
+        size = 1.0
+        while size > 1e-6 and _cross_entropy(design @ (theta - size * step), target) > (
+            _cross_entropy(design @ theta, target)
+        ):
+            size /= 2
+        theta -= size * step
+        if np.abs(size * step).max() < 1e-8:
+            break
+    return float(theta[0]), float(theta[1])
+
+
+def _sigmoid(x: Floats) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-np.clip(x, -500, 500))))
+
+
+def _cross_entropy(logits: Floats, target: Floats) -> float:
+    return float((np.logaddexp(0, logits) - target * logits).sum())
+
+
+def expected_calibration_error(
+    probabilities: ArrayLike, labels: ArrayLike, bins: int = 15
+) -> float:
+    """Mean |accuracy - confidence| over equal-width bins, weighted by count (arXiv 1706.04599)."""
+    p, y = np.asarray(probabilities, np.float64), np.asarray(labels, np.float64)
+    place = np.minimum((p * bins).astype(int), bins - 1)
+    count = np.bincount(place, minlength=bins)
+    gap = np.abs(
+        np.bincount(place, weights=p, minlength=bins)
+        - np.bincount(place, weights=y, minlength=bins)
+    )
+    return float(gap.sum() / max(1, count.sum()))
+
+
+def auc(scores: ArrayLike, labels: ArrayLike) -> float:
+    """Probability that a right one scores above a wrong one, ties one half; NaN without both."""
+    s, y = np.asarray(scores, np.float64), np.asarray(labels, bool)
+    wins, pairs = _pair_wins(s, y)
+    return wins / pairs if pairs else float("nan")
+
+
+def _pair_wins(scores: Floats, labels: NDArray[np.bool_]) -> tuple[float, int]:
+    """Mann-Whitney U of the right ones, and the number of pairs."""
+    right = int(labels.sum())
+    wrong = len(labels) - right
+    if not right or not wrong:
+        return 0.0, 0
+    values, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    ranks = last - (counts - 1) / 2
+    total = float(ranks[place][labels].sum()) - right * (right + 1) / 2
+    return total, right * wrong
+
+
+def within_group_auc(
+    scores: ArrayLike, labels: ArrayLike, groups: NDArray[Any], *, draws: int = 1000, seed: int = 0
+) -> GroupedAuc:
+    """AUC between members of the same group: what pruning and voting live on."""
+    s, y = np.asarray(scores, np.float64), np.asarray(labels, bool)
+    order = np.argsort(groups, kind="stable")
+    edges = np.flatnonzero(np.diff(np.asarray(groups)[order])) + 1
+    table = np.array([_pair_wins(s[rows], y[rows]) for rows in np.split(order, edges)])
+    mixed = table[table[:, 1] > 0]
+    if not len(mixed):
+        return GroupedAuc(0.5, 0, 0.0, 1.0)
+    picks = np.random.default_rng(seed).integers(0, len(mixed), (draws, len(mixed)))
+    sampled = mixed[picks].sum(1)
+    low, high = np.percentile(sampled[:, 0] / sampled[:, 1], [2.5, 97.5])
+    value = mixed[:, 0].sum() / mixed[:, 1].sum()
+    return GroupedAuc(float(value), len(mixed), float(low), float(high))

@@ -1,0 +1,64 @@
+"""The online binned posterior of success given the score (ARRoL, arXiv 2603.24840), NumPy only."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+class BinnedPosterior:
+    """Counts of right and wrong over B bins of sigmoid(score), with exponential forgetting.
+
+    q(b) = pi P(b|1) / (pi P(b|1) + (1 - pi) P(b|0)), with Laplace-smoothed
+    P(b|y) = (c_b^y + alpha) / (sum c^y + alpha B). Pruning depends on the score alone, so P(y|b)
+    from survivors is unbiased; pi is not, hence ``weights`` of 1 / propensity.
+    """
+
+    def __init__(self, bins: int = 128, alpha: float = 1.0, decay: float = 1.0) -> None:
+        self.bins, self.alpha, self.decay = bins, alpha, decay
+        self.counts: NDArray[np.float64] = np.zeros((2, bins))
+        self.totals: NDArray[np.float64] = np.zeros(2)
+
+    def observe(self, scores: ArrayLike, labels: ArrayLike, weights: ArrayLike = 1.0) -> None:
+        """Add finished rollouts; what was there before fades by ``decay``."""
+        s, y = np.asarray(scores, np.float64), np.asarray(labels, bool).astype(int)
+        w = np.broadcast_to(np.asarray(weights, np.float64), s.shape)
+        self.counts *= self.decay
+        self.totals *= self.decay
+        np.add.at(self.counts, (y, self.bin_of(s)), 1.0)
+        np.add.at(self.totals, y, w)
+
+    def bin_of(self, scores: NDArray[np.float64]) -> NDArray[np.int64]:
+        """b = min(B - 1, floor(B sigmoid(score)))."""
+        probability = 1 / (1 + np.exp(-np.clip(scores, -500, 500)))
+        return np.minimum(self.bins - 1, (self.bins * probability).astype(np.int64))
+
+    def posterior(self) -> NDArray[np.float64]:
+        """q for every bin, [B]; one half everywhere before anything was observed."""
+        smooth = self.counts + self.alpha
+        likelihood = smooth / smooth.sum(1, keepdims=True)
+        prior = (self.totals[1] + self.alpha) / (self.totals.sum() + 2 * self.alpha)
+        right, wrong = prior * likelihood[1], (1 - prior) * likelihood[0]
+        return np.asarray(right / (right + wrong))
+
+
+def solve_delta(
+    q: ArrayLike,
+    *,
+    kappa: float = 0.5,
+    rho: float = 0.5,
+    lam: float = 0.5,
+    p_min: float = 0.1,
+    p_max: float = 0.9,
+) -> float:
+    """The shift that makes the mean survival over rollouts with posteriors ``q`` equal kappa."""
+    values = np.asarray(q, np.float64)
+
+    def mean(delta: float) -> float:
+        return float(np.clip(kappa + delta + lam * (rho - values), p_min, p_max).mean())
+
+    low, high = -2.0, 2.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if mean(middle) < kappa else (low, middle)
+    return (low + high) / 2

@@ -1,0 +1,23 @@
+"""From what a request says to a ``SearchPlan``, or an ``InvalidRequest`` that names the field."""
+
+from arrol_serve.sampling_plan.options import ArrolOptions
+from arrol_serve.sampling_plan.plan import (
+    PrunePlan,
+    SearchPlan,
+    check_defaults,
+    check_sampling,
+    resolve,
+)
+from arrol_serve.sampling_plan.selectors import HEADER, XARG, Selectors
+
+__all__ = [
+    "HEADER",
+    "XARG",
+    "ArrolOptions",
+    "PrunePlan",
+    "SearchPlan",
+    "Selectors",
+    "check_defaults",
+    "check_sampling",
+    "resolve",
+]

@@ -1,0 +1,136 @@
+"""The request's ``arrol`` object: its keys, their types, and errors that name the key."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from arrol_serve.answers.spec import Equivalence, Extract
+from arrol_serve.errors import InvalidRequest
+from arrol_serve.voting import VoteRule
+
+Scorer = Literal["head", "confidence"]
+Returns = Literal["none", "summary", "candidates"]
+StreamMode = Literal["buffered", "progress"]
+
+
+class _Strict(BaseModel):
+    """No unknown keys, no conversions (true is not 1), no NaN."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class PruneOptions(_Strict):
+    """When and how weak candidates are ended."""
+
+    keep: float | None = Field(
+        default=None, description="Share of the candidates that survives the probes; default 0.5."
+    )
+    probes: list[int] | None = Field(
+        default=None, description="Generated-token counts at which to look; default: the head's."
+    )
+    policy: str | None = Field(default=None, description="Survival policy; default top_fraction.")
+    threshold: float | None = Field(
+        default=None,
+        description="For policy threshold: least calibrated probability of being right.",
+    )
+    min_survivors: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Candidates that must survive; default 1."
+    )
+
+
+class EarlyStopOptions(_Strict):
+    """When the vote is decided and the rest is called off."""
+
+    agreement: float = Field(
+        default=0.95, gt=0.5, le=1.0, description="Probability that the leader stays ahead."
+    )
+
+
+class AnswerOptions(_Strict):
+    """How answers are read and compared."""
+
+    extract: Extract = "auto"
+    regex: str | None = Field(
+        default=None, description='For "extract": "regex"; the last match counts.'
+    )
+    json_pointer: str | None = Field(default=None, description='For "extract": "json" (RFC 6901).')
+    equivalence: Equivalence = "math"
+
+
+class ArrolOptions(_Strict):
+    """How many candidates to sample for one answer, which to end early, and how they vote."""
+
+    samples: int | None = Field(default=None, description="Candidates to sample; default 16.")
+    budget: int | None = Field(default=None, description="Another name for samples.")
+    min_samples: int | None = Field(
+        default=None,
+        description="With early_stop: candidates to look at before paying for the rest.",
+    )
+    prune: PruneOptions | None = None
+    early_stop: EarlyStopOptions | None = None
+    vote: VoteRule = "quality"
+    scorer: Scorer | None = Field(
+        default=None, description="Default: head where the server has one."
+    )
+    answer: AnswerOptions = Field(default_factory=AnswerOptions)
+    max_total_tokens: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Cap on the generated tokens of all candidates together."
+    )
+    deadline_s: Annotated[float, Field(ge=0.1)] | None = Field(
+        default=None, description="Answer with the best vote so far after this many seconds."
+    )
+    returns: Returns = Field(default="summary", alias="return")
+    stream: StreamMode = "buffered"
+
+
+_NESTED: dict[str, type[BaseModel]] = {
+    "prune": PruneOptions,
+    "early_stop": EarlyStopOptions,
+    "answer": AnswerOptions,
+}
+
+
+def parse_options(merged: Mapping[str, Any]) -> ArrolOptions:
+    """Validate an ``arrol`` object. Raises ``InvalidRequest`` naming the first wrong key."""
+    try:
+        return ArrolOptions.model_validate(dict(merged))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        path = ".".join(["arrol", *(str(part) for part in first["loc"])])
+        if first["type"] == "extra_forbidden":
+            known = known_keys(*first["loc"][:-1])
+            hint = nearest(str(first["loc"][-1]), known)
+            message = f"Unknown key {clip(path)}.{hint} Known: {', '.join(known)}."
+        else:
+            message = f"{clip(path)}: {first['msg']}, got {clip(first['input'])}."
+        raise InvalidRequest(message, param=path) from error
+
+
+def known_keys(*loc: int | str) -> list[str]:
+    """The keys of the ``arrol`` object, or of the object at ``loc``, as clients spell them."""
+    model = _NESTED.get(str(loc[0]), ArrolOptions) if loc else ArrolOptions
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def flat_places() -> dict[str, tuple[str, ...]]:
+    """Flat name -> place in the ``arrol`` object, such as ``keep`` -> ``("prune", "keep")``."""
+    places = {key: (outer, key) for outer in _NESTED for key in known_keys(outer)}
+    return places | {key: (key,) for key in known_keys() if key not in _NESTED}
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint at the likeliest spelling, or nothing."""
+    close = difflib.get_close_matches(name, list(known), 1)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def clip(value: object, limit: int = 80) -> str:
+    """A value as it may stand in a message: clients choose it, and it may be huge."""
+    if isinstance(value, int) and value.bit_length() > 256:
+        return "a huge number"
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= limit else text[:limit] + "..."

@@ -1,0 +1,208 @@
+"""What one search does: the options of a request, checked against each other and the server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from arrol_serve.answers.spec import AnswerSpec
+from arrol_serve.config import DEFAULT_SAMPLES, ServerConfig
+from arrol_serve.errors import InvalidRequest
+from arrol_serve.pruning.schedule import validate_probes
+from arrol_serve.pruning.survival import policy_from_spec
+from arrol_serve.sampling_plan.options import (
+    ArrolOptions,
+    PruneOptions,
+    Returns,
+    Scorer,
+    StreamMode,
+)
+from arrol_serve.sampling_plan.selectors import Selectors, merged_options
+from arrol_serve.voting import VoteRule
+
+DEFAULT_KEEP = 0.5
+CALIBRATED = ("threshold", "arrol", "arrol_signed")
+"""Survival policies that read the score as a calibrated logit, which only a head gives."""
+
+
+@dataclass(frozen=True, slots=True)
+class PrunePlan:
+    """``policy`` is a checked spec for ``pruning.survival.policy_from_spec``."""
+
+    policy: Mapping[str, Any]
+    probes: tuple[int, ...]
+    """Generated-token counts, rising."""
+    min_survivors: int
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPlan:
+    """What one search does, complete and checked."""
+
+    samples: int
+    min_samples: int
+    """Candidates to look at before the rest is started; equal to ``samples``: start all at once."""
+    prune: PrunePlan | None
+    agreement: float | None
+    """Stop when the leader stays ahead with this probability; None: never early."""
+    vote: VoteRule
+    """quality, rank and best weigh by the scorer's signal, whichever scorer it is."""
+    scorer: Scorer
+    answer: AnswerSpec
+    max_total_tokens: int | None
+    deadline_s: float | None
+    returns: Returns
+    stream: StreamMode
+
+
+def resolve(selectors: Selectors, config: ServerConfig) -> SearchPlan | None:
+    """Merge the selectors key by key and check the whole. None: a plain request.
+
+    Raises ``InvalidRequest`` with ``param`` such as ``arrol.prune.keep``.
+    """
+    options = merged_options(selectors, config.default)
+    return None if options is None else _plan(options, config)
+
+
+def check_defaults(config: ServerConfig) -> None:
+    """Refuse a server default or alias that no request could use. Raises ``InvalidRequest``."""
+    for name, options in {"the server default": config.default, **config.aliases}.items():
+        try:
+            if options is not None:
+                resolve(Selectors(alias=options), config.model_copy(update={"default": None}))
+        except InvalidRequest as error:
+            raise InvalidRequest(f"{name}: {error.message}", param=error.param) from error
+
+
+def check_sampling(plan: SearchPlan, *, n: int, temperature: float) -> None:
+    """Refuse what a search cannot honour in the request's standard fields.
+
+    ``temperature`` is the one that would be used: the request's, or else the model's default.
+    """
+    if n > plan.samples:
+        raise InvalidRequest(
+            f"n ({n}) is above arrol.samples ({plan.samples}): sample at least n candidates.",
+            param="n",
+        )
+    if temperature == 0 and plan.samples > 1:
+        raise InvalidRequest(
+            f"temperature 0 makes all {plan.samples} candidates the same: raise the temperature, "
+            'or ask for "samples": 1.',
+            param="temperature",
+        )
+
+
+def _plan(options: ArrolOptions, config: ServerConfig) -> SearchPlan:
+    samples = _samples(options, config)
+    scorer = _scorer(options, config)
+    answer = options.answer
+    return SearchPlan(
+        samples=samples,
+        min_samples=_min_samples(options, samples),
+        prune=_prune(options.prune, samples, scorer, config),
+        agreement=options.early_stop.agreement if options.early_stop else None,
+        vote=options.vote,
+        scorer=scorer,
+        answer=AnswerSpec(answer.extract, answer.regex, answer.json_pointer, answer.equivalence),
+        max_total_tokens=_max_total_tokens(options, config),
+        deadline_s=_deadline(options, config),
+        returns=options.returns,
+        stream=options.stream,
+    )
+
+
+def _samples(options: ArrolOptions, config: ServerConfig) -> int:
+    given = {n for n in (options.samples, options.budget) if n is not None}
+    if len(given) > 1:
+        raise InvalidRequest(
+            "arrol.budget is another name for arrol.samples: give one.", param="arrol.budget"
+        )
+    samples = given.pop() if given else min(DEFAULT_SAMPLES, config.max_samples)
+    if not 1 <= samples <= config.max_samples:
+        raise InvalidRequest(
+            f"arrol.samples must be between 1 and {config.max_samples} on this server, "
+            f"got {samples}.",
+            param="arrol.samples",
+        )
+    return samples
+
+
+def _scorer(options: ArrolOptions, config: ServerConfig) -> Scorer:
+    default = config.scorer or ("head" if config.has_head else "confidence")
+    scorer = options.scorer or default
+    if scorer == "head" and not config.has_head:
+        raise InvalidRequest(
+            'This server has no quality head: use "scorer": "confidence", or fit a head for the '
+            "model and start the server with --head FOLDER.",
+            param="arrol.scorer",
+        )
+    return scorer
+
+
+def _min_samples(options: ArrolOptions, samples: int) -> int:
+    if options.min_samples is None:
+        return samples
+    if options.early_stop is None:
+        raise InvalidRequest(
+            'arrol.min_samples takes effect together with "early_stop" only: add it.',
+            param="arrol.min_samples",
+        )
+    if not 1 <= options.min_samples <= samples:
+        raise InvalidRequest(
+            f"arrol.min_samples must be between 1 and arrol.samples ({samples}), "
+            f"got {options.min_samples}.",
+            param="arrol.min_samples",
+        )
+    return options.min_samples
+
+
+def _max_total_tokens(options: ArrolOptions, config: ServerConfig) -> int | None:
+    asked, cap = options.max_total_tokens, config.max_total_tokens
+    if asked is not None and cap is not None and asked > cap:
+        raise InvalidRequest(
+            f"arrol.max_total_tokens may be at most {cap} on this server, got {asked}.",
+            param="arrol.max_total_tokens",
+        )
+    return cap if asked is None else asked
+
+
+def _deadline(options: ArrolOptions, config: ServerConfig) -> float | None:
+    if options.deadline_s is not None and options.deadline_s > config.max_deadline_s:
+        raise InvalidRequest(
+            f"arrol.deadline_s may be at most {config.max_deadline_s:g} on this server.",
+            param="arrol.deadline_s",
+        )
+    return options.deadline_s
+
+
+def _prune(
+    options: PruneOptions | None, samples: int, scorer: Scorer, config: ServerConfig
+) -> PrunePlan | None:
+    if options is None:
+        return None
+    spec = _policy_spec(options)
+    if spec["name"] in CALIBRATED and scorer != "head":
+        raise InvalidRequest(
+            f"Survival policy {spec['name']} reads calibrated probabilities, which only a quality "
+            'head gives: use "keep" with policy top_fraction, or a server with a head.',
+            param="arrol.prune.policy",
+        )
+    if options.min_survivors is not None and options.min_survivors > samples:
+        raise InvalidRequest(
+            f"arrol.prune.min_survivors must be between 1 and arrol.samples ({samples}).",
+            param="arrol.prune.min_survivors",
+        )
+    probes = validate_probes(options.probes if options.probes is not None else config.probes)
+    return PrunePlan(spec, probes, options.min_survivors or 1)
+
+
+def _policy_spec(options: PruneOptions) -> dict[str, Any]:
+    """The policy with its parameters; ``policy_from_spec`` refuses those it would ignore."""
+    name = options.policy or ("threshold" if options.threshold is not None else "top_fraction")
+    given = {"keep": options.keep, "threshold": options.threshold}
+    spec = {"name": name, **{key: value for key, value in given.items() if value is not None}}
+    if name in ("top_fraction", "random"):
+        spec.setdefault("keep", DEFAULT_KEEP)
+    policy_from_spec(spec)
+    return spec

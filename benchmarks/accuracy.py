@@ -1,0 +1,214 @@
+"""Accuracy against tokens on held-out questions: ``python -m benchmarks.accuracy``.
+
+One unpruned pass serves every vote rule; each pruned arm really runs. The arms take turns on the
+same chunks of questions with the same seeds, so that the machine's moods hit all alike.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+from tqdm import tqdm
+
+from arrol_serve.answers.equivalence import equivalent
+from arrol_serve.answers.extract import extract
+from arrol_serve.answers.spec import AnswerSpec
+from arrol_serve.engine.candidates import fate_of
+from arrol_serve.rollout import Fate
+from arrol_serve.voting import Ballot, VoteRule, tally
+from benchmarks.plots import accuracy_plot
+from benchmarks.record import bootstrap, write_result
+from trainer.bundled.arithmetic import held_out_questions
+from trainer.rollouts import GroupRequest, SampledRollout, build_engine, sample_groups
+
+ROOT = Path(__file__).parent.parent
+MODEL = ROOT / "arrol_serve" / "bundled_model"
+HEAD = ROOT / "heads" / "arrol-tiny"
+EVALUATION_SEED = 20_260_000
+"""Head fitting draws its questions from other seeds and drops any that are here."""
+
+
+@dataclass(slots=True)
+class Arm:
+    """One way to sample, with what it cost and, for each vote rule, which questions it got right."""
+
+    name: str
+    policy: Mapping[str, Any] | None
+    probes: tuple[int, ...]
+    rules: tuple[VoteRule, ...]
+    tokens: int = 0
+    seconds: float = 0.0
+    lengths: list[int] = field(default_factory=list)
+    right: dict[str, list[float]] = field(default_factory=dict)
+
+
+def arms(probe: int) -> list[Arm]:
+    """The comparisons of the README table."""
+
+    def top(keep: float) -> dict[str, Any]:
+        return {"name": "top_fraction", "keep": keep}
+
+    return [
+        Arm("unpruned", None, (), get_args(VoteRule)),
+        Arm("keep 0.5", top(0.5), (probe,), ("quality", "uniform")),
+        Arm("keep 0.25", top(0.25), (probe,), ("quality", "uniform")),
+        Arm("two probes to 0.25", top(0.25), (probe, 2 * probe), ("quality", "uniform")),
+        Arm("random 0.5", {"name": "random", "keep": 0.5}, (probe,), ("uniform", "quality")),
+    ]
+
+
+def grade(group: Sequence[SampledRollout], gold: str, rule: VoteRule) -> float:
+    """1.0 if the vote over the group's finished rollouts is right."""
+    spec = AnswerSpec()
+    seen: list[str] = []
+    ballots = []
+    for rollout in group:
+        if fate_of(rollout.finish_reason, rollout.stop_reason) is not Fate.FINISHED:
+            continue
+        answer = extract(rollout.text, spec)
+        if answer is not None:
+            answer = next((s for s in seen if equivalent(s, answer, "math")), answer)
+            seen.append(answer)
+        ballots.append(
+            Ballot(rollout.index, answer, _probability(rollout), rollout.report["confidence"])
+        )
+    standings = tally(ballots, rule).standings
+    return float(bool(standings) and equivalent(standings[0].answer, gold, "math"))
+
+
+def _probability(rollout: SampledRollout) -> float | None:
+    logit = rollout.report["quality"]
+    return None if logit is None else 1 / (1 + math.exp(-logit))
+
+
+def pass_at_1(group: Sequence[SampledRollout], gold: str) -> float:
+    """Share of the group's rollouts that are right."""
+    spec = AnswerSpec()
+    answers = [extract(rollout.text, spec) for rollout in group]
+    return sum(a is not None and equivalent(a, gold, "math") for a in answers) / len(group)
+
+
+def run(engine: Any, args: argparse.Namespace, all_arms: list[Arm]) -> list[float]:
+    """Run every arm on every chunk; return pass@1 per question."""
+    questions = held_out_questions(EVALUATION_SEED, args.questions, args.level)
+    single: list[float] = []
+    chunks = range(0, len(questions), args.chunk)
+    for turn, start in enumerate(tqdm(chunks, unit="chunk")):
+        chunk = questions[start : start + args.chunk]
+        for arm in all_arms[turn % len(all_arms) :] + all_arms[: turn % len(all_arms)]:
+            groups = _sample(engine, arm, chunk, start, args)
+            for group, (_, gold) in zip(groups, chunk, strict=True):
+                for rule in arm.rules:
+                    arm.right.setdefault(rule, []).append(grade(group, gold, rule))
+                if arm.policy is None:
+                    single.append(pass_at_1(group, gold))
+    return single
+
+
+def _sample(
+    engine: Any, arm: Arm, chunk: Sequence[tuple[str, str]], start: int, args: argparse.Namespace
+) -> list[list[SampledRollout]]:
+    requests = [
+        GroupRequest(
+            f"{arm.name}/{start + i}",
+            question,
+            seed=(start + i) * args.samples,
+            probes=arm.probes,
+            policy=arm.policy,
+            signals=("confidence", "quality"),
+        )
+        for i, (question, _) in enumerate(chunk)
+    ]
+    began = time.perf_counter()
+    groups = sample_groups(engine, requests, args.samples)
+    arm.seconds += time.perf_counter() - began
+    arm.lengths += [r.token_count for group in groups for r in group]
+    arm.tokens += sum(r.token_count for group in groups for r in group)
+    return groups
+
+
+def summarise(all_arms: list[Arm], single: list[float]) -> list[dict[str, Any]]:
+    """One row per method, costs relative to the unpruned arm, differences paired with its uniform vote."""
+    base = all_arms[0]
+    uniform = np.array(base.right["uniform"])
+    rows = [_row("one sample (pass@1)", single, base, uniform, share=1 / 16)]
+    for arm in all_arms:
+        for rule in arm.rules:
+            name = f"{arm.name}, {rule} vote"
+            rows.append(_row(name, arm.right[rule], arm, uniform, share=1.0, base=base))
+    return rows
+
+
+def _row(
+    name: str,
+    right: Sequence[float],
+    arm: Arm,
+    uniform: np.ndarray[Any, Any],
+    *,
+    share: float,
+    base: Arm | None = None,
+) -> dict[str, Any]:
+    reference = base or arm
+    difference = np.array(right) - uniform
+    return {
+        "method": name,
+        "questions": len(right),
+        "accuracy": float(np.mean(right)),
+        "interval": bootstrap(right),
+        "difference_to_uniform": float(difference.mean()),
+        "difference_interval": bootstrap(difference.tolist()),
+        "tokens": round(arm.tokens * share),
+        "tokens_relative": arm.tokens * share / reference.tokens,
+        "seconds": arm.seconds if base else None,
+        "speedup": reference.seconds / arm.seconds if base else None,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, default=MODEL)
+    parser.add_argument("--head", type=Path, default=HEAD)
+    parser.add_argument("--questions", type=int, default=500)
+    parser.add_argument("--level", type=int, default=5)
+    parser.add_argument("--samples", type=int, default=16)
+    parser.add_argument("--probe", type=int, default=24)
+    parser.add_argument(
+        "--chunk", type=int, default=50, help="questions an arm runs before the next"
+    )
+    parser.add_argument("--name", default="accuracy")
+    args = parser.parse_args()
+    engine = build_engine(args.model, args.head)
+    all_arms = arms(args.probe)
+    warm_up = argparse.Namespace(**{**vars(args), "questions": 8, "chunk": 8})
+    run(engine, warm_up, arms(args.probe))
+    single = run(engine, args, all_arms)
+    rows = summarise(all_arms, single)
+    settings = {
+        "questions": args.questions,
+        "level": args.level,
+        "samples": args.samples,
+        "probe": args.probe,
+        "probe_share_of_mean_length": args.probe / float(np.mean(all_arms[0].lengths)),
+        "mean_length": float(np.mean(all_arms[0].lengths)),
+        "temperature": 1.0,
+        "sequences": 128,
+    }
+    path = write_result(args.name, settings, rows)
+    accuracy_plot(path)
+    for row in rows:
+        low, high = row["interval"]
+        print(
+            f"{row['method']:38s} {row['accuracy']:.3f} [{low:.3f}, {high:.3f}] "
+            f"tokens {row['tokens_relative']:.2f} speed-up {row['speedup'] or float('nan'):.2f}"
+        )
+
+
+if __name__ == "__main__":
+    main()

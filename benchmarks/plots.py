@@ -1,0 +1,41 @@
+"""Plots of the results, drawn from the JSON files alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+
+def accuracy_plot(path: Path) -> Path:
+    """Accuracy against tokens, one point a method, with 95 % intervals."""
+    result = json.loads(path.read_text())
+    figure, axes = plt.subplots(figsize=(8.5, 5))
+    seen: dict[float, int] = {}
+    for row in sorted(result["rows"], key=lambda r: -r["accuracy"]):
+        x, y = row["tokens_relative"], row["accuracy"]
+        low, high = row["interval"]
+        place = seen.setdefault(round(x, 2), 0)
+        seen[round(x, 2)] += 1
+        shifted = x + 0.012 * place
+        axes.errorbar(
+            shifted, y, yerr=[[y - low], [high - y]], fmt="o", capsize=3, label=row["method"]
+        )
+    axes.set_xlabel("tokens generated, relative to 16 unpruned samples")
+    axes.set_ylabel("accuracy (95 % bootstrap interval)")
+    questions = result["settings"]["questions"]
+    axes.set_title(
+        f"Bundled model, {questions} held-out questions, N = {result['settings']['samples']}"
+    )
+    axes.set_xlim(0, 1.12)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    figure.tight_layout()
+    target = path.with_suffix(".png")
+    figure.savefig(target, dpi=130)
+    plt.close(figure)
+    return target

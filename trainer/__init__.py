@@ -1,0 +1,1 @@
+"""Makes what the server uses: policy checkpoints and quality heads."""

@@ -1,0 +1,1 @@
+"""The recipe of the bundled model: task -> tokenizer -> policy -> rollouts -> quality head."""

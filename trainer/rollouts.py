@@ -1,0 +1,116 @@
+"""Samples rollout groups in an engine in this process, pruned or recorded by the serving plugin."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from arrol_serve.engine.plugin.wire import KEY, MemberPlan
+from arrol_serve.engine.setup import engine_options
+
+NEVER: dict[str, Any] = {"name": "never"}
+
+
+@dataclass(frozen=True, slots=True)
+class SampledRollout:
+    """One rollout as it ended, with the engine's report on it."""
+
+    group: str
+    index: int
+    text: str
+    token_count: int
+    finish_reason: str | None
+    stop_reason: int | str | None
+    report: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRequest:
+    """One prompt and how its group is to be sampled."""
+
+    name: str
+    question: str
+    seed: int
+    probes: Sequence[int] = ()
+    policy: Mapping[str, Any] | None = None
+    signals: Sequence[str] = ()
+    record: Sequence[int] | None = None
+
+
+def build_engine(
+    model: Path, head: Path | None = None, *, sequences: int = 128, **options: Any
+) -> Any:
+    """A vLLM ``LLM`` in this process with the plugin loaded. One engine a process."""
+    os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
+    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    from vllm import LLM
+
+    defaults = {"dtype": "float32", "max_model_len": 512, "seed": 0, "disable_log_stats": True}
+    plugin = engine_options(head)
+    return LLM(str(model), max_num_seqs=sequences, **{**defaults, **plugin, **options})
+
+
+def sample_groups(
+    engine: Any,
+    groups: Sequence[GroupRequest],
+    samples: int,
+    *,
+    max_tokens: int = 256,
+    temperature: float = 1.0,
+    progress: bool = False,
+) -> list[list[SampledRollout]]:
+    """``samples`` rollouts of each group, in order; rollout i is sampled with seed + i."""
+    from vllm import SamplingParams
+
+    prompts, params = [], []
+    for group in groups:
+        for index in range(samples):
+            prompts.append([{"role": "user", "content": group.question}])
+            params.append(
+                SamplingParams(
+                    temperature=temperature,
+                    max_tokens=max_tokens,
+                    seed=group.seed + index,
+                    extra_args={KEY: _plan(group, index, samples)},
+                )
+            )
+    outputs = engine.chat(prompts, params, use_tqdm=progress)
+    engine.llm_engine.step()  # the worker learns of the last finished rollouts one step later
+    rollouts = [
+        _rollout(groups[i // samples].name, i % samples, output) for i, output in enumerate(outputs)
+    ]
+    return [rollouts[i : i + samples] for i in range(0, len(rollouts), samples)]
+
+
+def _plan(group: GroupRequest, index: int, size: int) -> MemberPlan:
+    return MemberPlan(
+        group=group.name,
+        size=size,
+        index=index,
+        probes=list(group.probes),
+        policy=dict(group.policy or NEVER),
+        seed=group.seed,
+        min_survivors=1,
+        max_total_tokens=None,
+        signals=list(group.signals),
+        prune_by="quality",
+        record=None if group.record is None else list(group.record),
+    )
+
+
+def _rollout(group: str, index: int, output: Any) -> SampledRollout:
+    completion = output.outputs[0]
+    return SampledRollout(
+        group=group,
+        index=index,
+        text=completion.text,
+        token_count=len(completion.token_ids),
+        finish_reason=completion.finish_reason,
+        stop_reason=completion.stop_reason,
+        report=(output.kv_transfer_params or {}).get(KEY, {}),
+    )
