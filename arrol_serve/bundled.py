@@ -15,6 +15,7 @@ SERVE_OPTIONS = {
     "dtype": "float32",
     "max_model_len": 512,
     "max_num_seqs": 128,
+    "enforce_eager": True,
 }
 """vLLM options for the bundled model, where the user gave none. Float32 is its trained precision,
-and the faster one on CPUs without bfloat16 units."""
+and the faster one on CPUs without bfloat16 units; compiling gains a model of this size nothing."""

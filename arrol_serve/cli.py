@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import argparse
+import difflib
+import errno
 import json
 import os
 import sys
+from collections.abc import Iterable
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from arrol_serve import __version__, bundled
 from arrol_serve.config import ServerConfig, load_config
-from arrol_serve.errors import ArrolError, InvalidRequest
+from arrol_serve.errors import ArrolError, InvalidRequest, UnsupportedEngine
 
 DESCRIPTION = """\
 Serve MODEL over the OpenAI API with candidate search, in-engine pruning and weighted votes.
-Without MODEL: the bundled one. Every option of vLLM's server is accepted too, such as --port,
---api-key or --tensor-parallel-size.
+Without MODEL: the bundled one, on 127.0.0.1:8000.
 """
+EPILOG = """\
+Every option of vLLM's server is accepted too, such as --port, --api-key or
+--tensor-parallel-size: --help=all lists them, --help=WORD searches them.
+
+Other commands: arrol-serve openapi   print the OpenAPI document of our routes
+"""
+ADDRESS_ERRORS = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
+NOT_OURS = ("headless", "grpc")
+"""vLLM's ways to start that have no HTTP server of ours."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -26,39 +38,46 @@ def build_parser() -> argparse.ArgumentParser:
         "arrol-serve",
         usage="arrol-serve [MODEL] [options below] [any vLLM option]",
         description=DESCRIPTION,
+        epilog=EPILOG,
         allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
+    option = parser.add_argument
+    option(
         "--head", metavar="DIR", help='quality head, or "none"; default: the one shipped for MODEL'
     )
-    parser.add_argument(
+    option(
         "--arrol-config",
         type=Path,
         metavar="FILE",
         help="TOML file with limits, aliases and defaults",
     )
-    parser.add_argument(
+    option(
         "--arrol-default",
         type=_json_object,
         metavar="JSON",
-        help="arrol object of plain model names",
+        help="arrol object of plain model names; default: they are plain vLLM requests",
     )
-    parser.add_argument(
+    option(
         "--alias",
         action="append",
         default=[],
         type=_alias,
         metavar="NAME=JSON",
-        help="extra model name with its arrol object; repeatable",
+        help="extra model name with its arrol object; {model} is the served name; repeatable",
     )
-    parser.add_argument(
+    option(
+        "--scorer",
+        choices=("head", "confidence"),
+        help="scorer of searches that name none; default: the head where there is one",
+    )
+    option(
         "--keep-alive-s",
         type=float,
         metavar="S",
-        help="silence on a stream before a keep-alive comment",
+        help="seconds of silence on a stream before a keep-alive comment; 0: none; default 10",
     )
-    parser.add_argument("--version", action="version", version=f"arrol-serve {__version__}")
+    option("--version", action="version", version=f"arrol-serve {__version__}")
     return parser
 
 
@@ -81,51 +100,86 @@ def _alias(text: str) -> tuple[str, dict[str, Any]]:
 
 def main(argv: list[str] | None = None) -> None:
     """Parse, check, serve. Mistakes end with one line and exit status 2."""
-    arguments = sys.argv[1:] if argv is None else argv
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    if arguments[:1] == ["openapi"]:
+        _print_openapi()
+        return
     arguments = arguments[1:] if arguments[:1] == ["serve"] else arguments
-    # MODEL comes first: further on, argparse could not tell it from the value of a vLLM option.
-    model = arguments[0] if arguments and not arguments[0].startswith("-") else None
-    ours, rest = build_parser().parse_known_args(arguments[model is not None :])
-    ours.model = model
+    if any(word.startswith("--help=") for word in arguments):
+        vllm_args(arguments)  # prints vLLM's help and exits
+    ours, rest = build_parser().parse_known_args(arguments)
     try:
         args = resolve_args(ours, rest)
     except (ArrolError, OSError) as error:
-        print(f"arrol-serve: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
+        _fail(str(error))
     _run(args)
+
+
+def _fail(message: str) -> NoReturn:
+    print(f"arrol-serve: {message}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def _print_openapi() -> None:
+    import yaml  # type: ignore[import-untyped]
+
+    from arrol_serve.api.openapi import openapi_document
+
+    print(yaml.safe_dump(openapi_document(), sort_keys=False, allow_unicode=True), end="")
 
 
 def resolve_args(ours: argparse.Namespace, rest: list[str]) -> Any:
     """vLLM's parsed arguments with the plugin and our configuration on them.
 
-    Raises ``ArrolError``; vLLM's own parser exits for options that nobody knows.
+    Raises ``ArrolError``; exits with status 2 for options that nobody knows.
     """
+    config = server_config(ours)  # cheap, so its mistakes show before vLLM is loaded
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    if ours.model is None:
-        os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
     _allow_plugin()
-    args = _vllm_args(ours.model or str(bundled.MODEL), rest, bundled_model=ours.model is None)
+    args = vllm_args(rest)
     from arrol_serve.engine.setup import check_base_model, prepare
 
     head = _head_folder(ours.head, args.model)
     manifest = prepare(args, head)
-    if manifest is not None:
-        check_base_model(manifest, args.model)
-    config = load_config(
-        ours.arrol_config, default=ours.arrol_default, keep_alive_s=ours.keep_alive_s
-    )
-    changed: dict[str, Any] = {"aliases": {**config.aliases, **dict(ours.alias)}}
+    changed: dict[str, Any] = {}
     if manifest is not None and head is not None:
-        changed |= {"head": str(head), "head_id": manifest.id, "probes": manifest.probes}
-    args.arrol_config = ServerConfig(**{**config.model_dump(), **changed})
+        check_base_model(manifest, args.model)
+        changed = {"head": str(head), "head_id": manifest.id, "probes": manifest.probes}
+    elif config.scorer == "head":
+        raise InvalidRequest("--scorer head needs a quality head: name one with --head DIR.")
+    args.arrol_config = config.model_copy(update=changed)
     return args
 
 
+def server_config(ours: argparse.Namespace) -> ServerConfig:
+    """The TOML file with our flags over it. Raises ``InvalidRequest``."""
+    flags = {
+        "default": ours.arrol_default,
+        "scorer": ours.scorer,
+        "keep_alive_s": ours.keep_alive_s,
+    }
+    config = load_config(ours.arrol_config, **flags)
+    aliases = {**config.aliases, **dict(ours.alias)}
+    return config.model_copy(update={"aliases": aliases})
+
+
 def _allow_plugin() -> None:
-    """vLLM loads endpoint plugins only when they are named, and then only those."""
-    named = [name for name in os.environ.get("VLLM_PLUGINS", "").split(",") if name]
-    if "arrol" not in named:
-        os.environ["VLLM_PLUGINS"] = ",".join([*named, "arrol"])
+    """vLLM loads endpoint plugins only when they are named, but then no others of any kind.
+
+    So everything is named that would have been loaded without us. Raises ``UnsupportedEngine``.
+    """
+    if not entry_points(group="vllm.endpoint_plugins", name="arrol"):
+        raise UnsupportedEngine(
+            "vLLM cannot find arrol-serve's plugin, because the package is not installed: run "
+            "pip install -e . in the checkout."
+        )
+    before = os.environ.get("VLLM_PLUGINS")
+    if before is None:
+        groups = ("general", "io_processor", "platform", "stat_logger")
+        named = {e.name for kind in groups for e in entry_points(group=f"vllm.{kind}_plugins")}
+    else:
+        named = {name for name in before.split(",") if name}
+    os.environ["VLLM_PLUGINS"] = ",".join(sorted(named | {"arrol"}))
 
 
 def _head_folder(asked: str | None, model: str) -> Path | None:
@@ -139,22 +193,73 @@ def _head_folder(asked: str | None, model: str) -> Path | None:
     return find_head(name, bundled.HEADS)
 
 
-def _vllm_args(model: str, rest: list[str], *, bundled_model: bool) -> Any:
-    if not bundled_model and "/" not in model and not Path(model).exists():
-        raise InvalidRequest(
-            f"No model folder {model!r}: name a folder or a Hugging Face id (org/name)."
-        )
-    if Path(model).is_dir() and not (Path(model) / "config.json").exists():
-        raise InvalidRequest(f"{model} is not a model folder: it has no config.json.")
+def vllm_args(rest: list[str]) -> Any:
+    """What vLLM's own parser makes of ``rest``; without a model, the bundled one's options.
+
+    Raises ``InvalidRequest``; exits with status 2 for unknown options.
+    """
     from vllm.entrypoints.launchers.cli_args import make_arg_parser, validate_parsed_serve_args
+
+    parser = make_arg_parser(_vllm_parser())
+    parser.set_defaults(model=None)
+    args = parser.parse_args(_model_as_option(rest))
+    model = args.model_tag or args.model
+    if model is None:
+        model = str(bundled.MODEL)
+        os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GiB
+        parser.set_defaults(host="127.0.0.1", **bundled.SERVE_OPTIONS)
+        args = parser.parse_args(rest)
+    args.model = model
+    _check_model_folder(model)
+    for name in NOT_OURS:
+        if getattr(args, name, False):
+            raise InvalidRequest(f"--{name} starts no HTTP server of arrol-serve: remove it.")
+    if (args.api_server_count or 1) != 1:
+        raise InvalidRequest(
+            "--api-server-count must be 1: a search's candidates share one API process."
+        )
+    try:
+        validate_parsed_serve_args(args)
+    except (ValueError, TypeError) as error:
+        raise InvalidRequest(str(error).removeprefix("Error: ")) from error
+    return args
+
+
+def _model_as_option(rest: list[str]) -> list[str]:
+    """vLLM's ``--config`` wants options only where there is no sub-command."""
+    positional = bool(rest) and not rest[0].startswith("-")
+    return ["--model", *rest] if positional else rest
+
+
+def _vllm_parser() -> Any:
+    """vLLM's parser, with one-line errors instead of two screens of usage."""
     from vllm.utils.argparse_utils import FlexibleArgumentParser
 
-    parser = make_arg_parser(FlexibleArgumentParser("arrol-serve"))
-    if bundled_model:
-        parser.set_defaults(host="127.0.0.1", **bundled.SERVE_OPTIONS)
-    args = parser.parse_args(["--model", model, *rest])
-    validate_parsed_serve_args(args)
-    return args
+    class OneLineParser(FlexibleArgumentParser):  # type: ignore[misc]  # vLLM is Any here
+        def error(self, message: str) -> NoReturn:
+            known = [flag for action in self._actions for flag in action.option_strings]
+            _fail(f"{message}.{nearest_option(message, known)} See --help and --help=all.")
+
+    return OneLineParser("arrol-serve")
+
+
+def nearest_option(message: str, known: Iterable[str]) -> str:
+    """A hint for argparse's "unrecognized arguments: --prot 1"."""
+    unknown = [word for word in message.split() if word.startswith("--")]
+    ours = [flag for action in build_parser()._actions for flag in action.option_strings]
+    close = difflib.get_close_matches(unknown[0], [*ours, *known], 1) if unknown else []
+    return f" Did you mean {close[0]}?" if close else ""
+
+
+def _check_model_folder(model: str) -> None:
+    path = Path(model)
+    looks_local = model.startswith((".", "/", "~")) or "/" not in model
+    if looks_local and not path.exists():
+        raise InvalidRequest(
+            f"There is no model folder {model!r}: name a folder or a Hugging Face id (org/name)."
+        )
+    if path.is_dir() and not (path / "config.json").exists():
+        raise InvalidRequest(f"{model} is not a model folder: it has no config.json.")
 
 
 def _run(args: Any) -> None:
@@ -168,8 +273,11 @@ def _run(args: Any) -> None:
     try:
         uvloop.run(run_server(args))
     except ArrolError as error:
-        print(f"arrol-serve: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
+        _fail(str(error))
     except OSError as error:
-        print(f"arrol-serve: cannot listen on port {args.port}: {error.strerror}", file=sys.stderr)
-        raise SystemExit(2) from None
+        if error.errno not in ADDRESS_ERRORS:
+            raise
+        _fail(
+            f"cannot listen on {args.host or '0.0.0.0'}:{args.port}: {error.strerror}. "  # noqa: S104
+            "Choose another with --port."
+        )

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 VoteRule = Literal["quality", "uniform", "rank", "confidence", "best"]
-"""quality: calibrated probabilities; uniform: one each; rank: linear in the rank of quality, lowest
-0 (ARRoL, arXiv 2603.24840); confidence: DeepConf's (arXiv 2508.15260); best: the best one decides."""
+"""quality: calibrated probabilities; uniform: one each; rank: linear in the rank of quality, 0 to 1
+(ARRoL, arXiv 2603.24840); confidence: DeepConf's (arXiv 2508.15260); best: the best one decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +45,19 @@ class Tally:
     """The leader's share of the weight; for ``best``, that rollout's quality."""
     agreement: float | None
     """The leader's share of the answered ballots."""
+    rule: VoteRule = "quality"
+    """How the weights came about: what newcomers can weigh depends on it."""
 
 
 def tally(ballots: Sequence[Ballot], rule: VoteRule) -> Tally:
-    """Count. Ties go by weight, then count, then best quality, then lowest rollout index."""
+    """Count. Ties go by weight, then count, then best quality, then lowest rollout index.
+
+    Ballots without an answer have no weight and enter no share. Rollouts must be distinct.
+    """
     voters = sorted((b for b in ballots if b.answer is not None), key=lambda b: b.rollout)
     if not voters:
         best = min(ballots, key=_worth, default=None)
-        return Tally((), best.rollout if best else None, None, None)
+        return Tally((), best.rollout if best else None, None, None, rule)
     weights = weigh(voters, rule)
     clusters: dict[str, list[Ballot]] = {}
     for ballot in voters:
@@ -62,12 +67,11 @@ def tally(ballots: Sequence[Ballot], rule: VoteRule) -> Tally:
         (_standing(answer, members, weights) for answer, members in clusters.items()),
         key=lambda s: (-s.weight, -s.count, -quality[s.best], s.best),
     )
-    leader, total = standings[0], math.fsum(weights.values())
-    share = leader.weight / total
-    certainty = (
-        quality[leader.best] if rule == "best" and math.isfinite(quality[leader.best]) else share
-    )
-    return Tally(tuple(standings), leader.best, certainty, leader.count / len(voters))
+    leader = standings[0]
+    certainty = leader.weight / math.fsum(weights.values())
+    if rule == "best" and math.isfinite(quality[leader.best]):
+        certainty = quality[leader.best]
+    return Tally(tuple(standings), leader.best, certainty, leader.count / len(voters), rule)
 
 
 def _standing(answer: str, members: Sequence[Ballot], weights: Mapping[int, float]) -> Standing:
@@ -81,7 +85,10 @@ def _standing(answer: str, members: Sequence[Ballot], weights: Mapping[int, floa
 
 
 def _quality(ballot: Ballot) -> float:
-    return ballot.quality if ballot.quality is not None else -math.inf
+    """A missing or undefined quality is below every other."""
+    if ballot.quality is None or not math.isfinite(ballot.quality):
+        return -math.inf
+    return ballot.quality
 
 
 def _worth(ballot: Ballot) -> tuple[float, int]:
@@ -90,26 +97,23 @@ def _worth(ballot: Ballot) -> tuple[float, int]:
 
 
 def weigh(voters: Sequence[Ballot], rule: VoteRule) -> dict[int, float]:
-    """Weight of each answered ballot by rollout. All 0, or a score missing: one each."""
-    if rule == "uniform":
-        weights: dict[int, float] | None = None
-    elif rule == "confidence":
-        weights = _scores({b.rollout: b.confidence for b in voters})
-    else:
-        weights = _scores({b.rollout: b.quality for b in voters})
-        if weights is not None and rule == "rank":
-            weights = _ranks(weights)
-        elif weights is not None and rule == "best":
-            first = min(voters, key=_worth).rollout
-            weights = {rollout: float(rollout == first) for rollout in weights}
-    if weights is None or math.fsum(weights.values()) <= 0:
-        return {b.rollout: 1.0 for b in voters}
-    return weights
+    """Weight of each answered ballot by rollout; the scores that the rule needs must be finite.
 
-
-def _scores(found: Mapping[int, float | None]) -> dict[int, float] | None:
-    scores = {rollout: score for rollout, score in found.items() if score is not None}
-    return {r: max(0.0, s) for r, s in scores.items()} if len(scores) == len(found) else None
+    A score missing or undefined, or all weights 0: one each, since weights that leave some
+    ballots out would be no rule at all. Negative scores weigh 0.
+    """
+    even = {b.rollout: 1.0 for b in voters}
+    scores = {b.rollout: b.confidence if rule == "confidence" else b.quality for b in voters}
+    found = {r: s for r, s in scores.items() if s is not None and math.isfinite(s)}
+    if rule == "uniform" or len(found) < len(even):
+        return even
+    if rule == "rank":
+        return _ranks(found)
+    if rule == "best":
+        first = min(voters, key=_worth).rollout
+        return {rollout: float(rollout == first) for rollout in found}
+    weights = {rollout: max(0.0, score) for rollout, score in found.items()}
+    return weights if any(weights.values()) else even
 
 
 def _ranks(scores: Mapping[int, float]) -> dict[int, float]:
@@ -125,34 +129,58 @@ def _ranks(scores: Mapping[int, float]) -> dict[int, float]:
 
 
 def decided(current: Tally, outstanding: int, agreement: float) -> bool:
-    """Whether to stop: the leader cannot be overtaken by ``outstanding`` more ballots, or stays
-    ahead with probability at least ``agreement``.
+    """Whether to stop: ``outstanding`` more ballots cannot overtake the leader, or will not with
+    probability at least ``agreement`` (1.0: only if they cannot).
 
-    The probability is that of adaptive consistency (arXiv 2305.11860): with a Beta(1, 1) prior,
-    leader against runner-up, weights rescaled to counts, that the leader's true share is the larger.
+    The probability is that of adaptive consistency (arXiv 2305.11860): from a Beta(1, 1) prior,
+    leader against runner-up, that the leader's true share is the larger; weights are fractional
+    counts, scaled so that they sum to the ballots at hand. For ``best`` it is that none of
+    ``outstanding`` newcomers tops the best of n, n / (n + outstanding), scores being
+    exchangeable. Needs 2 answered ballots, unless nothing is outstanding. Supposes that newcomers
+    have their scores and that some at hand is above 0: else every weight would turn into 1.
     """
-    if not current.standings:
-        return False
-    leader = current.standings[0]
-    second = current.standings[1].weight if len(current.standings) > 1 else 0.0
-    ballots = sum(s.count for s in current.standings)
-    total = math.fsum(s.weight for s in current.standings)
-    scale = ballots / total if total > 0 else 1.0
-    a, b = leader.weight * scale, second * scale
-    if a - b > outstanding:
+    if outstanding <= 0:
         return True
-    return ballots >= 2 and beta_majority(a + 1, b + 1) >= agreement
+    ballots = sum(s.count for s in current.standings)
+    if ballots < 2:
+        return False
+    lead, second = [*(s.weight for s in current.standings), 0.0][:2]
+    if lead - second > _most(current, ballots, outstanding):
+        return True
+    if agreement >= 1:
+        return False
+    if current.rule == "best":
+        return ballots / (ballots + outstanding) >= agreement
+    scale = ballots / math.fsum(s.weight for s in current.standings)
+    return beta_majority(lead * scale + 1, second * scale + 1) >= agreement
 
 
-def beta_majority(a: float, b: float, steps: int = 400) -> float:
-    """P(x > 1/2) for x ~ Beta(a, b), a, b >= 1, by Simpson's rule (error below 1e-6)."""
-    log_norm = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
+def _most(current: Tally, ballots: int, outstanding: int) -> float:
+    """The most by which ``outstanding`` newcomers can narrow the gap between two answers."""
+    if current.rule == "rank":
+        # The k-th newcomer gains its answer at most ballots + k - 1 ranks, by topping all others.
+        # A rank now weighs 1 / (ballots - 1); it will weigh less, but for both answers alike.
+        ranks = outstanding * ballots + outstanding * (outstanding - 1) / 2
+        return ranks / (ballots - 1)
+    at_most_one = all(s.weight <= s.count for s in current.standings)
+    if current.rule in ("quality", "uniform") and at_most_one:
+        return float(outstanding)
+    return math.inf  # DeepConf's signal has no bound, as either score; one ballot takes "best"
 
-    def density(x: float) -> float:
-        if x in (0.0, 1.0):
-            return math.exp(log_norm) if (b == 1 and x == 1.0) or (a == 1 and x == 0.0) else 0.0
-        return math.exp(log_norm + (a - 1) * math.log(x) + (b - 1) * math.log1p(-x))
 
-    width = 0.5 / steps
-    inner = (density(0.5 + i * width) * (4 if i % 2 else 2) for i in range(1, steps))
-    return min(1.0, (density(0.5) + density(1.0) + math.fsum(inner)) * width / 3)
+def beta_majority(a: float, b: float) -> float:
+    """P(x > 1/2) for x ~ Beta(a, b), a and b above 0, to about 1e-12.
+
+    The tail below 1/2 is the incomplete beta function at 1/2, by its series of positive terms
+    (DLMF 8.17.8), which converges fast from the larger parameter's side.
+    """
+    if a < b:
+        return 1.0 - beta_majority(b, a)
+    front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) - (a + b) * math.log(2)
+    term = total = 1.0
+    n = 0
+    while term > 1e-16 * total:
+        term *= (a + b + n) / (a + 1 + n) / 2
+        total += term
+        n += 1
+    return 1.0 - math.exp(front) / a * total

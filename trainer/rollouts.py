@@ -21,10 +21,14 @@ class SampledRollout:
     group: str
     index: int
     text: str
-    token_count: int
+    token_ids: tuple[int, ...]
     finish_reason: str | None
     stop_reason: int | str | None
     report: Mapping[str, Any]
+
+    @property
+    def token_count(self) -> int:
+        return len(self.token_ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,8 @@ def build_engine(
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     from vllm import LLM
 
-    defaults = {"dtype": "float32", "max_model_len": 512, "seed": 0, "disable_log_stats": True}
+    # Eager: compiling takes a minute on a CPU and gains a tiny model nothing.
+    defaults = {"dtype": "float32", "max_model_len": 512, "seed": 0, "enforce_eager": True}
     plugin = engine_options(head)
     return LLM(str(model), max_num_seqs=sequences, **{**defaults, **plugin, **options})
 
@@ -76,18 +81,18 @@ def sample_groups(
                     temperature=temperature,
                     max_tokens=max_tokens,
                     seed=group.seed + index,
-                    extra_args={KEY: _plan(group, index, samples)},
+                    extra_args={KEY: member_plan(group, index, samples)},
                 )
             )
     outputs = engine.chat(prompts, params, use_tqdm=progress)
     engine.llm_engine.step()  # the worker learns of the last finished rollouts one step later
     rollouts = [
-        _rollout(groups[i // samples].name, i % samples, output) for i, output in enumerate(outputs)
+        sampled_rollout(groups[i // samples].name, i % samples, output) for i, output in enumerate(outputs)
     ]
     return [rollouts[i : i + samples] for i in range(0, len(rollouts), samples)]
 
 
-def _plan(group: GroupRequest, index: int, size: int) -> MemberPlan:
+def member_plan(group: GroupRequest, index: int, size: int) -> MemberPlan:
     return MemberPlan(
         group=group.name,
         size=size,
@@ -103,13 +108,13 @@ def _plan(group: GroupRequest, index: int, size: int) -> MemberPlan:
     )
 
 
-def _rollout(group: str, index: int, output: Any) -> SampledRollout:
+def sampled_rollout(group: str, index: int, output: Any) -> SampledRollout:
     completion = output.outputs[0]
     return SampledRollout(
         group=group,
         index=index,
         text=completion.text,
-        token_count=len(completion.token_ids),
+        token_ids=tuple(completion.token_ids),
         finish_reason=completion.finish_reason,
         stop_reason=completion.stop_reason,
         report=(output.kv_transfer_params or {}).get(KEY, {}),

@@ -9,19 +9,29 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
-from collections.abc import Callable, Sequence
-from concurrent.futures import TimeoutError as FutureTimeout
+import os
+import signal
+import threading
+import warnings
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
-from arrol_serve.answers.equivalence import equivalent, normalise, parses
-from arrol_serve.answers.extract import extract
+from arrol_serve.answers.equivalence import equivalent, normalise, readable
+from arrol_serve.answers.extract import canonical, extract, load, without_reasoning
 from arrol_serve.answers.spec import AnswerSpec, Equivalence
 
 MAX_TEXT = 100_000
-"""Characters handed to a worker, counted from the end of the text."""
+"""Characters handed to a worker, counted from the end of the text after its reasoning."""
+START_LIMIT_S = 120.0
+"""Seconds that workers may take to start and import sympy."""
+_BEAT_S = 1.0
+"""Seconds between looks at whether the pool still lives: pebble drops the jobs of a broken one."""
+_FAILURES = (TimeoutError, ProcessExpired, BrokenProcessPool, RecursionError, MemoryError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,107 +42,225 @@ class Reading:
     matches: int | None = None
     """Which of the known answers it equals; None: a new one."""
     timed_out: bool = False
+    """No answer: it could not be read in time. An answer: it was compared by its spelling only."""
 
 
 class AnswerPool:
     """Killable workers. Cheap to build: processes start with the first job, or with ``warm``."""
 
     def __init__(self, workers: int = 2, timeout_s: float = 3.0) -> None:
+        self.workers = workers
         self.timeout_s = timeout_s
+        """Seconds that one reading, or one comparison, may run; waiting for a worker is free."""
         self.timeouts = 0
         self.crashes = 0
-        context = multiprocessing.get_context("spawn")  # the server has threads: no fork
-        self._pool = ProcessPool(max_workers=workers, context=context)
-        self._workers = workers
+        self._closed = False
+        self._lock = threading.Lock()
+        self._pool = self._new_pool()
 
     async def warm(self) -> None:
-        """Start the workers and import sympy in them, so that no request pays for it."""
-        jobs = [
-            self._start(_equivalent, ("1/2", "0.5", "math"), 120.0) for _ in range(self._workers)
-        ]
-        await asyncio.gather(*map(asyncio.wrap_future, jobs), return_exceptions=True)
+        """Start all workers, so that no request pays for it.
+
+        Raises ``BrokenProcessPool`` if they die, ``TimeoutError`` after ``START_LIMIT_S``.
+        """
+        ready: set[int] = set()
+        async with asyncio.timeout(START_LIMIT_S):
+            while len(ready) < self.workers:
+                jobs = [self._outcome(_ready, (), START_LIMIT_S) for _ in range(self.workers)]
+                ready.update(await asyncio.gather(*jobs))
+                await asyncio.sleep(0.05)  # one worker may be up long before the others
 
     async def extract(self, text: str, spec: AnswerSpec) -> Reading:
         """The answer in ``text``, compared with nothing."""
-        return await self.read(text, spec, ())
+        settled = _settled(text)
+        if settled is None:
+            return Reading(None)
+        answer, failed = await self._attempt(extract, (settled, spec))
+        return Reading(answer, timed_out=failed)
 
-    async def read(self, text: str, spec: AnswerSpec, known: Sequence[str]) -> Reading:
-        """The answer in ``text`` and which of ``known`` it equals."""
-        answer, failed = await self._run(_extract, (text[-MAX_TEXT:], spec))
-        if failed or answer is None:
-            return Reading(None, timed_out=failed)
-        matches, failed = await self._run(_match, (answer, tuple(known), spec.equivalence))
-        if failed:
-            same = [i for i, other in enumerate(known) if normalise(other) == normalise(answer)]
-            return Reading(answer, same[0] if same else None, timed_out=True)
-        return Reading(answer, matches)
+    async def equivalent(self, a: str, b: str, how: Equivalence = "math") -> bool | None:
+        """Whether two answers say the same; None: no verdict in time."""
+        same, failed = await self._attempt(equivalent, (a, b, how))
+        return None if failed else bool(same)
 
-    async def _run(self, function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, bool]:
-        future = self._start(function, args, self.timeout_s)
-        try:
-            return await asyncio.wrap_future(future), False
-        except (FutureTimeout, ProcessExpired) as error:
-            self._count(error)
-            return None, True
+    async def read(
+        self,
+        text: str,
+        spec: AnswerSpec,
+        known: Sequence[str],
+        opaque: Collection[int] = (),
+    ) -> Reading:
+        """The answer in ``text`` and the first of ``known`` that it equals.
 
-    def _start(self, function: Callable[..., Any], args: Any, timeout_s: float) -> ProcessFuture:
-        return self._pool.schedule(function, args=args, timeout=timeout_s)
+        ``opaque`` are the indices of known answers that timed out before: they are compared by
+        spelling only, for one of them would take every later comparison down with it.
+        """
+        reading = await self.extract(text, spec)
+        if reading.answer is None:
+            return reading
+        form = normalise(reading.answer)
+        alike = next((i for i, other in enumerate(known) if normalise(other) == form), None)
+        if alike is not None or spec.equivalence == "exact":
+            return Reading(reading.answer, alike)
+        clear = [i for i in range(len(known)) if i not in opaque]
+        job = (reading.answer, tuple(known[i] for i in clear))
+        found, failed = await self._attempt(_first_equal, job)
+        return Reading(reading.answer, None if found is None else clear[found], timed_out=failed)
 
-    def _count(self, error: BaseException) -> None:
-        if isinstance(error, ProcessExpired):
-            self.crashes += 1
-        else:
-            self.timeouts += 1
+    def judge(self, answer_text: str, gold: str, spec: AnswerSpec) -> bool:
+        """Whether the answer that ``answer_text`` settles on is the gold. Blocks.
+
+        Raises ``ValueError`` naming a gold that cannot be parsed, ``TimeoutError`` without a
+        verdict in time.
+        """
+        (verdict,) = self.judge_many([(answer_text, gold)], spec)
+        if verdict is None:
+            raise TimeoutError(f"no verdict on the gold answer {gold!r} in {self.timeout_s:g} s")
+        return verdict
 
     def judge_many(self, pairs: Sequence[tuple[str, str]], spec: AnswerSpec) -> list[bool | None]:
-        """For each (reply, gold): is the reply's answer the gold? None: no verdict in time.
+        """``judge`` for each (reply, gold), on all workers; None: no verdict in time. Blocks.
 
         Raises ``ValueError`` naming a gold that cannot be parsed.
         """
-        chunk = 64
-        jobs = [
-            (at, self._start(_judge, (pairs[at : at + chunk], spec), self.timeout_s + 60))
-            for at in range(0, len(pairs), chunk)
-        ]
-        verdicts: list[bool | None] = []
-        for at, job in jobs:
-            try:
-                verdicts += job.result()
-            except (FutureTimeout, ProcessExpired):  # one of them hangs: find out which
-                verdicts += [self._judge_one(pair, spec) for pair in pairs[at : at + chunk]]
-        return verdicts
-
-    def _judge_one(self, pair: tuple[str, str], spec: AnswerSpec) -> bool | None:
+        jobs = [(_settled(reply), gold, spec) for reply, gold in pairs]
+        started = [self._start(_judge, job, self.timeout_s) for job in jobs]
         try:
-            verdict: bool = self._start(_judge, ([pair], spec), self.timeout_s).result()[0]
-        except (FutureTimeout, ProcessExpired) as error:
-            self._count(error)
-            return None
-        return verdict
+            return [
+                self._verdict(pool, future, job)
+                for job, (pool, future) in zip(jobs, started, strict=True)
+            ]
+        finally:
+            for _, future in started:
+                future.cancel()
+
+    def _verdict(self, pool: Any, future: Any, job: tuple[Any, ...]) -> bool | None:
+        innocent = True
+        while True:
+            try:
+                return bool(_wait(pool, future))
+            except _FAILURES as error:
+                if not (innocent and isinstance(error, BrokenProcessPool)):
+                    self._count(error)
+                    return None
+            innocent = False
+            pool, future = self._start(_judge, job, self.timeout_s)
 
     def close(self) -> None:
-        """Stop the workers, whatever they are doing."""
-        self._pool.stop()
-        self._pool.join()
+        """Stop the workers, whatever they are doing; what waits for them fails. Blocks."""
+        with self._lock:
+            self._closed = True
+        _discard(self._pool)
+
+    async def _attempt(
+        self, function: Callable[..., Any], args: tuple[Any, ...]
+    ) -> tuple[Any, bool]:
+        """``(result, False)``, or ``(None, True)`` if it took too long or its worker died.
+
+        A pool broke because of a worker that was idle: its jobs are innocent and run once more.
+        """
+        innocent = True
+        while True:
+            try:
+                return await self._outcome(function, args, self.timeout_s), False
+            except _FAILURES as error:
+                if not (innocent and isinstance(error, BrokenProcessPool)):
+                    self._count(error)
+                    return None, True
+            innocent = False
+
+    async def _outcome(
+        self, function: Callable[..., Any], args: tuple[Any, ...], limit_s: float
+    ) -> Any:
+        pool, job = self._start(function, args, limit_s)
+        future = asyncio.wrap_future(job)
+        try:
+            while not (await asyncio.wait({future}, timeout=_BEAT_S))[0]:
+                if not pool.active:
+                    raise BrokenProcessPool("the answer pool stopped")
+            return future.result()
+        finally:
+            future.cancel()  # pebble kills the worker of a cancelled job that is still running
+
+    def _start(
+        self, function: Callable[..., Any], args: tuple[Any, ...], limit_s: float
+    ) -> tuple[ProcessPool, ProcessFuture]:
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("the answer pool is closed")
+            try:
+                return self._pool, self._pool.schedule(function, args=args, timeout=limit_s)
+            except RuntimeError:  # broken: one dead idle worker makes pebble give the pool up
+                self.crashes += 1
+                threading.Thread(target=_discard, args=(self._pool,), daemon=True).start()
+                self._pool = self._new_pool()
+                return self._pool, self._pool.schedule(function, args=args, timeout=limit_s)
+
+    def _new_pool(self) -> ProcessPool:
+        return ProcessPool(
+            max_workers=self.workers,
+            initializer=_prepare,
+            context=multiprocessing.get_context("spawn"),  # the server has threads: no fork
+        )
+
+    def _count(self, error: BaseException) -> None:
+        if isinstance(error, TimeoutError):
+            self.timeouts += 1
+        else:
+            self.crashes += 1
 
 
-def _extract(text: str, spec: AnswerSpec) -> str | None:
-    return extract(text, spec)
+def _wait(pool: Any, future: Any) -> Any:
+    while not wait([future], _BEAT_S).done:
+        if not pool.active:
+            raise BrokenProcessPool("the answer pool stopped")
+    return future.result()
 
 
-def _match(answer: str, known: Sequence[str], how: Equivalence) -> int | None:
-    return next((i for i, other in enumerate(known) if equivalent(other, answer, how)), None)
+def _discard(pool: ProcessPool) -> None:
+    pool.stop()
+    pool.join()
 
 
-def _equivalent(a: str, b: str, how: Equivalence) -> bool:
-    return equivalent(a, b, how)
+def _settled(text: str) -> str | None:
+    """The end of the text, cut after its reasoning is gone: a cut could hide that it is open."""
+    said = without_reasoning(text)
+    return None if said is None else said[-MAX_TEXT:]
 
 
-def _judge(pairs: Sequence[tuple[str, str]], spec: AnswerSpec) -> list[bool]:
-    verdicts = []
-    for reply, gold in pairs:
-        if spec.equivalence == "math" and not parses(gold) and not normalise(gold):
-            raise ValueError(f"the gold answer {gold!r} cannot be parsed")
-        answer = extract(reply[-MAX_TEXT:], spec)
-        verdicts.append(answer is not None and equivalent(gold, answer, spec.equivalence))
-    return verdicts
+def _prepare() -> None:
+    """In a new worker: die at once when told to, and pay for the imports outside of any job."""
+    # pebble's handler never runs while C code does, and it would wait 3 s before SIGKILL.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    warnings.simplefilter("ignore")  # on users' regexes and models' LaTeX
+    equivalent("\\frac{1}{2}", "\\sqrt{2}")
+
+
+def _ready() -> int:
+    return os.getpid()
+
+
+def _first_equal(answer: str, known: Sequence[str]) -> int | None:
+    """Compares with something in any case, so that an answer that hangs shows itself at once."""
+    if not known:
+        equivalent(answer, "0")
+    return next((i for i, other in enumerate(known) if equivalent(other, answer)), None)
+
+
+def _judge(settled: str | None, gold: str, spec: AnswerSpec) -> bool:
+    expected = _gold(gold, spec)
+    answer = None if settled is None else extract(settled, spec)
+    return answer is not None and equivalent(expected, answer, spec.equivalence)
+
+
+def _gold(gold: str, spec: AnswerSpec) -> str:
+    """The gold as ``extract`` would spell it. Raises ``ValueError`` if it cannot be parsed."""
+    expected: str | None = gold
+    if spec.extract == "tool":
+        expected = extract(gold, spec)
+    elif spec.extract == "json" and (value := load(gold)) is not None:
+        expected = value if isinstance(value, str) else canonical(value)
+    usable = expected and (spec.equivalence == "exact" or readable(expected))
+    if not expected or not usable:
+        raise ValueError(f"the gold answer {gold!r} cannot be parsed")
+    return expected

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from arrol_serve.errors import InvalidRequest
 
 Extract = Literal["auto", "boxed", "number", "choice", "regex", "json", "tool"]
 Equivalence = Literal["math", "exact"]
-MAX_REGEX = 500
+MAX_PATTERN = 500
+"""Characters of a regex or a JSON pointer."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerSpec:
     """``regex`` belongs to ``extract="regex"``, ``json_pointer`` (RFC 6901) to ``"json"``.
 
-    Raises ``InvalidRequest`` for a combination that could not take effect.
+    Raises ``InvalidRequest`` naming the field for a combination that could not take effect.
     """
 
     extract: Extract = "auto"
@@ -26,23 +28,42 @@ class AnswerSpec:
     equivalence: Equivalence = "math"
 
     def __post_init__(self) -> None:
+        if self.extract not in get_args(Extract):
+            _refuse("extract", f"it must be one of {', '.join(get_args(Extract))}")
+        if self.equivalence not in get_args(Equivalence):
+            _refuse("equivalence", f"it must be one of {', '.join(get_args(Equivalence))}")
         if (self.regex is not None) != (self.extract == "regex"):
             _refuse("regex", 'give "regex" together with "extract": "regex", and only then')
         if self.regex is not None:
             _check_regex(self.regex)
-        if self.json_pointer is not None and self.extract != "json":
-            _refuse("json_pointer", 'it needs "extract": "json"')
-        if self.json_pointer and not self.json_pointer.startswith("/"):
-            _refuse("json_pointer", 'it must be empty or start with "/" (RFC 6901)')
+        if self.json_pointer is not None:
+            if self.extract != "json":
+                _refuse("json_pointer", 'it needs "extract": "json"')
+            _check_pointer(self.json_pointer)
 
 
 def _check_regex(pattern: str) -> None:
-    if len(pattern) > MAX_REGEX:
-        _refuse("regex", f"it may have at most {MAX_REGEX} characters")
+    """Compiling is bounded by the length; matching is not, so it happens in a killable worker.
+
+    A linear-time engine (RE2) would do without, but refuses look-arounds and back-references.
+    """
+    if len(pattern) > MAX_PATTERN:
+        _refuse("regex", f"it may have at most {MAX_PATTERN} characters")
     try:
-        re.compile(pattern)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about the future of nested sets: not ours to fix
+            re.compile(pattern)
     except (re.error, RecursionError, OverflowError) as error:
         _refuse("regex", f"it does not compile: {error}")
+
+
+def _check_pointer(pointer: str) -> None:
+    if len(pointer) > MAX_PATTERN:
+        _refuse("json_pointer", f"it may have at most {MAX_PATTERN} characters")
+    if pointer and not pointer.startswith("/"):
+        _refuse("json_pointer", 'it must be empty or start with "/" (RFC 6901)')
+    if re.search(r"~(?![01])", pointer):
+        _refuse("json_pointer", '"~" must be written "~0", and "/" inside a key "~1" (RFC 6901)')
 
 
 def _refuse(field: str, why: str) -> None:

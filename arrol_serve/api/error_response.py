@@ -200,6 +200,7 @@ async def _send_shaped(send: Send, start: Message, body: bytes) -> None:
 
 def install(app: FastAPI) -> None:
     """Give every error of ``app`` its form. Call last: what is added last is outermost."""
+    app.middleware_stack = None  # vLLM's SageMaker layer builds it before plugins are through
     app.add_exception_handler(ArrolError, arrol_error_handler)
     app.add_exception_handler(RequestValidationError, validation_handler)
     app.add_exception_handler(Exception, crash_handler)  # runs outside of every middleware

@@ -101,14 +101,17 @@ class ChunkAmender:
             return
         outcome, choices = self._ticket.outcome, body.get("choices") or []
         body |= self._frame
-        if outcome is None and choices and choices[0].get("index", 0) > 0:
+        later = bool(choices) and choices[0].get("index", 0) > 0
+        if outcome is None and later:
             self._held.append(body)
             return
         if outcome is not None:
-            for held in self._held:
-                if held["choices"][0]["index"] < len(outcome.ranked):
-                    yield sse_line(held)
-            self._held = []
+            held, self._held = self._held, []
+            for opening in held:
+                if opening["choices"][0]["index"] < len(outcome.ranked):
+                    yield sse_line(opening)
+            if later and choices[0]["index"] >= len(outcome.ranked):
+                return
         yield sse_line(self._amended(body, choices))
 
     def _amended(self, body: dict[str, Any], choices: list[dict[str, Any]]) -> dict[str, Any]:

@@ -12,12 +12,13 @@ TICKET_KEY = "arrol_ticket"
 """Its key in ``SamplingParams.extra_args`` between the route and the engine client."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class SearchTicket:
-    """One per request; nobody else holds it."""
+    """One per request; nobody else holds it, and it never leaves the process."""
 
     plan: SearchPlan
-    choices: int
+    choices: int = 1
+    """OpenAI's ``n``: distinct answers to return at most."""
     listener: Callable[[Progress], None] | None = None
     outcome: SearchOutcome | None = None
     failure: Exception | None = None

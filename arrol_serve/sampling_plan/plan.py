@@ -17,6 +17,7 @@ from arrol_serve.sampling_plan.options import (
     Returns,
     Scorer,
     StreamMode,
+    clip,
 )
 from arrol_serve.sampling_plan.selectors import Selectors, merged_options
 from arrol_serve.voting import VoteRule
@@ -80,9 +81,10 @@ def check_sampling(plan: SearchPlan, *, n: int, temperature: float) -> None:
 
     ``temperature`` is the one that would be used: the request's, or else the model's default.
     """
-    if n > plan.samples:
+    if not 1 <= n <= plan.samples:
         raise InvalidRequest(
-            f"n ({n}) is above arrol.samples ({plan.samples}): sample at least n candidates.",
+            f"n must be between 1 and arrol.samples ({plan.samples}), got {clip(n)}: a search "
+            "returns the best distinct answers among its candidates.",
             param="n",
         )
     if temperature == 0 and plan.samples > 1:
@@ -122,7 +124,7 @@ def _samples(options: ArrolOptions, config: ServerConfig) -> int:
     if not 1 <= samples <= config.max_samples:
         raise InvalidRequest(
             f"arrol.samples must be between 1 and {config.max_samples} on this server, "
-            f"got {samples}.",
+            f"got {clip(samples)}.",
             param="arrol.samples",
         )
     return samples
@@ -151,7 +153,7 @@ def _min_samples(options: ArrolOptions, samples: int) -> int:
     if not 1 <= options.min_samples <= samples:
         raise InvalidRequest(
             f"arrol.min_samples must be between 1 and arrol.samples ({samples}), "
-            f"got {options.min_samples}.",
+            f"got {clip(options.min_samples)}.",
             param="arrol.min_samples",
         )
     return options.min_samples
@@ -161,7 +163,7 @@ def _max_total_tokens(options: ArrolOptions, config: ServerConfig) -> int | None
     asked, cap = options.max_total_tokens, config.max_total_tokens
     if asked is not None and cap is not None and asked > cap:
         raise InvalidRequest(
-            f"arrol.max_total_tokens may be at most {cap} on this server, got {asked}.",
+            f"arrol.max_total_tokens may be at most {cap} on this server, got {clip(asked)}.",
             param="arrol.max_total_tokens",
         )
     return cap if asked is None else asked

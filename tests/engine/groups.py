@@ -7,7 +7,7 @@ from typing import Any
 
 from arrol_serve.engine.plugin.wire import KEY, MemberPlan
 from arrol_serve.rollout import PRUNED_STOP_REASON
-from trainer.rollouts import GroupRequest, SampledRollout, _rollout, sample_groups
+from trainer.rollouts import GroupRequest, SampledRollout, sample_groups, sampled_rollout
 
 _names = iter(range(10**9))
 
@@ -127,7 +127,7 @@ def run_fixed(
     )
     outputs = {output.request_id: output for output in drain(engine, each_step)}
     assert set(outputs) == set(ids)
-    rollouts = [_rollout("", i % size, outputs[name]) for i, name in enumerate(ids)]
+    rollouts = [sampled_rollout("", i % size, outputs[name]) for i, name in enumerate(ids)]
     return [rollouts[i : i + size] for i in range(0, len(rollouts), size)]
 
 

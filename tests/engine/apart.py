@@ -1,0 +1,80 @@
+"""Engines that need a process of their own; each command prints one JSON object as its last line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from tests.engine.groups import drain, free_blocks, run_fixed, start
+from tests.paths import HEAD, MODEL
+from trainer.rollouts import build_engine
+
+QUESTIONS = ["What is 12*34+5-6?", "Compute 99-12+7.", "hello", "17*23+4-9+88 = ?"]
+
+
+def tokens(engine: Any) -> list[list[int]]:
+    """Greedy and seeded tokens of a few plain requests."""
+    from vllm import SamplingParams
+
+    params = [SamplingParams(temperature=0, max_tokens=60)]
+    params += [SamplingParams(temperature=1.0, seed=s, max_tokens=60) for s in range(3)]
+    chats = [[{"role": "user", "content": q}] for q in QUESTIONS for _ in params]
+    outputs = engine.chat(chats, params * len(QUESTIONS), use_tqdm=False)
+    return [list(output.outputs[0].token_ids) for output in outputs]
+
+
+def plain() -> dict[str, Any]:
+    """vLLM without the plugin."""
+    from vllm import LLM
+
+    engine = LLM(str(MODEL), dtype="float32", max_model_len=512, seed=0, max_num_seqs=64, enforce_eager=True)
+    return {"tokens": tokens(engine), "scheduler": _scheduler_name(engine)}
+
+
+def idle() -> dict[str, Any]:
+    """The plugin loaded and not asked for anything."""
+    engine = build_engine(MODEL, HEAD, sequences=64)
+    return {"tokens": tokens(engine), "scheduler": _scheduler_name(engine)}
+
+
+def tight() -> dict[str, Any]:
+    """A KV cache of 24 blocks: groups are preempted all the time."""
+    engine = build_engine(MODEL, HEAD, sequences=32, num_gpu_blocks_override=24, block_size=32)
+    scheduler = engine.llm_engine.engine_core.engine_core.scheduler
+    preempted = 0
+    original = scheduler._preempt_request
+
+    def count(*args: Any, **kwargs: Any) -> Any:
+        nonlocal preempted
+        preempted += 1
+        return original(*args, **kwargs)
+
+    scheduler._preempt_request = count
+    before = free_blocks(scheduler)
+    groups = run_fixed(
+        engine, groups=3, size=8, tokens=120, probe=40, policy=("top_fraction", 0.5)
+    )
+    return {
+        "preempted": preempted,
+        "counts": sorted(r.token_count for group in groups for r in group),
+        "leaked_blocks": before - free_blocks(scheduler),
+        "groups": len(scheduler.arrol_groups),
+    }
+
+
+def unplugged() -> dict[str, Any]:
+    """A vLLM engine with our worker but vLLM's scheduler does not prune."""
+    engine = build_engine(MODEL, HEAD, sequences=8, scheduler_cls=None)
+    start(engine, "2+2", size=2, probes=(1,), policy=("random", 0.5), tokens=4)
+    outputs = drain(engine)
+    return {"stop_reasons": [output.outputs[0].stop_reason for output in outputs]}
+
+
+def _scheduler_name(engine: Any) -> str:
+    return type(engine.llm_engine.engine_core.engine_core.scheduler).__name__
+
+
+if __name__ == "__main__":
+    command = {"plain": plain, "idle": idle, "tight": tight, "unplugged": unplugged}[sys.argv[1]]
+    print(json.dumps(command()))

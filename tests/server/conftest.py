@@ -1,0 +1,111 @@
+"""The real server, started as a user starts it, once for the session."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from openai import AsyncOpenAI, OpenAI
+
+START_LIMIT_S = 200
+KEEP_ALIVE_S = 0.2
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server and how to talk to it."""
+
+    url: str
+    key: str
+    log: Path
+
+    def client(self) -> OpenAI:
+        return OpenAI(base_url=f"{self.url}/v1", api_key=self.key, max_retries=0)
+
+    def async_client(self) -> AsyncOpenAI:
+        return AsyncOpenAI(base_url=f"{self.url}/v1", api_key=self.key, max_retries=0)
+
+    def post(self, body: object, **headers: str) -> httpx.Response:
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        sent = {"content-type": "application/json", "authorization": f"Bearer {self.key}"}
+        with httpx.Client(timeout=120) as http:
+            return http.post(
+                f"{self.url}/v1/chat/completions", content=content, headers=sent | headers
+            )
+
+    def metric(self, name: str) -> float:
+        """The sum of a metric's samples over its labels."""
+        with urllib.request.urlopen(f"{self.url}/metrics") as reply:
+            lines = reply.read().decode().splitlines()
+        samples = [line for line in lines if line.split("{")[0].split(" ")[0] == name]
+        return sum(float(line.rsplit(" ", 1)[1]) for line in samples)
+
+    def wait_idle(self, limit_s: float = 20.0) -> None:
+        """Until the engine has no request, running or waiting, and holds no KV cache."""
+        end = time.monotonic() + limit_s
+        names = ("vllm:num_requests_running", "vllm:num_requests_waiting", "vllm:kv_cache_usage_perc")
+        while busy := {n: v for n in names if (v := self.metric(n))}:
+            assert time.monotonic() < end, f"the engine is still busy: {busy}"
+            time.sleep(0.1)
+
+
+def start(log: Path, *options: str) -> tuple[subprocess.Popen[bytes], Server]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "arrol_serve", "--port", str(port), "--api-key", "secret", *options]
+    environment = os.environ | {"HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1"}
+    with log.open("wb") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=environment)
+    server = Server(f"http://127.0.0.1:{port}", "secret", log)
+    end = time.monotonic() + START_LIMIT_S
+    while time.monotonic() < end:
+        assert process.poll() is None, log.read_text(errors="replace")[-4000:]
+        try:
+            with urllib.request.urlopen(f"{server.url}/health", timeout=2):
+                return process, server
+        except OSError:
+            time.sleep(0.3)
+    process.kill()
+    raise AssertionError(log.read_text(errors="replace")[-4000:])
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    log = tmp_path_factory.mktemp("server") / "server.log"
+    alias = 'duo={"samples": 2, "vote": "uniform"}'
+    process, running = start(log, "--keep-alive-s", str(KEEP_ALIVE_S), "--alias", alias)
+    yield running
+    process.terminate()
+    assert process.wait(60) == 0, log.read_text(errors="replace")[-2000:]
+    assert "Traceback" not in log.read_text(errors="replace")
+
+
+@pytest.fixture
+def client(server: Server) -> OpenAI:
+    return server.client()
+
+
+@pytest.fixture
+def ask(client: OpenAI) -> Callable[..., Any]:
+    """One search through the official client."""
+
+    def call(question: str = "What is 83*46-17+29?", arrol: object = None, **fields: Any) -> Any:
+        fields.setdefault("model", "arrol-tiny")
+        extra = {} if arrol is None else {"arrol": arrol}
+        return client.chat.completions.create(
+            messages=[{"role": "user", "content": question}], extra_body=extra, **fields
+        )
+
+    return call

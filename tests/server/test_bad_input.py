@@ -1,0 +1,136 @@
+"""Every bad request: its status, its field, and a message that says what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.server.conftest import Server
+
+GOOD: dict[str, Any] = {"model": "arrol-tiny", "messages": [{"role": "user", "content": "2+2"}]}
+
+BAD_ARROL = [
+    ({"sampels": 4}, "arrol.sampels", "Did you mean 'samples'?"),
+    ({"samples": 0}, "arrol.samples", "between 1 and"),
+    ({"samples": 10**6}, "arrol.samples", "between 1 and"),
+    ({"samples": "many"}, "arrol.samples", "integer"),
+    ({"samples": True}, "arrol.samples", "integer"),
+    ({"samples": 4, "budget": 5}, "arrol.budget", "give one"),
+    ({"prune": {"keep": 0}}, "arrol.prune.keep", "(0, 1]"),
+    ({"prune": {"keep": 2}}, "arrol.prune.keep", "(0, 1]"),
+    ({"prune": {"probes": [9, 3]}}, "arrol.prune.probes", "rising order"),
+    ({"prune": {"probes": []}}, "arrol.prune.probes", "rising order"),
+    ({"prune": {"policy": "topfraction"}}, "arrol.prune.policy", "Did you mean 'top_fraction'?"),
+    ({"prune": {"policy": "never", "keep": 0.5}}, "arrol.prune.keep", "does not take"),
+    ({"prune": {"min_survivors": 99}}, "arrol.prune.min_survivors", ""),
+    ({"vote": "loudest"}, "arrol.vote", "uniform"),
+    ({"scorer": "crystal ball"}, "arrol.scorer", "confidence"),
+    ({"min_samples": 2}, "arrol.min_samples", "early_stop"),
+    ({"early_stop": {"agreement": 0.1}}, "arrol.early_stop.agreement", ""),
+    ({"answer": {"extract": "regex"}}, "arrol.answer.regex", ""),
+    ({"answer": {"extract": "regex", "regex": "("}}, "arrol.answer.regex", "compile"),
+    ({"answer": {"json_pointer": "/a"}}, "arrol.answer.json_pointer", ""),
+    ({"deadline_s": -1}, "arrol.deadline_s", ""),
+    ({"deadline_s": 10**9}, "arrol.deadline_s", ""),
+    ({"max_total_tokens": 0}, "arrol.max_total_tokens", ""),
+    ({"return": "everything"}, "arrol.return", ""),
+    ({"stream": "progress"}, "arrol.stream", "stream"),
+    ([1, 2], "arrol", "object"),
+    ("16", "arrol", "object"),
+]
+
+
+def check(reply: httpx.Response, status: int, param: str | None) -> dict[str, Any]:
+    assert reply.status_code == status, reply.text
+    body = reply.json()
+    assert set(body) == {"error"}
+    error: dict[str, Any] = body["error"]
+    assert set(error) == {"message", "type", "param", "code"}
+    assert error["param"] == param
+    assert isinstance(error["code"], str)
+    assert error["message"]
+    assert "Traceback" not in error["message"]
+    return error
+
+
+@pytest.mark.parametrize(("arrol", "param", "says"), BAD_ARROL, ids=[str(b[0]) for b in BAD_ARROL])
+def test_bad_arrol_objects(server: Server, arrol: object, param: str, says: str) -> None:
+    error = check(server.post(GOOD | {"arrol": arrol}), 400, param)
+    assert says in error["message"]
+    assert error["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"temperature": 0, "arrol": {"samples": 2}}, "temperature"),
+        ({"n": 5, "arrol": {"samples": 2}}, "n"),
+        ({"use_beam_search": True, "arrol": {"samples": 2}}, "use_beam_search"),
+        ({"nonsense": 1}, "nonsense"),
+        ({"messages": "hello"}, "messages"),
+        ({"messages": None}, "messages"),
+        ({"vllm_xargs": {"arrol_smaples": 3}}, "vllm_xargs.arrol_smaples"),
+    ],
+)
+def test_fields_that_cannot_take_effect(server: Server, fields: dict[str, Any], param: str) -> None:
+    error = check_param_starts(server.post(GOOD | fields), param)
+    assert error["type"] == "invalid_request_error"
+
+
+def check_param_starts(reply: httpx.Response, param: str) -> dict[str, Any]:
+    error: dict[str, Any] = reply.json()["error"]
+    assert reply.status_code == 400, reply.text
+    assert str(error["param"]).startswith(param), error
+    return error
+
+
+def test_temperature_out_of_range(server: Server) -> None:
+    assert server.post(GOOD | {"temperature": -1}).status_code == 400
+
+
+def test_a_prompt_that_is_too_long(server: Server) -> None:
+    body = GOOD | {"messages": [{"role": "user", "content": "1+" * 2000}], "arrol": {"samples": 4}}
+    reply = server.post(body)
+    assert reply.status_code == 400
+    assert "512" in reply.json()["error"]["message"]
+
+
+def test_an_unknown_header(server: Server) -> None:
+    reply = server.post(GOOD, **{"X-Arrol-Smaples": "4"})
+    assert reply.status_code == 400
+    assert "samples" in reply.json()["error"]["message"]
+
+
+def test_malformed_json(server: Server) -> None:
+    assert "JSON" in check(server.post(b'{"model": '), 400, None)["message"]
+
+
+def test_an_unknown_model(server: Server) -> None:
+    error = check(server.post(GOOD | {"model": "gpt-17"}), 404, "model")
+    assert error["code"] == "model_not_found"
+
+
+def test_a_wrong_key(server: Server) -> None:
+    reply = server.post(GOOD, authorization="Bearer wrong")
+    error = check(reply, 401, None)
+    assert error["code"] == "invalid_api_key"
+
+
+def test_an_unknown_route_and_a_wrong_method(server: Server) -> None:
+    headers = {"authorization": f"Bearer {server.key}"}
+    check(httpx.get(f"{server.url}/v1/nothing", headers=headers), 404, None)
+    check(httpx.delete(f"{server.url}/v1/models", headers=headers), 405, None)
+
+
+def test_searches_on_completions_are_refused(server: Server) -> None:
+    body = {"model": "arrol-tiny", "prompt": "2+2", "max_tokens": 4}
+    headers = {"authorization": f"Bearer {server.key}"}
+    plain = httpx.post(f"{server.url}/v1/completions", json=body, headers=headers, timeout=60)
+    assert plain.status_code == 200
+    asked = httpx.post(
+        f"{server.url}/v1/completions", json=body | {"arrol": {"samples": 2}}, headers=headers
+    )
+    assert asked.status_code == 400
+    assert str(asked.json()["error"]["param"]).startswith("arrol")
