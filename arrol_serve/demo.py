@@ -67,7 +67,9 @@ def show(question: str, reply: Any) -> None:
     """One question's result, in a few lines."""
     found = reply.arrol
     samples, tokens = found["samples"], found["tokens"]
-    votes = ", ".join(f"{v['answer']} x{v['count']} ({v['weight']:.2f})" for v in found["votes"][:4])
+    votes = ", ".join(
+        f"{v['answer']} x{v['count']} ({v['weight']:.2f})" for v in found["votes"][:4]
+    )
     print(f"\n{question}")
     for line in reply.choices[0].message.content.splitlines():
         print(f"    {line}")

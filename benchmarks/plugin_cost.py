@@ -43,7 +43,9 @@ def serve_arm(arm: str, pipe: Connection, sequences: int, tokens: int) -> None:
             )
             for i in range(sequences)
         ]
-        chats = [[{"role": "user", "content": f"What is {i + 12}*34-5+6?"}] for i in range(sequences)]
+        chats = [
+            [{"role": "user", "content": f"What is {i + 12}*34-5+6?"}] for i in range(sequences)
+        ]
         began = time.perf_counter()
         outputs = engine.chat(chats, params, use_tqdm=False)
         seconds = time.perf_counter() - began
@@ -56,7 +58,9 @@ def run(rounds: int, sequences: int, tokens: int) -> dict[str, list[float]]:
     pipes: dict[str, Any] = {}
     for arm in ARMS:
         ours, theirs = context.Pipe()
-        context.Process(target=serve_arm, args=(arm, theirs, sequences, tokens), daemon=True).start()
+        context.Process(
+            target=serve_arm, args=(arm, theirs, sequences, tokens), daemon=True
+        ).start()
         assert ours.recv() == "ready"
         pipes[arm] = ours
     rates: dict[str, list[float]] = {arm: [] for arm in ARMS}

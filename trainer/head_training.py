@@ -73,7 +73,7 @@ def fit_head(
             rows = batches[index]
             loss = _loss(head, features[rows], fit, rows, hidden_size, options)
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
         score = _selection_score(head, calibrate, hidden_size)

@@ -87,7 +87,8 @@ def sample_groups(
     outputs = engine.chat(prompts, params, use_tqdm=progress)
     engine.llm_engine.step()  # the worker learns of the last finished rollouts one step later
     rollouts = [
-        sampled_rollout(groups[i // samples].name, i % samples, output) for i, output in enumerate(outputs)
+        sampled_rollout(groups[i // samples].name, i % samples, output)
+        for i, output in enumerate(outputs)
     ]
     return [rollouts[i : i + samples] for i in range(0, len(rollouts), samples)]
 

@@ -78,6 +78,7 @@ def count_search(ticket: SearchTicket) -> None:
         metrics.REQUESTS.labels("failed" if ticket.failure else "client_left").inc()
         return
     metrics.REQUESTS.labels(outcome.stop).inc()
+    metrics.GROUPS.set(ticket.engine_groups)
     for rollout in outcome.rollouts:
         metrics.CANDIDATES.labels(rollout.fate.value).inc()
         metrics.TOKENS.labels(rollout.fate.value).inc(rollout.token_count)

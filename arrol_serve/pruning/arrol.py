@@ -31,7 +31,12 @@ class Arrol:
     waits: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        bounds = {"kappa": (0, 1), "delta": (-1, 1), "rho": (0, 1), "lam": (-2, 2)}
+        bounds: dict[str, tuple[float, float]] = {
+            "kappa": (0, 1),
+            "delta": (-1, 1),
+            "rho": (0, 1),
+            "lam": (-2, 2),
+        }
         bounds |= {"p_min": (1e-6, 1), "p_max": (1e-6, 1)}
         for key, (low, high) in bounds.items():
             object.__setattr__(self, key, number(key, getattr(self, key), low, high))

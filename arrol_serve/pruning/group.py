@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from arrol_serve.pruning.survival import GroupView, Verdict, policy_from_spec
+from arrol_serve.pruning.registry import policy_from_spec
+from arrol_serve.pruning.survival import GroupView, Verdict
 from arrol_serve.rollout import ProbeScore
 
 

@@ -17,4 +17,5 @@ class Never:
     waits: ClassVar[bool] = False
 
     def judge(self, scores: Mapping[int, float], view: GroupView) -> dict[int, Verdict]:
+        del view
         return {index: Verdict(survives=True, survival=1.0) for index in scores}

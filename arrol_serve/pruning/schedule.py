@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from arrol_serve.errors import InvalidRequest
 
@@ -15,7 +16,7 @@ def validate_probes(probes: object) -> tuple[int, ...]:
         isinstance(probes, list | tuple)
         and 1 <= len(probes) <= MAX_PROBES
         and all(isinstance(p, int) and not isinstance(p, bool) and p > 0 for p in probes)
-        and all(a < b for a, b in zip(probes, probes[1:], strict=False))
+        and all(a < b for a, b in pairwise(probes))
     )
     if not ok:
         raise InvalidRequest(

@@ -1,14 +1,12 @@
-"""What a survival policy is, how its parameters are read, and the guard that all share."""
+"""What a survival policy is, and what all of them share."""
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
-from functools import cache
+from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 from arrol_serve.errors import InvalidRequest
 
@@ -50,58 +48,6 @@ class SurvivalPolicy(Protocol):
 
     def judge(self, scores: Mapping[int, float], view: GroupView) -> dict[int, Verdict]:
         """A verdict for every key of ``scores`` (rollout index -> score, higher is better)."""
-
-
-@cache
-def policies() -> dict[str, type[Any]]:
-    """Every policy by name."""
-    from arrol_serve.pruning.arrol import Arrol, ArrolSigned
-    from arrol_serve.pruning.never import Never
-    from arrol_serve.pruning.random_drop import RandomDrop
-    from arrol_serve.pruning.successive_halving import SuccessiveHalving
-    from arrol_serve.pruning.threshold import Threshold
-    from arrol_serve.pruning.top_fraction import TopFraction
-
-    known = (TopFraction, SuccessiveHalving, Threshold, RandomDrop, Never, Arrol, ArrolSigned)
-    return {policy.name: policy for policy in known}
-
-
-def policy_from_spec(spec: Mapping[str, object]) -> SurvivalPolicy:
-    """Build a policy from ``{"name": ..., <parameter>: ...}``.
-
-    Raises ``InvalidRequest`` naming ``arrol.prune.<key>`` for an unknown policy or parameter, a
-    missing one, or a value out of range.
-    """
-    name = spec.get("name")
-    policy = policies().get(name) if isinstance(name, str) else None
-    if policy is None:
-        raise InvalidRequest(
-            f"Unknown survival policy {name!r}.{_nearest(name, policies())} "
-            f"Known: {', '.join(policies())}.",
-            param="arrol.prune.policy",
-        )
-    parameters = {f.name: f for f in fields(policy)}
-    given = {key: value for key, value in spec.items() if key != "name"}
-    for key in given:
-        if key not in parameters:
-            takes = ", ".join(parameters) or "no parameters"
-            raise InvalidRequest(
-                f"Survival policy {name} does not take {key!r}.{_nearest(key, parameters)} "
-                f"It takes {takes}.",
-                param=f"arrol.prune.{key}",
-            )
-    for key, parameter in parameters.items():
-        if key not in given and parameter.default is MISSING:
-            raise InvalidRequest(
-                f"Survival policy {name} needs {key!r}.", param=f"arrol.prune.{key}"
-            )
-    built: SurvivalPolicy = policy(**given)
-    return built
-
-
-def _nearest(name: object, known: Mapping[str, Any]) -> str:
-    close = difflib.get_close_matches(name, known, 1) if isinstance(name, str) else []
-    return f" Did you mean {close[0]!r}?" if close else ""
 
 
 def number(key: str, value: object, low: float, high: float, *, open_low: bool = False) -> float:

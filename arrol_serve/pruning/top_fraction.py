@@ -34,5 +34,5 @@ def target(keep: float, view: GroupView) -> int:
     after = [
         math.ceil(view.size * keep ** (i / view.probes) - 1e-9) for i in range(view.probes + 1)
     ]
-    ratio = after[view.probe + 1] / after[view.probe]
+    ratio: float = after[view.probe + 1] / after[view.probe]
     return math.ceil(view.alive * ratio - 1e-9)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import Any, Literal
@@ -57,10 +56,10 @@ def save_head(folder: Path, head: QualityHead, manifest: HeadManifest) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / (WEIGHTS + ".part")
     save_file({k: v.contiguous() for k, v in head.state_dict().items()}, part)
-    os.replace(part, folder / WEIGHTS)
+    part.replace(folder / WEIGHTS)
     part = folder / (MANIFEST + ".part")
     part.write_text(manifest.model_dump_json(indent=2) + "\n")
-    os.replace(part, folder / MANIFEST)
+    part.replace(folder / MANIFEST)
 
 
 def load_head(folder: Path) -> tuple[QualityHead, HeadManifest]:

@@ -84,7 +84,7 @@ def _pair_wins(scores: Floats, labels: NDArray[np.bool_]) -> tuple[float, int]:
     wrong = len(labels) - right
     if not right or not wrong:
         return 0.0, 0
-    values, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     ranks = last - (counts - 1) / 2
     total = float(ranks[place][labels].sum()) - right * (right + 1) / 2

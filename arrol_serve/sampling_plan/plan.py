@@ -9,8 +9,8 @@ from typing import Any
 from arrol_serve.answers.spec import AnswerSpec
 from arrol_serve.config import DEFAULT_SAMPLES, ServerConfig
 from arrol_serve.errors import InvalidRequest
+from arrol_serve.pruning.registry import policy_from_spec
 from arrol_serve.pruning.schedule import validate_probes
-from arrol_serve.pruning.survival import policy_from_spec
 from arrol_serve.sampling_plan.options import (
     ArrolOptions,
     PruneOptions,

@@ -28,7 +28,9 @@ def plain() -> dict[str, Any]:
     """vLLM without the plugin."""
     from vllm import LLM
 
-    engine = LLM(str(MODEL), dtype="float32", max_model_len=512, seed=0, max_num_seqs=64, enforce_eager=True)
+    engine = LLM(
+        str(MODEL), dtype="float32", max_model_len=512, seed=0, max_num_seqs=64, enforce_eager=True
+    )
     return {"tokens": tokens(engine), "scheduler": _scheduler_name(engine)}
 
 
@@ -52,9 +54,7 @@ def tight() -> dict[str, Any]:
 
     scheduler._preempt_request = count
     before = free_blocks(scheduler)
-    groups = run_fixed(
-        engine, groups=3, size=8, tokens=120, probe=40, policy=("top_fraction", 0.5)
-    )
+    groups = run_fixed(engine, groups=3, size=8, tokens=120, probe=40, policy=("top_fraction", 0.5))
     return {
         "preempted": preempted,
         "counts": sorted(r.token_count for group in groups for r in group),

@@ -20,7 +20,12 @@ def run_apart(command: str) -> dict[str, Any]:
     }
     done = subprocess.run(
         [sys.executable, "-m", "tests.engine.apart", command],
-        cwd=ROOT, env=os.environ | quiet, capture_output=True, text=True, timeout=280, check=False,
+        cwd=ROOT,
+        env=os.environ | quiet,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

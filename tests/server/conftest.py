@@ -54,7 +54,11 @@ class Server:
     def wait_idle(self, limit_s: float = 20.0) -> None:
         """Until the engine has no request, running or waiting, and holds no KV cache."""
         end = time.monotonic() + limit_s
-        names = ("vllm:num_requests_running", "vllm:num_requests_waiting", "vllm:kv_cache_usage_perc")
+        names = (
+            "vllm:num_requests_running",
+            "vllm:num_requests_waiting",
+            "vllm:kv_cache_usage_perc",
+        )
         while busy := {n: v for n in names if (v := self.metric(n))}:
             assert time.monotonic() < end, f"the engine is still busy: {busy}"
             time.sleep(0.1)
@@ -64,7 +68,16 @@ def start(log: Path, *options: str) -> tuple[subprocess.Popen[bytes], Server]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "arrol_serve", "--port", str(port), "--api-key", "secret", *options]
+    command = [
+        sys.executable,
+        "-m",
+        "arrol_serve",
+        "--port",
+        str(port),
+        "--api-key",
+        "secret",
+        *options,
+    ]
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1"}
     with log.open("wb") as file:
         process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=environment)

@@ -24,8 +24,9 @@ def test_a_search_reports_its_candidates_votes_and_answer(ask: Ask) -> None:
     reply = ask(arrol={"samples": 8, "return": "candidates"}, seed=3)
     found = reply.arrol
     assert found["samples"]["started"] == 8
-    assert sum(v["count"] for v in found["votes"]) == 8 - found["samples"]["truncated"] - (
-        found["samples"]["no_answer"]
+    assert (
+        sum(v["count"] for v in found["votes"])
+        == 8 - found["samples"]["truncated"] - (found["samples"]["no_answer"])
     )
     by_answer = Counter(c["answer"] for c in found["candidates"] if c["answer"] is not None)
     assert {v["answer"]: v["count"] for v in found["votes"]} == dict(by_answer)
@@ -103,11 +104,17 @@ def test_headers_beat_body_beats_alias(server: Server) -> None:
     reply = server.post(body, **{"X-Arrol-Samples": "4"})
     assert reply.json()["arrol"]["samples"]["started"] == 4
     assert reply.headers["x-arrol-samples"] == "4"
-    assert reply.headers["x-arrol-generated-tokens"] == str(reply.json()["usage"]["completion_tokens"])
+    assert reply.headers["x-arrol-generated-tokens"] == str(
+        reply.json()["usage"]["completion_tokens"]
+    )
 
 
 def test_xargs_and_budget_select_too(server: Server) -> None:
-    body = {"model": "arrol-tiny", "messages": [{"role": "user", "content": "2+2"}], "max_tokens": 30}
+    body = {
+        "model": "arrol-tiny",
+        "messages": [{"role": "user", "content": "2+2"}],
+        "max_tokens": 30,
+    }
     xargs = body | {"vllm_xargs": {"arrol_samples": 3, "arrol_vote": "best"}}
     found = server.post(xargs).json()["arrol"]
     assert (found["samples"]["started"], found["vote"]) == (3, "best")
@@ -197,7 +204,11 @@ def test_a_regex_reads_the_answer(ask: Ask) -> None:
 
 
 def test_a_regex_that_backtracks_for_ever_costs_time_not_the_server(ask: Ask) -> None:
-    arrol = {"samples": 1, "vote": "uniform", "answer": {"extract": "regex", "regex": r"(\d|\d\d|.)+$x"}}
+    arrol = {
+        "samples": 1,
+        "vote": "uniform",
+        "answer": {"extract": "regex", "regex": r"(\d|\d\d|.)+$x"},
+    }
     found = ask("What is 12*3+5?", arrol=arrol, seed=1).arrol
     assert found["verifier_timeouts"] == 1
     assert found["votable"] is False

@@ -17,7 +17,11 @@ MESSAGES: Any = [{"role": "user", "content": "What is 83*46-17+29?"}]
 def stream(client: OpenAI, arrol: dict[str, Any], **fields: Any) -> list[Any]:
     return list(
         client.chat.completions.create(
-            model="arrol-tiny", messages=MESSAGES, stream=True, extra_body={"arrol": arrol}, **fields
+            model="arrol-tiny",
+            messages=MESSAGES,
+            stream=True,
+            extra_body={"arrol": arrol},
+            **fields,
         )
     )
 
@@ -40,7 +44,9 @@ def test_a_stream_gives_what_the_plain_reply_gives(client: OpenAI) -> None:
     assert last.usage == whole.usage
     timeless = {"latency_ms": None}
     assert last.arrol | timeless == whole.arrol | timeless
-    finish = [c.choices[0].finish_reason for c in chunks if c.choices and c.choices[0].finish_reason]
+    finish = [
+        c.choices[0].finish_reason for c in chunks if c.choices and c.choices[0].finish_reason
+    ]
     assert finish == ["stop"]
 
 

@@ -86,8 +86,10 @@ def _reliability_plot(path: Path, probabilities: np.ndarray, test: HeadData) -> 
         place = np.minimum((p * 10).astype(int), 9)
         filled = [b for b in range(10) if (place == b).sum() >= 20]
         axes.plot(
-            [p[place == b].mean() for b in filled], [y[place == b].mean() for b in filled],
-            marker="o", label=name,
+            [p[place == b].mean() for b in filled],
+            [y[place == b].mean() for b in filled],
+            marker="o",
+            label=name,
         )
     axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8)
     axes.set_xlabel("predicted probability of being right")

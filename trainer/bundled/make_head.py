@@ -14,8 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from arrol_serve.bundled import HEADS, MODEL, MODEL_NAME
 from arrol_serve.engine.setup import weights_sha256
 from arrol_serve.quality.artifact import BaseModelFacts, HeadManifest, save_head
@@ -85,7 +83,6 @@ def build(args: argparse.Namespace) -> None:
     print(json.dumps(ablation, indent=1))
 
 
-
 def compare(
     fit: HeadData, calibrate: HeadData, test: HeadData, hidden_size: int, seed: int
 ) -> tuple[dict[str, dict[str, dict[str, float]]], QualityHead]:
@@ -97,7 +94,9 @@ def compare(
         reports[name] = report(heads[name], test, hidden_size, POSITIONS)
     plain = replace(options, rank_weight=0.0)
     without = fit_head(fit, calibrate, hidden_size, plain)
-    reports["hidden and statistics, no ranking term"] = report(without, test, hidden_size, POSITIONS)
+    reports["hidden and statistics, no ranking term"] = report(
+        without, test, hidden_size, POSITIONS
+    )
     return reports, heads["hidden and statistics"]
 
 

@@ -132,7 +132,7 @@ def train(args: argparse.Namespace) -> None:
             hidden = model.model(input_ids=ids).last_hidden_state[:, :-1]
             keep = labels[:, 1:] != IGNORE
             loss = F.cross_entropy(model.lm_head(hidden[keep]), labels[:, 1:][keep])
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             for opt in opts:
                 opt.step()

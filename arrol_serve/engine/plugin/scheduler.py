@@ -48,13 +48,7 @@ class LiveGroup:
     spent: bool = False
 
 
-if TYPE_CHECKING:
-    _Base = Scheduler
-else:
-    _Base = object
-
-
-class PruningMixin(_Base):  # type: ignore[misc]
+class PruningMixin(Scheduler if TYPE_CHECKING else object):  # type: ignore[misc]
     """What both schedulers gain. Groups live exactly as long as they have members."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -190,11 +184,11 @@ class PruningMixin(_Base):  # type: ignore[misc]
         )
 
 
-class SyncPruningScheduler(PruningMixin, Scheduler):  # type: ignore[misc]
+class SyncPruningScheduler(PruningMixin, Scheduler):
     """For engines that wait for each step (CPU)."""
 
 
-class AsyncPruningScheduler(PruningMixin, AsyncScheduler):  # type: ignore[misc]
+class AsyncPruningScheduler(PruningMixin, AsyncScheduler):
     """For engines that schedule the next step while this one runs (GPU)."""
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 KEY = "arrol"
 
@@ -64,4 +64,7 @@ class StepScores:
 def plan_of(sampling_params: Any) -> MemberPlan | None:
     """The candidate's plan, or None for a request that is not ours."""
     extra: Mapping[str, Any] | None = getattr(sampling_params, "extra_args", None)
-    return extra.get(KEY) if extra else None
+    plan = extra.get(KEY) if extra else None
+    # Other routes pass a client's own ``vllm_xargs`` through, where this key may hold anything.
+    whole = isinstance(plan, dict) and plan.keys() >= MemberPlan.__required_keys__
+    return cast(MemberPlan, plan) if whole else None

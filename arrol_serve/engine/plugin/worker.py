@@ -31,7 +31,7 @@ SLOT_SLACK = 4
 """Slots per ``max_num_seqs``: preempted requests keep theirs while others run."""
 
 
-class ArrolWorker(PlatformWorker):  # type: ignore[misc]  # vLLM's workers are untyped to us
+class ArrolWorker(PlatformWorker):
     """Loads the head beside the model and scores sampled rows."""
 
     scorer: RowScorer
@@ -121,7 +121,7 @@ class ArrolWorker(PlatformWorker):  # type: ignore[misc]  # vLLM's workers are u
         return _with_scores(output, StepScores(selection.req_ids, _rows(values), version))
 
 
-class _ScoredAsyncOutput(AsyncModelRunnerOutput):  # type: ignore[misc]
+class _ScoredAsyncOutput(AsyncModelRunnerOutput):
     """vLLM's pending output with ours: the copy to the host overlaps the next step."""
 
     def __init__(
