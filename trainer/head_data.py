@@ -106,10 +106,15 @@ def _collect_shard(
     verdicts = pool.judge_many(list(zip(texts, golds, strict=True)), AnswerSpec())
     length = {(r.group, r.index): r.token_count for group in groups for r in group}
     right = dict(zip(length, verdicts, strict=True))
-    keys = list(zip(recorded.groups, recorded.indices, strict=True))
-    tokens = np.array(recorded.tokens, dtype=np.int32)
+    rows = [
+        row
+        for row, key in enumerate(zip(recorded.groups, recorded.indices, strict=True))
+        if right[key] is not None  # no verdict in time is no label
+    ]
+    keys = [(recorded.groups[row], recorded.indices[row]) for row in rows]
+    tokens = np.array([recorded.tokens[row] for row in rows], dtype=np.int32)
     return HeadData(
-        features=np.stack([f.numpy() for f in recorded.features]).astype(np.float32),
+        features=np.stack([recorded.features[row].numpy() for row in rows]).astype(np.float32),
         correct=np.array([right[key] for key in keys], dtype=np.bool_),
         group=np.array([int(group) for group, _ in keys], dtype=np.int32),
         rollout=np.array([index for _, index in keys], dtype=np.int32),

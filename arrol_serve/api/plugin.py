@@ -43,10 +43,12 @@ class ArrolEndpoint:
         """
         config: ServerConfig = getattr(args, "arrol_config", None) or ServerConfig()
         state.arrol = build_state(config, tuple(args.served_model_name or [args.model]))
-        await probe_engine(engine_client)
         pool = AnswerPool(config.verifier_workers, config.verifier_timeout_s)
-        state.arrol_pool = pool
-        state.arrol_warm_up = asyncio.create_task(pool.warm())
+        try:
+            await asyncio.gather(probe_engine(engine_client), pool.warm())
+        except BaseException:
+            await asyncio.to_thread(pool.close)
+            raise
         searching = SearchingEngineClient(engine_client, pool, count_search)
         for serving in (state.openai_serving_chat, state.openai_serving_completion):
             if serving is not None:

@@ -23,6 +23,11 @@ UNSUPPORTED = {
 }
 """Request fields that cannot take effect in a search, and why."""
 
+HARMLESS = frozenset(
+    ("arrol", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key")
+)
+"""OpenAI's fields that say nothing about generation. In a search any other unknown one is refused."""
+
 
 @dataclass(frozen=True, slots=True)
 class ArrolState:
@@ -95,6 +100,11 @@ def _foreign(xargs: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _refuse_unsupported(request: Any) -> None:
     extra = request.model_extra or {}
+    for name in extra:
+        if name not in HARMLESS and name not in UNSUPPORTED:
+            raise InvalidRequest(
+                f"Unknown field {name!r}: it would have no effect. Remove it.", param=name
+            )
     for name, why in UNSUPPORTED.items():
         if getattr(request, name, None) or extra.get(name):
             raise InvalidRequest(

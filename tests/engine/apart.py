@@ -6,7 +6,7 @@ import json
 import sys
 from typing import Any
 
-from tests.engine.groups import drain, free_blocks, run_fixed, start
+from tests.engine.groups import free_blocks, run_fixed
 from tests.paths import HEAD, MODEL
 from trainer.rollouts import build_engine
 
@@ -63,12 +63,20 @@ def tight() -> dict[str, Any]:
     }
 
 
-def unplugged() -> dict[str, Any]:
-    """A vLLM engine with our worker but vLLM's scheduler does not prune."""
-    engine = build_engine(MODEL, HEAD, sequences=8, scheduler_cls=None)
-    start(engine, "2+2", size=2, probes=(1,), policy=("random", 0.5), tokens=4)
-    outputs = drain(engine)
-    return {"stop_reasons": [output.outputs[0].stop_reason for output in outputs]}
+def fixed() -> dict[str, Any]:
+    """Four groups of 16 rollouts of 64 tokens, half of them pruned at 16."""
+    engine = build_engine(MODEL, HEAD, sequences=64)
+    scheduler = engine.llm_engine.engine_core.engine_core.scheduler
+    before = free_blocks(scheduler)
+    groups = run_fixed(engine, groups=4, size=16, tokens=64, probe=16, policy=("random", 0.5))
+    rollouts = [rollout for group in groups for rollout in group]
+    return {
+        "scheduler": _scheduler_name(engine),
+        "counts": sorted(r.token_count for r in rollouts),
+        "scores": [r.report.get("quality") for r in rollouts],
+        "leaked_blocks": before - free_blocks(scheduler),
+        "groups": len(scheduler.arrol_groups),
+    }
 
 
 def _scheduler_name(engine: Any) -> str:
@@ -76,5 +84,5 @@ def _scheduler_name(engine: Any) -> str:
 
 
 if __name__ == "__main__":
-    command = {"plain": plain, "idle": idle, "tight": tight, "unplugged": unplugged}[sys.argv[1]]
+    command = {"plain": plain, "idle": idle, "tight": tight, "fixed": fixed}[sys.argv[1]]
     print(json.dumps(command()))

@@ -139,7 +139,7 @@ def test_agreement_stops_the_rest(ask: Ask) -> None:
     arrol = {"samples": 32, "min_samples": 4, "early_stop": {"agreement": 0.8}, "vote": "uniform"}
     found = ask("What is 12*3+5?", arrol=arrol, seed=1).arrol
     assert found["stop"] == "agreement"
-    assert found["samples"]["started"] < 32
+    assert found["samples"]["started"] < 32 or found["samples"]["cancelled"] > 0
     assert found["answer"] == "41"
 
 
@@ -151,16 +151,16 @@ def test_the_token_cap_is_kept(ask: Ask) -> None:
 
 def test_a_deadline_answers_with_the_best_vote_so_far(ask: Ask) -> None:
     arrol = {"samples": 64, "deadline_s": 0.9}
-    found = ask("What is 5+6?", arrol=arrol, seed=1).arrol
+    found = ask("What is 12*3+5?", arrol=arrol, seed=1).arrol
     assert found["stop"] in ("deadline", "all_done")
-    assert found["answer"] == "11"
+    assert found["answer"] == "41"
 
 
 def test_a_deadline_with_nothing_usable_is_a_504(server: Server) -> None:
     body = {
         "model": "arrol-tiny",
         "messages": [{"role": "user", "content": "What is 947*83-17+29-64?"}],
-        "arrol": {"samples": 64, "deadline_s": 0.05},
+        "arrol": {"samples": 64, "deadline_s": 0.1},
     }
     reply = server.post(body)
     assert reply.status_code == 504
@@ -207,7 +207,7 @@ def test_a_regex_that_backtracks_for_ever_costs_time_not_the_server(ask: Ask) ->
     arrol = {
         "samples": 1,
         "vote": "uniform",
-        "answer": {"extract": "regex", "regex": r"(\d|\d\d|.)+$x"},
+        "answer": {"extract": "regex", "regex": r"(.|\s|[^x])+#"},
     }
     found = ask("What is 12*3+5?", arrol=arrol, seed=1).arrol
     assert found["verifier_timeouts"] == 1
@@ -239,6 +239,7 @@ TOOL = {
     "type": "function",
     "function": {
         "name": "add",
+        "strict": True,
         "parameters": {
             "type": "object",
             "properties": {"carry": {"type": "boolean"}},
@@ -256,6 +257,18 @@ def test_a_forced_tool_call_is_voted_on_and_returned(ask: Ask) -> None:
     (call,) = reply.choices[0].message.tool_calls
     assert call.function.name == "add"
     assert call.function.arguments.replace(" ", "") == reply.arrol["answer"]
+
+
+def test_completions_search_too(client: OpenAI) -> None:
+    reply = client.completions.create(
+        model="arrol-tiny",
+        prompt="<|user|>What is 12*3+5?<|end|><|assistant|>",
+        max_tokens=60,
+        seed=1,
+        extra_body={"arrol": {"samples": 6}},
+    )
+    assert reply.arrol["answer"] == "41"
+    assert "41" in reply.choices[0].text
 
 
 def test_arrol_false_is_a_plain_request_under_an_alias(ask: Ask) -> None:

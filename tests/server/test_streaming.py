@@ -93,7 +93,7 @@ def test_a_late_failure_is_an_error_event_then_done(server: Server) -> None:
         "model": "arrol-tiny",
         "messages": MESSAGES,
         "stream": True,
-        "arrol": {"samples": 64, "deadline_s": 0.05},
+        "arrol": {"samples": 64, "deadline_s": 0.1},
     }
     lines = [line for line in server.post(body).text.splitlines() if line.startswith("data: ")]
     assert lines[-1] == "data: [DONE]"

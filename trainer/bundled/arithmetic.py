@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 OK, DOUBT = " ok\n", " ??\n"
@@ -30,9 +30,14 @@ PHRASINGS = (
 BOXED_REQUESTS = ("", "", "", " Put the final answer in \\boxed{}.", " Answer in \\boxed{}.")
 PLAIN_REQUEST = ' End with "The answer is X".'
 
-LEVELS = {1: 0.1, 2: 0.15, 3: 0.25, 4: 0.2, 5: 0.3}
+CORE_LEVELS = {1: 0.1, 2: 0.15, 3: 0.25, 4: 0.2, 5: 0.3}
 """Difficulty -> share of the training questions. 1: two or three small steps; 2: a product and two
 sums; 3 and 4: a product of two-digit numbers and three or four sums; 5: three digits by two."""
+ALL_LEVELS = {1: 0.06, 2: 0.08, 3: 0.08, 4: 0.08, 5: 0.15, 6: 0.3, 7: 0.25}
+"""With the levels that a model of this size does not master: 6: a four-digit number by a two-digit
+one and four sums; 7: three digits by three and four sums."""
+FACTORS = {5: (112, 999, 12, 99), 6: (1_112, 9_999, 12, 99), 7: (112, 999, 112, 999)}
+"""Level -> ranges of the product's two factors, where they are not both 12 to 99."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +113,9 @@ def _draw_terms(rng: random.Random, level: int) -> tuple[tuple[int, tuple[int, .
         )
         terms = [factors, number(), number()]
     else:
-        factors = (
-            rng.randint(112, 999) if level == 5 else rng.randint(12, 99),
-            rng.randint(12, 99),
-        )
-        terms = [factors] + [number() for _ in range(4 if level == 4 else 3)]
+        low, high, low_by, high_by = FACTORS.get(level, (12, 99, 12, 99))
+        factors = (rng.randint(low, high), rng.randint(low_by, high_by))
+        terms = [factors] + [number() for _ in range(3 if level in (3, 5) else 4)]
     if rng.random() < 0.3:
         rng.shuffle(terms)
     return tuple((1 if i == 0 or rng.random() < 0.5 else -1, t) for i, t in enumerate(terms))
@@ -188,13 +191,15 @@ class _TraceWriter:
 
     def product(self, a: int, b: int) -> int:
         self.write(f"{a}*{b}=")
-        tens, units = b // 10 * 10, b % 10
-        if tens and units:
-            left = self.value(a * tens)
-            self.write("+")
-            right = self.value(a * units)
+        digits = [int(d) * 10**place for place, d in zip(range(len(str(b)) - 1, -1, -1), str(b), strict=True)]
+        parts = [part for part in digits if part]
+        if len(parts) > 1:
+            written = []
+            for at, part in enumerate(parts):
+                self.write("+" if at else "")
+                written.append(self.value(a * part))
             self.write("=")
-            result = self.value(left + right)
+            result = self.value(sum(written))
         else:
             result = self.value(a * b)
         self.end_line()
@@ -226,10 +231,12 @@ def write_trace(
     return tuple(writer.spans)
 
 
-def training_examples(seed: int, slips: float = 0.5) -> Iterator[Example]:
+def training_examples(
+    seed: int, mix: Mapping[int, float] = CORE_LEVELS, slips: float = 0.5
+) -> Iterator[Example]:
     """An endless seeded stream of training chats; a share ``slips`` of the traces may slip."""
     rng = random.Random(seed)
-    levels, shares = list(LEVELS), list(LEVELS.values())
+    levels, shares = list(mix), list(mix.values())
     while True:
         problem = sample_problem(rng, rng.choices(levels, shares)[0])
         if is_held_out(problem):

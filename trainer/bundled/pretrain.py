@@ -10,7 +10,8 @@ import argparse
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,26 @@ from torch import Tensor
 from tqdm import tqdm
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
-from trainer.bundled.arithmetic import Example, training_examples
+from trainer.bundled.arithmetic import ALL_LEVELS, CORE_LEVELS, Example, training_examples
 from trainer.bundled.tokenizer import ASSISTANT, END, USER, build_tokenizer
 from trainer.provenance import provenance
 
 IGNORE = -100
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A stretch of training with its own questions and its own learning-rate cycle."""
+
+    steps: int
+    peak: float
+    warmup: int
+    mix: Mapping[int, float]
+
+
+PHASES = (Phase(2000, 1.0, 100, CORE_LEVELS), Phase(608, 0.4, 32, ALL_LEVELS))
+"""First what it can master, then the levels at which it is to be right about half of the time."""
+STEPS = sum(phase.steps for phase in PHASES)
 SHAPE = {
     "hidden_size": 128,
     "intermediate_size": 448,
@@ -68,9 +84,10 @@ def batches(
     tokenizer: PreTrainedTokenizerFast, seed: int, rows: int, start: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """``(input_ids [B, T], labels [B, T])`` from step ``start`` on; sorted by length within 16 batches."""
-    pool_size = 16
+    pool_size = 16  # phases begin at multiples of it
     for pool in range(start // pool_size, 10**9):
-        examples = list(islice(training_examples(seed * 1_000_003 + pool), rows * pool_size))
+        mix = phase_at(pool * pool_size)[0].mix
+        examples = list(islice(training_examples(seed * 1_000_003 + pool, mix), rows * pool_size))
         encoded = sorted((encode(e, tokenizer) for e in examples), key=lambda pair: len(pair[0]))
         order = torch.randperm(pool_size, generator=torch.Generator().manual_seed(pool)).tolist()
         for index in order[start % pool_size if pool == start // pool_size else 0 :]:
@@ -94,11 +111,22 @@ def optimizers(model: Qwen3ForCausalLM, lr: float) -> list[torch.optim.Optimizer
     ]
 
 
-def schedule(step: int, steps: int, warmup: int = 100) -> float:
-    """Linear warm-up, then a cosine to 2 % of the peak."""
-    if step < warmup:
-        return (step + 1) / warmup
-    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
+def phase_at(step: int) -> tuple[Phase, int]:
+    """The phase that ``step`` belongs to, and the steps gone in it."""
+    for phase in PHASES:
+        if step < phase.steps:
+            return phase, step
+        step -= phase.steps
+    return PHASES[-1], PHASES[-1].steps
+
+
+def schedule(step: int) -> float:
+    """Share of the peak rate: in each phase a linear warm-up, then a cosine to 2 % of its peak."""
+    phase, gone = phase_at(step)
+    if gone < phase.warmup:
+        return phase.peak * (gone + 1) / phase.warmup
+    turn = math.pi * (gone - phase.warmup) / (phase.steps - phase.warmup)
+    return phase.peak * (0.02 + 0.98 * 0.5 * (1 + math.cos(turn)))
 
 
 def train(args: argparse.Namespace) -> None:
@@ -121,14 +149,14 @@ def train(args: argparse.Namespace) -> None:
     began, last_saved = time.monotonic(), time.monotonic()
     stream = batches(tokenizer, args.seed, args.rows, start)
     bar = tqdm(
-        range(start, args.steps), initial=start, total=args.steps, unit="step", mininterval=5
+        range(start, STEPS), initial=start, total=STEPS, unit="step", mininterval=5
     )
     with (args.out / "training_log.jsonl").open("a") as log:
         for step in bar:
             ids, labels = next(stream)
             groups = [group for opt in opts for group in opt.param_groups]
             for group, lr in zip(groups, peak, strict=True):
-                group["lr"] = lr * schedule(step, args.steps)
+                group["lr"] = lr * schedule(step)
             hidden = model.model(input_ids=ids).last_hidden_state[:, :-1]
             keep = labels[:, 1:] != IGNORE
             loss = F.cross_entropy(model.lm_head(hidden[keep]), labels[:, 1:][keep])
@@ -148,9 +176,9 @@ def train(args: argparse.Namespace) -> None:
                 _save_state(state_file, step + 1, model, opts)
                 save_model(args.out / "latest", model, tokenizer, {})
                 last_saved = time.monotonic()
-    _save_state(state_file, args.steps, model, opts)
+    _save_state(state_file, STEPS, model, opts)
     facts = {
-        "steps": args.steps,
+        "steps": STEPS,
         "rows": args.rows,
         "lr": args.lr,
         "seed": args.seed,
@@ -184,7 +212,6 @@ def main() -> None:
     parser.add_argument(
         "--out", type=Path, required=True, help="run folder; an unfinished run resumes"
     )
-    parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--rows", type=int, default=48, help="chats per step")
     parser.add_argument("--lr", type=float, default=0.02, help="Muon's peak; AdamW takes a fifth")
     parser.add_argument("--seed", type=int, default=0)

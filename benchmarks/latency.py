@@ -1,0 +1,120 @@
+"""Latency that our layer adds to a plain request: ``python -m benchmarks.latency``.
+
+vLLM's own server and ours run side by side on the same model; the same request goes to each in turn.
+Also measures the time from start to ready.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from arrol_serve.bundled import MODEL, MODEL_NAME
+from benchmarks.record import write_result
+
+OPTIONS = (
+    "--dtype",
+    "float32",
+    "--max-model-len",
+    "512",
+    "--max-num-seqs",
+    "128",
+    "--enforce-eager",
+)
+ARMS = {
+    "vLLM": ["-m", "vllm.entrypoints.launchers.api_server.entry", "--model", str(MODEL),
+             "--served-model-name", MODEL_NAME, "--host", "127.0.0.1", *OPTIONS],
+    "arrol-serve": ["-m", "arrol_serve"],
+}  # fmt: skip
+BODY = {
+    "model": MODEL_NAME,
+    "messages": [{"role": "user", "content": "What is 17*6-35+8?"}],
+    "temperature": 0,
+    "max_tokens": 24,
+}
+
+
+@contextmanager
+def server(arguments: list[str]) -> Iterator[tuple[str, float]]:
+    """A server process; yields its URL and the seconds it took to be ready."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    quiet = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_LOGGING_LEVEL": "ERROR", "HF_HUB_OFFLINE": "1"}
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, *arguments, "--port", str(port)],
+        env=os.environ | quiet, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    url = f"http://127.0.0.1:{port}"
+    try:
+        while True:
+            if process.poll() is not None or time.perf_counter() - began > 300:
+                raise SystemExit(f"the server did not start: python {' '.join(arguments)}")
+            try:
+                urllib.request.urlopen(f"{url}/health", timeout=2)  # noqa: S310  # our own server
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield url, time.perf_counter() - began
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+
+
+def timed_request(url: str) -> float:
+    """Milliseconds of one plain completion."""
+    request = urllib.request.Request(  # noqa: S310  # our own server
+        f"{url}/v1/chat/completions",
+        json.dumps(BODY).encode(),
+        {"content-type": "application/json"},
+    )
+    began = time.perf_counter()
+    with urllib.request.urlopen(request) as reply:  # noqa: S310  # our own server
+        reply.read()
+    return (time.perf_counter() - began) * 1000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--requests", type=int, default=300)
+    args = parser.parse_args()
+    rows: list[dict[str, Any]] = []
+    times: dict[str, list[float]] = {arm: [] for arm in ARMS}
+    with (
+        server(ARMS["vLLM"]) as (vllm, vllm_ready),
+        server(ARMS["arrol-serve"]) as (ours, our_ready),
+    ):
+        for turn in tqdm(range(args.requests + 20), unit="pair"):
+            order = [("vLLM", vllm), ("arrol-serve", ours)]
+            for arm, url in order if turn % 2 else reversed(order):
+                spent = timed_request(url)
+                if turn >= 20:
+                    times[arm].append(spent)
+    for arm, ready in (("vLLM", vllm_ready), ("arrol-serve", our_ready)):
+        p50, p99 = np.percentile(times[arm], [50, 99])
+        rows.append({"arm": arm, "p50_ms": float(p50), "p99_ms": float(p99), "ready_s": ready})
+    added = np.array(times["arrol-serve"]) - np.array(times["vLLM"])
+    settings = {"requests": args.requests, "added_p50_ms": float(np.median(added))}
+    write_result("latency", settings, rows)
+    for row in rows:
+        print(f"{row['arm']:12s} p50 {row['p50_ms']:.1f} ms, p99 {row['p99_ms']:.1f} ms, "
+              f"ready after {row['ready_s']:.0f} s")  # fmt: skip
+    print(f"added by our layer, p50 of paired differences: {settings['added_p50_ms']:.2f} ms")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,198 @@
+"""Reading in worker processes that hang, die and are called off. Real processes throughout."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from arrol_serve.answers.pool import MAX_TEXT, AnswerPool, Reading
+from arrol_serve.answers.spec import AnswerSpec
+
+AUTO = AnswerSpec()
+HANGING_REGEX = AnswerSpec("regex", regex=r"(a+)+$")
+HANGING_TEXT = "a" * 40 + "b"
+TOWER = "9^{9^{9^9}}"
+LIMIT_S = 1.0
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[AnswerPool]:
+    built = AnswerPool(workers=2, timeout_s=LIMIT_S)
+    asyncio.run(built.warm())
+    yield built
+    built.close()
+
+
+def read(pool: AnswerPool, text: str, *known: str, spec: AnswerSpec = AUTO) -> Reading:
+    return asyncio.run(pool.read(text, spec, known))
+
+
+def works(pool: AnswerPool) -> bool:
+    return read(pool, "The answer is 1/2.", "7", "0.5") == Reading("1/2", 1)
+
+
+def worker_pids() -> set[int]:
+    return {p.pid for p in multiprocessing.active_children() if p.pid is not None}
+
+
+def test_an_answer_joins_the_first_known_one_it_equals(pool: AnswerPool) -> None:
+    assert read(pool, "The answer is 1/2.", "7", "0.5", r"\frac12") == Reading("1/2", 1)
+
+
+def test_an_answer_may_be_new(pool: AnswerPool) -> None:
+    assert read(pool, "The answer is 3.", "7", "0.5") == Reading("3", None)
+
+
+def test_a_text_may_hold_no_answer(pool: AnswerPool) -> None:
+    assert read(pool, "Who knows.", "7") == Reading(None)
+
+
+def test_exact_takes_another_spelling_for_another_answer(pool: AnswerPool) -> None:
+    spec = AnswerSpec(equivalence="exact")
+    assert read(pool, "The answer is 1/2.", "0.5", spec=spec) == Reading("1/2", None)
+
+
+def test_equivalent_asks_a_worker(pool: AnswerPool) -> None:
+    assert asyncio.run(pool.equivalent("1/2", "0.5")) is True
+
+
+def test_equivalent_has_no_verdict_on_what_hangs(pool: AnswerPool) -> None:
+    assert asyncio.run(pool.equivalent(TOWER, "7")) is None
+
+
+def test_open_reasoning_is_seen_however_long_it_is(pool: AnswerPool) -> None:
+    text = "<think>" + "The answer is 4. " * (MAX_TEXT // 10)
+    assert read(pool, text) == Reading(None)
+
+
+def test_only_the_end_of_a_long_text_is_read(pool: AnswerPool) -> None:
+    assert read(pool, r"\boxed{4}" + "." * MAX_TEXT) == Reading(None)
+
+
+def test_a_regex_that_hangs_is_killed_counted_and_reported(pool: AnswerPool) -> None:
+    before, started = pool.timeouts, time.monotonic()
+    assert read(pool, HANGING_TEXT, spec=HANGING_REGEX) == Reading(None, timed_out=True)
+    assert pool.timeouts == before + 1
+    assert time.monotonic() - started < LIMIT_S + 5
+    assert works(pool)
+
+
+@pytest.mark.parametrize("answer", [TOWER, "(10^9)!"])
+def test_mathematics_that_hangs_leaves_an_answer_compared_by_spelling(
+    pool: AnswerPool, answer: str
+) -> None:
+    assert read(pool, rf"\boxed{{{answer}}}", "7") == Reading(answer, None, timed_out=True)
+    assert works(pool)
+
+
+def test_an_answer_that_hangs_shows_even_when_it_is_the_first(pool: AnswerPool) -> None:
+    assert read(pool, rf"\boxed{{{TOWER}}}") == Reading(TOWER, None, timed_out=True)
+
+
+def test_the_same_spelling_needs_no_mathematics(pool: AnswerPool) -> None:
+    assert read(pool, rf"\boxed{{{TOWER}}}", "7", f" {TOWER} ") == Reading(TOWER, 1)
+
+
+def test_opaque_answers_are_left_out_of_the_mathematics(pool: AnswerPool) -> None:
+    reading = asyncio.run(pool.read("The answer is 1/2.", AUTO, [TOWER, "0.5"], opaque={0}))
+    assert reading == Reading("1/2", 1)
+
+
+def test_a_worker_killed_at_work_is_counted_and_replaced(pool: AnswerPool) -> None:
+    async def kill_while_reading() -> Reading:
+        reading = asyncio.create_task(pool.read(HANGING_TEXT, HANGING_REGEX, ()))
+        await asyncio.sleep(0.4)
+        for pid in worker_pids():
+            os.kill(pid, signal.SIGKILL)
+        return await reading
+
+    before = pool.crashes
+    assert asyncio.run(kill_while_reading()) == Reading(None, timed_out=True)
+    assert pool.crashes > before
+    assert works(pool)
+
+
+def test_idle_workers_that_die_fail_no_job(pool: AnswerPool) -> None:
+    assert works(pool)
+    before = pool.crashes
+    for pid in worker_pids():
+        os.kill(pid, signal.SIGKILL)
+    assert works(pool)
+    assert pool.crashes == before + 1
+
+
+def test_a_cancelled_reading_frees_its_worker(pool: AnswerPool) -> None:
+    async def call_off() -> None:
+        reading = asyncio.create_task(pool.read(HANGING_TEXT, HANGING_REGEX, ()))
+        await asyncio.sleep(0.4)
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+
+    asyncio.run(pool.warm())
+    before, at_work = pool.timeouts, worker_pids()
+    asyncio.run(call_off())
+    deadline = time.monotonic() + 10
+    while at_work <= worker_pids() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert len(at_work - worker_pids()) == 1
+    assert pool.timeouts == before
+    assert works(pool)
+
+
+@pytest.mark.parametrize(
+    ("reply", "gold", "verdict"),
+    [
+        (r"\boxed{\frac12}", "0.5", True),
+        (r"\boxed{7}", "0.5", False),
+        ("Who knows.", "0.5", False),
+        ("<think>The answer is 0.5.", "0.5", False),
+    ],
+)
+def test_judge(pool: AnswerPool, reply: str, gold: str, verdict: bool) -> None:
+    assert pool.judge(reply, gold, AUTO) is verdict
+
+
+def test_judge_spells_a_gold_tool_call_canonically(pool: AnswerPool) -> None:
+    reply = '<tool_call>{"name": "f", "arguments": {"b": 2, "a": 1}}</tool_call>'
+    gold = '{"arguments": {"a": 1, "b": 2}, "name": "f"}'
+    assert pool.judge(reply, gold, AnswerSpec("tool"))
+
+
+def test_judge_names_a_gold_that_cannot_be_parsed(pool: AnswerPool) -> None:
+    with pytest.raises(ValueError, match=r"'\\\\frac\{1\}\{'"):
+        pool.judge("The answer is 1.", r"\frac{1}{", AUTO)
+
+
+def test_judge_many_has_no_verdict_on_what_hangs_and_goes_on(pool: AnswerPool) -> None:
+    pairs = [(r"\boxed{4}", "4"), (rf"\boxed{{{TOWER}}}", "4"), (r"\boxed{5}", "4")]
+    assert pool.judge_many(pairs, AUTO) == [True, None, False]
+
+
+def test_judge_raises_without_a_verdict(pool: AnswerPool) -> None:
+    with pytest.raises(TimeoutError, match="'4'"):
+        pool.judge(rf"\boxed{{{TOWER}}}", "4", AUTO)
+
+
+def test_closing_fails_what_waits_and_leaves_no_process(pool: AnswerPool) -> None:
+    async def close_while_reading(closing: AnswerPool) -> None:
+        reading = asyncio.create_task(closing.read(HANGING_TEXT, HANGING_REGEX, ()))
+        await asyncio.sleep(0.2)
+        await asyncio.to_thread(closing.close)
+        with pytest.raises(RuntimeError, match="closed"):
+            await reading
+
+    asyncio.run(pool.warm())  # its replacements are up: no other process comes or goes
+    others = worker_pids()
+    asyncio.run(close_while_reading(AnswerPool(workers=1, timeout_s=60)))
+    assert worker_pids() <= others
+
+
+def test_a_pool_that_never_started_can_be_closed() -> None:
+    AnswerPool().close()

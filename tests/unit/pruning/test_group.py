@@ -1,0 +1,152 @@
+"""The group's state machine, without an engine."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arrol_serve.errors import InvalidRequest
+from arrol_serve.pruning.group import Decision, Group
+from arrol_serve.pruning.schedule import saved_estimate, validate_probes
+
+
+def group(size: int = 4, **changes: Any) -> Group:
+    plan = {
+        "size": size,
+        "probes": [3],
+        "policy": {"name": "top_fraction", "keep": 0.5},
+        "seed": 1,
+        "min_survivors": 1,
+        "max_total_tokens": None,
+    }
+    return Group({**plan, **changes})
+
+
+def joined(size: int = 4, **changes: Any) -> Group:
+    made = group(size, **changes)
+    for index in range(size):
+        assert made.join(index) == []
+    return made
+
+
+def ended(decisions: list[Decision]) -> list[int]:
+    return [d.index for d in decisions if not d.verdict.survives]
+
+
+def test_a_ranking_waits_for_the_last_arrival() -> None:
+    made = joined()
+    assert [made.observe(i, 3, float(i)) for i in range(3)] == [[], [], []]
+    assert made.observe(0, 4, 9.0) == []  # generating on does not change its score at the probe
+    assert ended(made.observe(3, 3, 3.0)) == [0, 1]
+
+
+def test_nothing_is_decided_before_all_have_joined() -> None:
+    made = group(2)
+    made.join(0)
+    assert made.observe(0, 3, 1.0) == []
+    made.join(1)
+    assert ended(made.observe(1, 3, 2.0)) == [0]
+
+
+def test_a_member_that_ends_settles_the_decision_that_waited_for_it() -> None:
+    made = joined(4)
+    for index in range(3):
+        assert made.observe(index, 3, float(index)) == []
+    assert ended(made.leave(3, pruned=False)) == [0]
+
+
+def test_several_tokens_at_once_may_cross_several_probes() -> None:
+    made = joined(4, probes=[2, 4], policy={"name": "successive_halving"})
+    for index in range(3):
+        made.observe(index, 6, float(index))
+    assert ended(made.observe(3, 6, 3.0)) == [0, 1, 2]
+    assert [p.tokens for p in made.probes_of(3)] == [6, 6]
+
+
+def test_an_immediate_policy_decides_at_each_arrival() -> None:
+    made = joined(2, policy={"name": "threshold", "threshold": 0.5})
+    assert ended(made.observe(0, 3, -1.0)) == [0]
+    assert ended(made.observe(1, 3, 1.0)) == []
+
+
+def test_probe_records_keep_the_propensity() -> None:
+    made = joined(4)
+    for index in range(4):
+        made.observe(index, 3, float(index))
+    (probe,) = made.probes_of(3)
+    assert (probe.tokens, probe.score, probe.survival) == (3, 3.0, 0.5)
+
+
+def test_the_cap_counts_all_members() -> None:
+    made = joined(2, max_total_tokens=5)
+    assert [made.spend(2), made.spend(2), made.spend(1)] == [False, False, True]
+
+
+@given(
+    size=st.integers(1, 8),
+    probes=st.lists(st.integers(1, 12), min_size=1, max_size=3, unique=True).map(sorted),
+    policy=st.sampled_from(
+        [
+            {"name": "top_fraction", "keep": 0.4},
+            {"name": "successive_halving"},
+            {"name": "random", "keep": 0.5},
+            {"name": "threshold", "threshold": 0.5},
+            {"name": "arrol"},
+            {"name": "never"},
+        ]
+    ),
+    seed=st.integers(0, 10_000),
+)
+def test_any_interleaving_judges_once_a_probe_and_ends_empty(
+    size: int, probes: list[int], policy: dict[str, Any], seed: int
+) -> None:
+    rng = random.Random(seed)
+    made = group(size, probes=probes, policy=policy, seed=seed)
+    length = {i: rng.randint(1, 16) for i in range(size)}
+    tokens = dict.fromkeys(range(size), 0)
+    waiting, live = list(range(size)), set()
+    judged: dict[int, int] = dict.fromkeys(range(size), 0)
+    gone: set[int] = set()
+
+    def carry_out(decisions: list[Decision]) -> None:
+        for decision in decisions:
+            assert decision.index not in gone
+            judged[decision.index] += 1
+            if not decision.verdict.survives:
+                gone.add(decision.index)
+                live.discard(decision.index)
+                carry_out(made.leave(decision.index, pruned=True))
+
+    while waiting or live:
+        if waiting and (not live or rng.random() < 0.4):
+            index = waiting.pop(0)
+            live.add(index)
+            carry_out(made.join(index))
+            continue
+        index = rng.choice(sorted(live))
+        tokens[index] += rng.randint(1, 3)
+        if tokens[index] >= length[index]:
+            live.discard(index)
+            carry_out(made.leave(index, pruned=False))
+        else:
+            carry_out(made.observe(index, tokens[index], rng.gauss(0, 2)))
+    assert made.empty
+    assert all(count <= len(probes) for count in judged.values())
+    assert len(gone) < size
+
+
+def test_saved_estimate_runs_to_the_mean_of_the_finished() -> None:
+    assert saved_estimate([20, 20, 90], [60, 100]) == 120
+    assert saved_estimate([20], []) == 0
+
+
+@pytest.mark.parametrize(
+    "bad", [[], [0], [5, 3], [4, 4], [1.5], [True], "24", None, list(range(1, 40))]
+)
+def test_bad_probes_are_refused(bad: object) -> None:
+    with pytest.raises(InvalidRequest, match="rising order"):
+        validate_probes(bad)
