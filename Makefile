@@ -49,6 +49,7 @@ bench: setup ## rerun the README's measurements
 	@$(BIN)/python -m benchmarks.accuracy
 	@$(BIN)/python -m benchmarks.plugin_cost
 	@$(BIN)/python -m benchmarks.latency
+	@$(BIN)/python -m benchmarks.table
 
 clean: ## remove caches, keep .venv
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist

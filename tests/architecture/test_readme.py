@@ -25,6 +25,14 @@ def test_python_blocks_compile() -> None:
         compile(block, "README.md", "exec")
 
 
+def test_the_results_are_those_of_the_result_files() -> None:
+    from benchmarks.table import MARKS, block
+
+    found = MARKS.search(README)
+    assert found
+    assert found[0] == f"{found[1]}{block()}{found[2]}", "run python -m benchmarks.table"
+
+
 def test_linked_files_exist() -> None:
     links = re.findall(r"\]\((?!http)([^)#]+)", README)
     assert links

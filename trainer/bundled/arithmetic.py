@@ -191,7 +191,10 @@ class _TraceWriter:
 
     def product(self, a: int, b: int) -> int:
         self.write(f"{a}*{b}=")
-        digits = [int(d) * 10**place for place, d in zip(range(len(str(b)) - 1, -1, -1), str(b), strict=True)]
+        digits = [
+            int(d) * 10**place
+            for place, d in zip(range(len(str(b)) - 1, -1, -1), str(b), strict=True)
+        ]
         parts = [part for part in digits if part]
         if len(parts) > 1:
             written = []

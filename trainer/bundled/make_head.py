@@ -24,7 +24,7 @@ from trainer.head_data import HeadData, collect
 from trainer.head_training import FitOptions, fit_head, report, split_groups
 from trainer.provenance import provenance
 
-POSITIONS = (8, 12, 16, 20, 24, 28, 32, 40, 48, 64, 80)
+POSITIONS = (8, 16, 24, 28, 32, 36, 40, 48, 64, 80, 96)
 EVALUATION_SEED = 20_260_000
 """Of ``benchmarks.accuracy``: its questions must not be seen here."""
 INPUT_SETS = {
@@ -38,9 +38,9 @@ def questions(count: int, levels: tuple[int, ...], seed: int) -> list[tuple[str,
     """``count`` questions spread over ``levels``, none of them an evaluation question."""
     share = -(-count // len(levels))
     per_level = []
-    for level in levels:
+    for place, level in enumerate(levels):
         reserved = dict(held_out_questions(EVALUATION_SEED, 1000, level))
-        drawn = held_out_questions(seed + level, share + 200, level)
+        drawn = held_out_questions(seed + place, share + 200, level)
         per_level.append([pair for pair in drawn if pair[0] not in reserved][:share])
     return [pair for group in zip(*per_level, strict=True) for pair in group][:count]
 
@@ -118,10 +118,10 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder for the sampled shards")
     parser.add_argument("--model", type=Path, default=MODEL)
     parser.add_argument("--out", type=Path, default=HEADS / MODEL_NAME)
-    parser.add_argument("--questions", type=int, default=1800)
+    parser.add_argument("--questions", type=int, default=1500)
     parser.add_argument("--samples", type=int, default=16)
-    parser.add_argument("--levels", type=int, nargs="+", default=[3, 4, 5, 5])
-    parser.add_argument("--probe", type=int, default=24, help="the server's default probe")
+    parser.add_argument("--levels", type=int, nargs="+", default=[5, 6, 7, 7])
+    parser.add_argument("--probe", type=int, default=32, help="the server's default probe")
     parser.add_argument("--seed", type=int, default=1_000)
     build(parser.parse_args())
 

@@ -148,9 +148,7 @@ def train(args: argparse.Namespace) -> None:
             opt.load_state_dict(saved)
     began, last_saved = time.monotonic(), time.monotonic()
     stream = batches(tokenizer, args.seed, args.rows, start)
-    bar = tqdm(
-        range(start, STEPS), initial=start, total=STEPS, unit="step", mininterval=5
-    )
+    bar = tqdm(range(start, STEPS), initial=start, total=STEPS, unit="step", mininterval=5)
     with (args.out / "training_log.jsonl").open("a") as log:
         for step in bar:
             ids, labels = next(stream)

@@ -1,0 +1,96 @@
+"""The README's results, written from the JSON files: ``python -m benchmarks.table``."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from benchmarks.record import RESULTS
+
+README = RESULTS.parent.parent / "README.md"
+MARKS = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)
+
+
+def load(name: str) -> dict[str, Any]:
+    """One result file."""
+    result: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text())
+    return result
+
+
+def _where(result: dict[str, Any]) -> str:
+    made = result["provenance"]
+    return f"{made['machine']}, {made['date']}, `{made['command']}`"
+
+
+def accuracy() -> str:
+    """Accuracy, cost and speed of every method."""
+    result = load("accuracy")
+    settings = result["settings"]
+    lines = [
+        f"{settings['questions']} held-out questions of levels {settings['levels']}, "
+        f"N = {settings['samples']}, temperature 1, probe at {settings['probe']} tokens "
+        f"({settings['probe_share_of_mean_length']:.0%} of the mean length of "
+        f"{settings['mean_length']:.0f}). Tokens and speed are relative to {settings['samples']} "
+        f"unpruned samples; differences are paired by question. {_where(result)}.",
+        "",
+        "| method | accuracy | 95 % interval | against uniform vote | tokens | speed |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in result["rows"]:
+        low, high = row["interval"]
+        gain, (worst, best) = row["difference_to_uniform"], row["difference_interval"]
+        speed = f"{row['speedup']:.2f}x" if row["speedup"] else ""
+        lines.append(
+            f"| {row['method']} | {row['accuracy']:.3f} | {low:.3f} to {high:.3f} "
+            f"| {gain:+.3f} ({worst:+.3f} to {best:+.3f}) "
+            f"| {row['tokens_relative']:.2f} | {speed} |"
+        )
+    return "\n".join([*lines, "", "![Accuracy against tokens](benchmarks/results/accuracy.png)"])
+
+
+def cost() -> str:
+    """What the plugin costs."""
+    result = load("plugin_cost")
+    lines = [
+        f"{result['settings']['sequences']} sequences at once, {_where(result)}. On an 8B model the "
+        f"head is {result['settings']['head_flops_share_of_an_8B_model']:.4%} of the FLOPs per token "
+        "(counted, not measured).",
+        "",
+        "| engine | tokens/s | of plain vLLM | 95 % interval |",
+        "|---|---|---|---|",
+    ]
+    for row in result["rows"]:
+        low, high = row["interval"]
+        lines.append(
+            f"| {row['arm']} | {row['tokens_per_second']:.0f} | {row['ratio_to_plain']:.3f} "
+            f"| {low:.3f} to {high:.3f} |"
+        )
+    return "\n".join(lines)
+
+
+def latency() -> str:
+    """What a plain request pays."""
+    result = load("latency")
+    rows = {row["arm"]: row for row in result["rows"]}
+    ours, plain = rows["arrol-serve"], rows["vLLM"]
+    return (
+        f"A plain request takes {ours['p50_ms']:.1f} ms at the median here and {plain['p50_ms']:.1f} ms "
+        f"on vLLM's own server beside it; the median of the paired differences is "
+        f"{result['settings']['added_p50_ms']:+.2f} ms. The server is ready {ours['ready_s']:.0f} s after "
+        f"it starts, vLLM's after {plain['ready_s']:.0f} s. {_where(result)}."
+    )
+
+
+def block() -> str:
+    """Everything between the README's marks."""
+    return f"{accuracy()}\n\n{cost()}\n\n{latency()}\n"
+
+
+def main() -> None:
+    text = README.read_text()
+    README.write_text(MARKS.sub(lambda found: found[1] + block() + found[2], text))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""Heads that the server must not start with: one line each, exit status 2."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from arrol_serve.cli import main
+from tests.paths import HEAD, MODEL
+
+
+@pytest.fixture
+def head(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VLLM_PLUGINS", "arrol")
+    return shutil.copytree(HEAD, tmp_path / "head")
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    with pytest.raises(SystemExit) as stop:
+        main(list(arguments))
+    assert stop.value.code == 2
+    return capsys.readouterr().err
+
+
+def test_a_missing_head(head: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.rmtree(head)
+    assert "There is no head in" in refusal(capsys, "--head", str(head))
+
+
+def test_a_corrupt_head(head: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    weights = head / "head.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    assert "Export the head again" in refusal(capsys, "--head", str(head))
+
+
+def test_a_head_for_other_weights(
+    head: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = shutil.copytree(MODEL, tmp_path / "model")
+    weights = model / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(bytes(content))
+    said = refusal(capsys, str(model), "--head", str(head))
+    assert "was made for other weights" in said
+    assert "--head none" in said
+
+
+def test_speculative_decoding(head: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = refusal(
+        capsys, "--speculative-config", '{"method": "ngram", "num_speculative_tokens": 2}'
+    )
+    assert "start without --speculative-config" in said
+
+
+def test_another_scheduler(head: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--scheduler-cls is arrol-serve's own seam" in refusal(
+        capsys, "--scheduler-cls", "vllm.v1.core.sched.scheduler.Scheduler"
+    )
