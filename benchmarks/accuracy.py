@@ -141,11 +141,11 @@ def _sample(
     return groups
 
 
-def summarise(all_arms: list[Arm], single: list[float]) -> list[dict[str, Any]]:
+def summarise(all_arms: list[Arm], single: list[float], samples: int) -> list[dict[str, Any]]:
     """One row per method, costs relative to the unpruned arm, differences paired with its uniform vote."""
     base = all_arms[0]
     uniform = np.array(base.right["uniform"])
-    rows = [_row("one sample (pass@1)", single, base, uniform, share=1 / 16)]
+    rows = [_row("one sample (pass@1)", single, base, uniform, share=1 / samples)]
     for arm in all_arms:
         for rule in arm.rules:
             name = f"{arm.name}, {rule} vote"
@@ -196,7 +196,7 @@ def main() -> None:
     warm_up = argparse.Namespace(**{**vars(args), "questions": 8, "chunk": 8})
     run(engine, warm_up, arms(args.probe))
     single = run(engine, args, all_arms)
-    rows = summarise(all_arms, single)
+    rows = summarise(all_arms, single, args.samples)
     settings = {
         "questions": args.questions,
         "levels": args.levels,

@@ -11,6 +11,7 @@ from copy import copy
 from itertools import count
 from typing import Any
 
+from vllm.exceptions import GenerationError
 from vllm.outputs import CompletionOutput, RequestOutput
 from vllm.sampling_params import RequestOutputKind, SamplingParams
 
@@ -20,6 +21,7 @@ from arrol_serve.api.rechunk import token_pieces
 from arrol_serve.api.ticket import TICKET_KEY, SearchTicket
 from arrol_serve.engine.candidates import EngineCall, EngineCandidates, GroupOptions
 from arrol_serve.engine.plugin.wire import KEY
+from arrol_serve.errors import ArrolError, InvalidRequest
 from arrol_serve.pipeline import Progress, search
 from arrol_serve.sampling_plan import SearchPlan
 
@@ -39,14 +41,24 @@ class SearchingEngineClient:
     def generate(
         self, prompt: Any, sampling_params: SamplingParams, request_id: str, **options: Any
     ) -> AsyncGenerator[RequestOutput, None]:
-        """vLLM's ``generate``; the search runs when the generator is first awaited."""
-        ticket: SearchTicket | None = (sampling_params.extra_args or {}).get(TICKET_KEY)
+        """vLLM's ``generate``; the search runs when the generator is first awaited.
+
+        Raises ``InvalidRequest`` where a client, through a route that is not ours, sent the keys by
+        which this process talks to its engine: a plan of its own making could harm the scheduler.
+        """
+        extra = getattr(sampling_params, "extra_args", None) or {}
+        ticket = extra.get(TICKET_KEY)
+        if KEY in extra or not isinstance(ticket, SearchTicket | None):
+            key = KEY if KEY in extra else TICKET_KEY
+            raise InvalidRequest(
+                f"{key!r} is reserved among a request's extra arguments. Searches are asked for on "
+                "/v1/chat/completions and /v1/completions.",
+                param=key,
+            )
         if ticket is None:
             return self._inner.generate(prompt, sampling_params, request_id, **options)
         params = sampling_params.clone()
-        params.extra_args = {
-            k: v for k, v in (sampling_params.extra_args or {}).items() if k != TICKET_KEY
-        }
+        params.extra_args = {k: v for k, v in extra.items() if k != TICKET_KEY}
         if options.get("data_parallel_rank") is None:
             options["data_parallel_rank"] = self._rank()
         return self._search(ticket, EngineCall(prompt, params, request_id, options))
@@ -68,6 +80,11 @@ class SearchingEngineClient:
             ticket.outcome = await search(
                 candidates, book, ticket.plan, choices=ticket.choices, listener=_tell(ticket)
             )
+        except ArrolError as error:
+            ticket.failure = error
+            if streaming:  # the kind that vLLM turns into an event without logging a traceback
+                raise GenerationError(error.message) from error
+            raise
         except Exception as error:
             ticket.failure = error
             raise

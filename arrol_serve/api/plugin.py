@@ -50,8 +50,10 @@ class ArrolEndpoint:
             await asyncio.to_thread(pool.close)
             raise
         searching = SearchingEngineClient(engine_client, pool, count_search)
-        for serving in (state.openai_serving_chat, state.openai_serving_completion):
-            if serving is not None:
+        for (
+            serving
+        ) in state._state.values():  # every route: the client is also what guards our keys
+            if hasattr(serving, "engine_client"):
                 serving.engine_client = searching
         if self._app is not None:
             install(self._app)

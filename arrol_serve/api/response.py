@@ -153,8 +153,8 @@ def _candidate(outcome: SearchOutcome, rollout: Rollout) -> Candidate:
 
 
 def _rounded(value: float | None) -> float | None:
-    """Four places; None for what JSON cannot say."""
-    return None if value is None or not math.isfinite(value) else round(value, 4)
+    """Four significant digits; None for what JSON cannot say."""
+    return None if value is None or not math.isfinite(value) else float(f"{value:.4g}")
 
 
 def usage(ticket: SearchTicket, reported: dict[str, Any]) -> dict[str, Any]:

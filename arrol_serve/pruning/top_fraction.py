@@ -32,7 +32,8 @@ class TopFraction:
 def target(keep: float, view: GroupView) -> int:
     """How many live members this probe lets live: the group's own size sets the goal."""
     after = [
-        math.ceil(view.size * keep ** (i / view.probes) - 1e-9) for i in range(view.probes + 1)
+        max(1, math.ceil(view.size * keep ** (i / view.probes) - 1e-9))
+        for i in range(view.probes + 1)
     ]
     ratio: float = after[view.probe + 1] / after[view.probe]
     return math.ceil(view.alive * ratio - 1e-9)

@@ -99,6 +99,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     log = tmp_path_factory.mktemp("server") / "server.log"
     alias = 'duo={"samples": 2, "vote": "uniform"}'
     tools = ["--enable-auto-tool-choice", "--tool-call-parser", "hermes"]
+    tools += ["--enable-scale-out"]
     tools += [
         "--structured-outputs-config",
         '{"backend": "xgrammar", "disable_any_whitespace": true}',
@@ -114,8 +115,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def client(server: Server) -> OpenAI:
-    return server.client()
+def client(server: Server) -> Iterator[OpenAI]:
+    with server.client() as client:
+        yield client
 
 
 @pytest.fixture

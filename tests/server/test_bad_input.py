@@ -128,3 +128,29 @@ def test_a_search_over_several_prompts_is_refused(server: Server) -> None:
     headers = {"authorization": f"Bearer {server.key}"}
     reply = httpx.post(f"{server.url}/v1/completions", json=body, headers=headers, timeout=60)
     check(reply, 400, "prompt")
+
+
+PLAN = {"group": "g", "size": 1, "index": 7, "probes": ["x"], "policy": 3, "seed": 0}
+PLAN |= {"min_survivors": 0, "max_total_tokens": "", "signals": 1, "prune_by": 0, "record": 2}
+
+
+@pytest.mark.parametrize(
+    ("route", "body"),
+    [
+        ("/v1/responses", {"input": "2+2", "vllm_xargs": {"arrol_ticket": "mine"}}),
+        ("/v1/responses", {"input": "2+2", "vllm_xargs": {"arrol": ["mine"]}}),
+        (
+            "/inference/v1/generate",
+            {"token_ids": [5, 6], "sampling_params": {"extra_args": {"arrol": PLAN}}},
+        ),
+    ],
+)
+def test_other_routes_cannot_plant_a_plan_in_the_engine(
+    server: Server, route: str, body: dict[str, Any]
+) -> None:
+    headers = {"authorization": f"Bearer {server.key}"}
+    body = {"model": "arrol-tiny"} | body
+    reply = httpx.post(f"{server.url}{route}", json=body, headers=headers, timeout=60)
+    assert reply.status_code == 400, reply.text
+    assert "reserved" in reply.json()["error"]["message"]
+    assert server.post(GOOD | {"max_tokens": 4}).status_code == 200

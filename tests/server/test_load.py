@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import httpx
+from openai import AsyncOpenAI
 
 from tests.server.conftest import Server
 
@@ -83,7 +84,7 @@ def test_64_concurrent_requests_of_mixed_plans_all_answer(server: Server) -> Non
         {"samples": 4, "vote": "rank"},
     ]
 
-    async def one(index: int) -> Any:
+    async def one(client: AsyncOpenAI, index: int) -> Any:
         plan = plans[index % len(plans)]
         a, b = 11 + index, 3 + index % 7
         reply = await client.chat.completions.create(
@@ -95,9 +96,9 @@ def test_64_concurrent_requests_of_mixed_plans_all_answer(server: Server) -> Non
         return index, plan, reply, a * b + 5
 
     async def everybody() -> list[Any]:
-        return await asyncio.gather(*(one(i) for i in range(64)))
+        async with server.async_client() as client:
+            return await asyncio.gather(*(one(client, i) for i in range(64)))
 
-    client = server.async_client()
     replies = asyncio.run(everybody())
     assert len(replies) == 64
     right = 0

@@ -57,7 +57,7 @@ def test_none_says_nothing_and_candidates_say_everything() -> None:
         "tokens": 24,
         "quality": 0.1,
         "confidence": None,
-        "probes": [{"tokens": 24, "score": -1.2346, "survival": 0.5}],
+        "probes": [{"tokens": 24, "score": -1.235, "survival": 0.5}],
     }
     assert [c["answer"] for c in report["candidates"]] == ["1/2", "7", None, None]
 

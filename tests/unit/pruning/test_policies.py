@@ -21,6 +21,7 @@ SPECS: list[dict[str, Any]] = [
     {"name": "successive_halving"},
     {"name": "threshold", "threshold": 0.5},
     {"name": "random", "keep": 0.3},
+    {"name": "top_fraction", "keep": 1e-300},
     {"name": "never"},
     {"name": "arrol"},
     {"name": "arrol_signed", "prompt_mean": 0.2},
@@ -51,6 +52,12 @@ def test_top_fraction_reaches_keep_over_several_probes() -> None:
     assert len(first) == 4
     last = survivors(spec, {i: SCORES[i] for i in first}, probes=2, probe=1, pruned=4)
     assert last == [2, 5]
+
+
+@pytest.mark.parametrize("name", ["top_fraction", "random"])
+@pytest.mark.parametrize("probe", range(4))
+def test_a_vanishing_keep_still_keeps_one(name: str, probe: int) -> None:
+    assert survivors({"name": name, "keep": 1e-300}, SCORES, probes=4, probe=probe, size=1000)
 
 
 def test_top_fraction_asks_its_share_of_the_live_only() -> None:
@@ -114,15 +121,16 @@ def test_forced_survivors_carry_the_propensity_really_used() -> None:
     scores=st.dictionaries(st.integers(0, 40), st.floats(-20, 20), min_size=1, max_size=20),
     finished=st.integers(0, 5),
     least=st.integers(1, 25),
+    probe=st.integers(0, 3),
     seed=st.integers(0, 2**60),
 )
 def test_any_policy_judges_all_replayably_and_keeps_the_minimum(
-    spec: dict[str, Any], scores: dict[int, float], finished: int, least: int, seed: int
+    spec: dict[str, Any], scores: dict[int, float], finished: int, least: int, probe: int, seed: int
 ) -> None:
     policy = policy_from_spec(spec)
     seen = view(
         size=len(scores) + finished, alive=len(scores), finished=finished, min_survivors=least,
-        seed=seed,
+        probe=probe, probes=4, seed=seed,
     )  # fmt: skip
     verdicts = policy.judge(scores, seen)
     assert verdicts.keys() == scores.keys()
