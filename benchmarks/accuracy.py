@@ -43,24 +43,33 @@ class Arm:
     policy: Mapping[str, Any] | None
     probes: tuple[int, ...]
     rules: tuple[VoteRule, ...]
+    samples: int
     tokens: int = 0
     seconds: float = 0.0
     lengths: list[int] = field(default_factory=list)
     right: dict[str, list[float]] = field(default_factory=dict)
 
 
-def arms(probe: int) -> list[Arm]:
-    """The comparisons of the README table."""
+def arms(probe: int, samples: int) -> list[Arm]:
+    """The comparisons of the README table; the first is what the others are measured against."""
+    more = samples * 3 // 2
 
     def top(keep: float) -> dict[str, Any]:
         return {"name": "top_fraction", "keep": keep}
 
     return [
-        Arm("unpruned", None, (), get_args(VoteRule)),
-        Arm("keep 0.5", top(0.5), (probe,), ("quality", "uniform")),
-        Arm("keep 0.25", top(0.25), (probe,), ("quality", "uniform")),
-        Arm("two probes to 0.25", top(0.25), (probe, 2 * probe), ("quality", "uniform")),
-        Arm("random 0.5", {"name": "random", "keep": 0.5}, (probe,), ("uniform", "quality")),
+        Arm("unpruned", None, (), get_args(VoteRule), samples),
+        Arm("keep 0.5", top(0.5), (probe,), ("quality", "uniform"), samples),
+        Arm("keep 0.25", top(0.25), (probe,), ("quality", "uniform"), samples),
+        Arm("two probes to 0.25", top(0.25), (probe, 2 * probe), ("quality", "uniform"), samples),
+        Arm(
+            "random 0.5",
+            {"name": "random", "keep": 0.5},
+            (probe,),
+            ("uniform", "quality"),
+            samples,
+        ),
+        Arm(f"{more} samples, keep 0.5", top(0.5), (probe,), ("quality", "uniform"), more),
     ]
 
 
@@ -126,7 +135,8 @@ def _sample(
         GroupRequest(
             f"{arm.name}/{start + i}",
             question,
-            seed=(start + i) * args.samples,
+            seed=(start + i) * 1000,
+            temperature=args.temperature,
             probes=arm.probes,
             policy=arm.policy,
             signals=("confidence", "quality"),
@@ -134,7 +144,7 @@ def _sample(
         for i, (question, _) in enumerate(chunk)
     ]
     began = time.perf_counter()
-    groups = sample_groups(engine, requests, args.samples)
+    groups = sample_groups(engine, requests, arm.samples)
     arm.seconds += time.perf_counter() - began
     arm.lengths += [r.token_count for group in groups for r in group]
     arm.tokens += sum(r.token_count for group in groups for r in group)
@@ -183,7 +193,8 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=MODEL)
     parser.add_argument("--head", type=Path, default=HEAD)
     parser.add_argument("--questions", type=int, default=500)
-    parser.add_argument("--levels", type=int, nargs="+", default=[6, 7])
+    parser.add_argument("--levels", type=int, nargs="+", default=[6])
+    parser.add_argument("--temperature", type=float, default=1.6)
     parser.add_argument("--samples", type=int, default=16)
     parser.add_argument("--probe", type=int, default=32)
     parser.add_argument(
@@ -192,9 +203,9 @@ def main() -> None:
     parser.add_argument("--name", default="accuracy")
     args = parser.parse_args()
     engine = build_engine(args.model, args.head)
-    all_arms = arms(args.probe)
+    all_arms = arms(args.probe, args.samples)
     warm_up = argparse.Namespace(**{**vars(args), "questions": 8, "chunk": 8})
-    run(engine, warm_up, arms(args.probe))
+    run(engine, warm_up, arms(args.probe, args.samples))
     single = run(engine, args, all_arms)
     rows = summarise(all_arms, single, args.samples)
     settings = {
@@ -204,7 +215,7 @@ def main() -> None:
         "probe": args.probe,
         "probe_share_of_mean_length": args.probe / float(np.mean(all_arms[0].lengths)),
         "mean_length": float(np.mean(all_arms[0].lengths)),
-        "temperature": 1.0,
+        "temperature": args.temperature,
         "sequences": 128,
     }
     path = write_result(args.name, settings, rows)

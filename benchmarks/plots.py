@@ -15,6 +15,7 @@ def accuracy_plot(path: Path) -> Path:
     """Accuracy against tokens, one point a method, with 95 % intervals."""
     result = json.loads(path.read_text())
     figure, axes = plt.subplots(figsize=(8.5, 5))
+    axes.set_prop_cycle(color=plt.get_cmap("tab20").colors)
     seen: dict[float, int] = {}
     for row in sorted(result["rows"], key=lambda r: -r["accuracy"]):
         x, y = row["tokens_relative"], row["accuracy"]
@@ -25,12 +26,11 @@ def accuracy_plot(path: Path) -> Path:
         axes.errorbar(
             shifted, y, yerr=[[y - low], [high - y]], fmt="o", capsize=3, label=row["method"]
         )
-    axes.set_xlabel("tokens generated, relative to 16 unpruned samples")
+    samples = result["settings"]["samples"]
+    axes.set_xlabel(f"tokens generated, relative to {samples} unpruned samples")
     axes.set_ylabel("accuracy (95 % bootstrap interval)")
     questions = result["settings"]["questions"]
-    axes.set_title(
-        f"Bundled model, {questions} held-out questions, N = {result['settings']['samples']}"
-    )
+    axes.set_title(f"Bundled model, {questions} held-out questions, N = {samples}")
     axes.set_xlim(0, 1.12)
     axes.grid(alpha=0.3)
     axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))

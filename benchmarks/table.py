@@ -29,10 +29,10 @@ def accuracy() -> str:
     settings = result["settings"]
     lines = [
         f"{settings['questions']} held-out questions of levels {settings['levels']}, "
-        f"N = {settings['samples']}, temperature 1, probe at {settings['probe']} tokens "
-        f"({settings['probe_share_of_mean_length']:.0%} of the mean length of "
-        f"{settings['mean_length']:.0f}). Tokens and speed are relative to {settings['samples']} "
-        f"unpruned samples; differences are paired by question. {_where(result)}.",
+        f"N = {settings['samples']}, temperature {settings['temperature']:g}, "
+        f"probe at {settings['probe']} tokens ({settings['probe_share_of_mean_length']:.0%} of the "
+        f"mean length of {settings['mean_length']:.0f}). Tokens and speed are relative to "
+        f"{settings['samples']} unpruned samples; differences are paired by question. {_where(result)}.",
         "",
         "| method | accuracy | 95 % interval | against uniform vote | tokens | speed |",
         "|---|---|---|---|---|---|",

@@ -21,6 +21,15 @@ from trainer.rollouts import GroupRequest, sample_groups
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """What to ask, the right answer, and the temperature to sample rollouts at."""
+
+    text: str
+    gold: str
+    temperature: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class HeadData:
     """See the module's docstring for shapes."""
 
@@ -54,7 +63,7 @@ class HeadData:
 
 def collect(
     engine: Any,
-    questions: Sequence[tuple[str, str]],
+    questions: Sequence[Question],
     *,
     samples: int,
     positions: Sequence[int],
@@ -63,7 +72,7 @@ def collect(
     shard: int = 100,
     max_tokens: int = 256,
 ) -> HeadData:
-    """Sample ``samples`` rollouts of every ``(question, gold)``, verify them, keep their features.
+    """Sample ``samples`` rollouts of every question, verify them, keep their features.
 
     Works in shards of ``shard`` questions written to ``folder``; shards already there are kept, so
     an interrupted run goes on where it stopped.
@@ -88,7 +97,7 @@ def collect(
 def _collect_shard(
     engine: Any,
     pool: AnswerPool,
-    questions: Sequence[tuple[str, str]],
+    questions: Sequence[Question],
     start: int,
     samples: int,
     positions: Sequence[int],
@@ -96,13 +105,19 @@ def _collect_shard(
     max_tokens: int,
 ) -> HeadData:
     requests = [
-        GroupRequest(str(start + i), question, seed + (start + i) * samples, record=positions)
-        for i, (question, _) in enumerate(questions)
+        GroupRequest(
+            str(start + i),
+            question.text,
+            seed + (start + i) * samples,
+            temperature=question.temperature,
+            record=positions,
+        )
+        for i, question in enumerate(questions)
     ]
     groups = sample_groups(engine, requests, samples, max_tokens=max_tokens)
     (recorded,) = engine.collective_rpc("arrol_take_features")
     texts = [rollout.text for group in groups for rollout in group]
-    golds = [gold for _, gold in questions for _ in range(samples)]
+    golds = [question.gold for question in questions for _ in range(samples)]
     verdicts = pool.judge_many(list(zip(texts, golds, strict=True)), AnswerSpec())
     length = {(r.group, r.index): r.token_count for group in groups for r in group}
     right = dict(zip(length, verdicts, strict=True))

@@ -38,6 +38,7 @@ class GroupRequest:
     name: str
     question: str
     seed: int
+    temperature: float = 1.0
     probes: Sequence[int] = ()
     policy: Mapping[str, Any] | None = None
     signals: Sequence[str] = ()
@@ -66,7 +67,6 @@ def sample_groups(
     samples: int,
     *,
     max_tokens: int = 256,
-    temperature: float = 1.0,
     progress: bool = False,
 ) -> list[list[SampledRollout]]:
     """``samples`` rollouts of each group, in order; rollout i is sampled with seed + i."""
@@ -78,7 +78,7 @@ def sample_groups(
             prompts.append([{"role": "user", "content": group.question}])
             params.append(
                 SamplingParams(
-                    temperature=temperature,
+                    temperature=group.temperature,
                     max_tokens=max_tokens,
                     seed=group.seed + index,
                     extra_args={KEY: member_plan(group, index, samples)},

@@ -39,8 +39,8 @@ def write_card(
         f"from {' and '.join(manifest.inputs)}. Version {manifest.version}, {manifest.license}.",
         "",
         f"Made by `{made['command']}` on {made['machine']}, {made['date']}: {made['questions']} "
-        f"held-out questions of levels {made['levels']} x {made['samples']} rollouts, split by "
-        f"question ({made['split']}). Figures below are of the test part.",
+        f"held-out questions of level@temperature {' '.join(made['mix'])} x {made['samples']} rollouts, "
+        f"split by question ({made['split']}). Figures below are of the test part.",
         "",
         "| generated tokens | rollouts | right | AUC | AUC within group | ECE |",
         "|---|---|---|---|---|---|",

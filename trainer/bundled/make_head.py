@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,13 +21,16 @@ from arrol_serve.quality.artifact import BaseModelFacts, HeadManifest, save_head
 from arrol_serve.quality.head import QualityHead
 from trainer.bundled.arithmetic import held_out_questions
 from trainer.bundled.head_card import write_card
-from trainer.head_data import HeadData, collect
+from trainer.head_data import HeadData, Question, collect
 from trainer.head_training import FitOptions, fit_head, report, split_groups
 from trainer.provenance import provenance
 
 POSITIONS = (8, 16, 24, 28, 32, 36, 40, 48, 64, 80, 96)
 EVALUATION_SEED = 20_260_000
 """Of ``benchmarks.accuracy``: its questions must not be seen here."""
+MIX = ((5, 1.5), (5, 1.8), (6, 1.0), (6, 1.3), (6, 1.6), (6, 1.6), (6, 1.8), (7, 1.0))
+"""Level and temperature. This model is sharp: at temperature 1 siblings mostly agree, right or wrong,
+and show a ranking little. Mixed temperatures give groups with both, and a head that knows all."""
 INPUT_SETS = {
     "hidden and statistics": ("hidden", "statistics"),
     "hidden only": ("hidden",),
@@ -34,22 +38,29 @@ INPUT_SETS = {
 }
 
 
-def questions(count: int, levels: tuple[int, ...], seed: int) -> list[tuple[str, str]]:
-    """``count`` questions spread over ``levels``, none of them an evaluation question."""
-    share = -(-count // len(levels))
-    per_level = []
-    for place, level in enumerate(levels):
+def questions(count: int, mix: Sequence[tuple[int, float]], seed: int) -> list[Question]:
+    """``count`` questions that take turns through ``mix``, none of them an evaluation question."""
+    share = -(-count // len(mix))
+    parts = []
+    for place, (level, temperature) in enumerate(mix):
         reserved = dict(held_out_questions(EVALUATION_SEED, 1000, level))
         drawn = held_out_questions(seed + place, share + 200, level)
-        per_level.append([pair for pair in drawn if pair[0] not in reserved][:share])
-    return [pair for group in zip(*per_level, strict=True) for pair in group][:count]
+        kept = [pair for pair in drawn if pair[0] not in reserved][:share]
+        parts.append([Question(text, gold, temperature) for text, gold in kept])
+    return [question for turn in zip(*parts, strict=True) for question in turn][:count]
+
+
+def level_and_temperature(text: str) -> tuple[int, float]:
+    """``6@1.5`` of the command line."""
+    level, _, temperature = text.partition("@")
+    return int(level), float(temperature)
 
 
 def build(args: argparse.Namespace) -> None:
     """The whole recipe; the sampled shards in ``--work`` are reused when they are there."""
     from trainer.rollouts import build_engine
 
-    asked = questions(args.questions, tuple(args.levels), args.seed)
+    asked = questions(args.questions, args.mix, args.seed)
     engine = build_engine(args.model)
     data = collect(
         engine, asked, samples=args.samples, positions=POSITIONS, seed=args.seed, folder=args.work
@@ -71,9 +82,9 @@ def build(args: argparse.Namespace) -> None:
             {
                 "questions": args.questions,
                 "samples": args.samples,
-                "levels": list(args.levels),
+                "mix": [f"{level}@{temperature:g}" for level, temperature in args.mix],
                 "seed": args.seed,
-                "split": "70 % fit, 15 % calibration, 15 % test, by question",
+                "split": "70 % fit, 15 % calibration, 15 % test",
             }
         ),
     )
@@ -118,9 +129,16 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder for the sampled shards")
     parser.add_argument("--model", type=Path, default=MODEL)
     parser.add_argument("--out", type=Path, default=HEADS / MODEL_NAME)
-    parser.add_argument("--questions", type=int, default=1500)
+    parser.add_argument("--questions", type=int, default=2000)
     parser.add_argument("--samples", type=int, default=16)
-    parser.add_argument("--levels", type=int, nargs="+", default=[5, 6, 7, 7])
+    parser.add_argument(
+        "--mix",
+        type=level_and_temperature,
+        nargs="+",
+        default=MIX,
+        metavar="LEVEL@TEMPERATURE",
+        help="what is sampled, in turns",
+    )
     parser.add_argument("--probe", type=int, default=32, help="the server's default probe")
     parser.add_argument("--seed", type=int, default=1_000)
     build(parser.parse_args())
