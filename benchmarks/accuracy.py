@@ -194,7 +194,7 @@ def main() -> None:
     parser.add_argument("--head", type=Path, default=HEAD)
     parser.add_argument("--questions", type=int, default=500)
     parser.add_argument("--levels", type=int, nargs="+", default=[6])
-    parser.add_argument("--temperature", type=float, default=1.6)
+    parser.add_argument("--temperature", type=float, default=1.75)
     parser.add_argument("--samples", type=int, default=16)
     parser.add_argument("--probe", type=int, default=32)
     parser.add_argument(
