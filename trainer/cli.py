@@ -27,6 +27,13 @@ def build_parser() -> argparse.ArgumentParser:
         default="none",
         help="auto: go on from the newest checkpoint, if there is one",
     )
+    plot = commands.add_parser("plot", help="draw a run's curves", allow_abbrev=False)
+    plot.add_argument("run", type=Path, help="the run's folder")
+    export = commands.add_parser(
+        "export", help="write a checkpoint and head for arrol-serve", allow_abbrev=False
+    )
+    export.add_argument("run", type=Path, help="the run's folder")
+    export.add_argument("--to", type=Path, required=True, help="a new folder")
     return parser
 
 
@@ -38,7 +45,17 @@ def main(argv: Sequence[str] | None = None) -> None:
         unknown = next((word for word in rest if not _is_override(word)), rest[0])
         parser.error(f"unknown argument {unknown}; write overrides as --section.key=value")
     try:
-        sys.exit(_policy(args, overrides))
+        if args.command == "policy":
+            sys.exit(_policy(args, overrides))
+        elif args.command == "plot":
+            from trainer.plot import plot_run
+
+            print(plot_run(args.run))
+        else:
+            from trainer.export import export
+            from trainer.run_folder import RunFolder
+
+            print(export(RunFolder(args.run), args.to))
     except ArrolError as error:
         sys.exit(f"arrol-train: {error}")
 

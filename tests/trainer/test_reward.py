@@ -10,7 +10,6 @@ from arrol_serve.answers.pool import AnswerPool
 from trainer.config import RewardSection
 from trainer.reward import judge, overlong, reward
 
-
 TOWER = "\\boxed{9^{9^{9^{9^{9}}}}}"
 
 
