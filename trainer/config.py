@@ -49,7 +49,7 @@ class RolloutSection(Section):
     """Prompts, that is rollout groups, a step."""
     samples: int = Field(default=16, ge=2)
     """Rollouts a prompt."""
-    temperature: float = Field(default=1.0, gt=0, le=4)
+    temperature: float = Field(default=1.0, gt=0, le=2)
     max_tokens: int = Field(default=160, ge=2)
     sequences: int = Field(default=128, ge=1)
     """Rollouts that the engine generates at once."""
@@ -139,7 +139,7 @@ class OptimSection(Section):
 
 
 class SyncSection(Section):
-    max_gap: float = Field(default=1e-3, gt=0)
+    max_gap: float = Field(default=1e-4, gt=0)
     """Largest log-probability difference between trainer and engine after a sync, in nats."""
     probe_tokens: int = Field(default=16, ge=1)
 

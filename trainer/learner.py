@@ -116,21 +116,23 @@ class Learner:
         return float(norm)
 
     @torch.no_grad()
-    def _logprobs(self, model: Any, rows: Sequence[TrainRow]) -> list[Tensor]:
+    def _logprobs(
+        self, model: Any, rows: Sequence[TrainRow], temperature: float | None = None
+    ) -> list[Tensor]:
         """Of each row's completion, without gradient."""
+        temperature = temperature or self.config.rollout.temperature
         found: list[Tensor] = [torch.empty(0)] * len(rows)
         for places in pack([row.length for row in rows], self.config.optim.tokens_per_pass):
             batch = token_batch([rows[i] for i in places])
-            values = completion_logprobs(model, batch, self.config.rollout.temperature)
+            values = completion_logprobs(model, batch, temperature)
             counts = [len(rows[i].token_ids) for i in places]
             for i, part in zip(places, torch.split(values, counts), strict=True):
                 found[i] = part
         return found
 
-    @torch.no_grad()
-    def score(self, rows: Sequence[TrainRow]) -> list[Tensor]:
+    def score(self, rows: Sequence[TrainRow], temperature: float) -> list[Tensor]:
         """The trained model's log-probabilities of each row's completion."""
-        return self._logprobs(self.model, rows)
+        return self._logprobs(self.model, rows, temperature)
 
     def load_weights(self, file: Path) -> None:
         """Exactly the weights that ``weights`` gave."""

@@ -21,6 +21,8 @@ ENGINE_OPTIONS: dict[str, Any] = {
     # What the trainer compares with: after the temperature.
     "logprobs_mode": "processed_logprobs",
 }
+PROBE_TEMPERATURE = 2.0
+"""vLLM's highest: where a model is sure of a token, stale weights would be as sure of it."""
 
 
 class SyncFailed(ArrolError, RuntimeError):
@@ -59,13 +61,13 @@ class WeightSync:
             name=f"sync-{version}",
             question=self._question,
             seed=seed_for(config.run.seed, "sync", version),
-            temperature=config.rollout.temperature,
+            temperature=PROBE_TEMPERATURE,
         )
         ((sampled,),) = sample_groups(
             self._engine, [request], 1, max_tokens=config.sync.probe_tokens, logprobs=True
         )
         row = TrainRow(sampled.prompt_ids, sampled.token_ids, sampled.logprobs, 0.0, 1.0)
-        ours = learner.score([row])[0]
+        ours = learner.score([row], PROBE_TEMPERATURE)[0]
         gap = (ours - torch.tensor(row.engine_logprobs)).abs().max().item()
         if not gap <= config.sync.max_gap:  # NaN fails too
             raise SyncFailed(

@@ -17,21 +17,23 @@ from trainer.weight_sync import ENGINE_OPTIONS, SyncFailed, WeightSync
 
 
 def stale(folder: Path) -> dict[str, Any]:
-    """Sync, move the trainer's weights on, and look without and with another sync."""
+    """Sync, move some of the trainer's weights on, and look without and with another sync."""
     config = load_config(None, ["rollout.temperature=1.3"])
     learner = Learner(MODEL, config)
     engine = build_engine(MODEL, sequences=4, **ENGINE_OPTIONS)
     sync = WeightSync(engine, folder, config, "What is 12*34+5-6?")
-    told: dict[str, Any] = {"first": sync.push(learner, "0")}
-    with torch.no_grad():
-        name, moved = list(learner.model.named_parameters())[-2]
-        moved += 0.01 * torch.randn(moved.shape, generator=torch.Generator().manual_seed(0))
-    told["moved"] = name
-    try:
-        sync.check(learner, "0")
-    except SyncFailed as error:
-        told["refused"] = str(error)
-    told["again"] = sync.push(learner, "1")
+    told: dict[str, Any] = {"first": sync.push(learner, "0"), "stale": {}, "synced": {}}
+    generator = torch.Generator().manual_seed(0)
+    for part in ("embed_tokens", "layers.3.mlp.up_proj", "layers.7.self_attn.q_proj", "model.norm"):
+        with torch.no_grad():
+            for name, weight in learner.model.named_parameters():
+                if part in name:
+                    weight += 0.02 * torch.randn(weight.shape, generator=generator)
+        try:
+            sync.check(learner, "0")
+        except SyncFailed as error:
+            told["stale"][part] = str(error)
+        told["synced"][part] = sync.push(learner, part)
     told["version"] = engine.get_weight_version()
     engine.llm_engine.engine_core.shutdown()
     return told

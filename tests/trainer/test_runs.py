@@ -157,6 +157,7 @@ def test_a_stale_engine_is_noticed(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "tests.trainer.apart", str(tmp_path / "weights")]
     told = json.loads(run(words).splitlines()[-1])
     assert told["first"] < 1e-4
-    assert "sync.max_gap" in told["refused"]
-    assert told["again"] < 1e-4
-    assert told["version"] == "1"
+    assert len(told["stale"]) == len(told["synced"]) == 4
+    assert all("sync.max_gap" in refusal for refusal in told["stale"].values())
+    assert all(gap < 1e-4 for gap in told["synced"].values())
+    assert told["version"] == "model.norm"

@@ -19,6 +19,7 @@ from vllm.distributed.weight_transfer.base import (
     WeightTransferUpdateInfo,
 )
 from vllm.distributed.weight_transfer.factory import WeightTransferEngineFactory
+from vllm.model_executor.layers.vocab_parallel_embedding import ParallelLMHead
 
 BACKEND = "arrol_file"
 
@@ -62,9 +63,22 @@ class FileWeightTransfer(WeightTransferEngine[FileInit, FileUpdate]):
         from vllm.model_executor.model_loader.reload import finalize_layerwise_reload
 
         finalize_layerwise_reload(self.model, self.model_config)
+        if self.device.type == "cpu":
+            _repack_tied_heads(self.model)
 
     def shutdown(self) -> None:
         pass
+
+
+def _repack_tied_heads(model: torch.nn.Module) -> None:
+    """On CPUs an output layer multiplies with a packed copy of its weights, made at loading.
+
+    A reload packs anew what it loaded, but a tied output layer is loaded as the embedding: without
+    this it would go on with the weights of the first load.
+    """
+    for layer in model.modules():
+        if isinstance(layer, ParallelLMHead):
+            layer.quant_method.process_weights_after_loading(layer)
 
 
 def _tensors(folder: Path) -> Iterator[tuple[str, torch.Tensor]]:
