@@ -64,7 +64,8 @@ def head_rows(record: FeatureRecord, groups: Sequence[JudgedGroup]) -> HeadRows 
     keys = list(zip(record.groups, record.indices, strict=True))
     last = {key: row for row, key in enumerate(keys)}
     chosen, table = [], []
-    for row, key in enumerate(keys):
+    # The engine forgets the rollouts of a step in no particular order, learning must not depend on it.
+    for row, key in sorted(enumerate(keys), key=lambda pair: (pair[1], pair[0])):
         group, rollout = by_key[key]
         final = last[key] == row
         if final and rollout.pruned:

@@ -79,10 +79,10 @@ def test_pruned_rollouts_count_at_their_probe_and_have_no_label() -> None:
     record = FeatureRecord(["7"] * 4, [0, 1, 1, 0], [2, 2, 2, 4], features)
     rows = head_rows(record, [judged])
     assert rows is not None
-    assert rows.label.tolist() == [1.0, UNKNOWN, 1.0]
-    assert rows.place.tolist() == [2, 2, FINAL]
+    assert rows.label.tolist() == [1.0, 1.0, UNKNOWN]
+    assert rows.place.tolist() == [2, FINAL, 2]
     assert rows.weight.tolist() == [2, 2, 2]
-    assert rows.features[:, 0].tolist() == [0, 1, 3]
+    assert rows.features[:, 0].tolist() == [0, 3, 1]
 
 
 def test_nothing_recorded_is_no_rows() -> None:
