@@ -44,7 +44,7 @@ def export(run: RunFolder, target: Path) -> Path:
     if target.exists():
         raise InvalidRequest(f"{target} exists already: name a new folder.")
     state = checkpoint.load_state(newest)
-    facts = {"step": state["done"], "config": json.loads(config.model_dump_json())}
+    facts = {"step": state["done"], "config": _published(json.loads(config.model_dump_json()))}
     part = target.with_name(target.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     learner = Learner(model_folder(config), config)
@@ -94,7 +94,9 @@ def _write_head(
         probes=config.prune.probes,
         metrics=head_metrics(unseen, float(head.scale), float(head.shift)),
         provenance=provenance(
-            {"step": state["done"], "seed": config.run.seed, "source": config.data.source}
+            _published(
+                {"step": state["done"], "seed": config.run.seed, "source": config.data.source}
+            )
         ),
     )
     load_head(folder)
@@ -117,6 +119,13 @@ def head_metrics(unseen: Tensor, scale: float, shift: float) -> dict[str, dict[s
             "ece": float(expected_calibration_error(1 / (1 + np.exp(-logit)), label)),
         }
     return table
+
+
+def _published(value: Any) -> Any:
+    """``value`` without this machine's folders: of absolute paths the last part is left."""
+    if isinstance(value, dict):
+        return {key: _published(item) for key, item in value.items()}
+    return Path(value).name if isinstance(value, str) and value.startswith("/") else value
 
 
 def _digest(head: QualityHead) -> str:

@@ -66,7 +66,7 @@ def update_metrics(rows: Sequence[TrainRow], report: UpdateReport) -> dict[str, 
         "seconds/update": report.update_s,
     }
     if report.mismatch:
-        d = torch.cat(report.mismatch).nan_to_num(nan=0.0)
+        d = torch.cat(report.mismatch).double().nan_to_num(nan=0.0)
         row["mismatch_kl"] = (d.exp() - d - 1).mean().item()
         row["mismatch_max"] = d.abs().max().item()
     return row
