@@ -109,7 +109,7 @@ def main() -> None:
     args = parser.parse_args()
     rows = summarise(run(args.rounds, args.sequences, args.tokens))
     settings = vars(args) | {
-        "head_flops_share_of_an_8B_model": head_flops_share(4096, 128, 8e9),
+        "head_flops_share_of_an_8B_model": head_flops_share(4096, 64, 8e9),
     }
     cost_plot(write_result("plugin_cost", settings, rows))
     for row in rows:

@@ -49,6 +49,23 @@ def accuracy() -> str:
     return "\n".join([*lines, "", "![Accuracy against tokens](benchmarks/results/accuracy.png)"])
 
 
+def limits() -> str:
+    """Where none of it helps."""
+    result = load("accuracy_t1")
+    settings, rows = result["settings"], {row["method"]: row for row in result["rows"]}
+    single, uniform = rows["one sample (pass@1)"], rows["unpruned, uniform vote"]
+    quality, pruned = rows["unpruned, quality vote"], rows["keep 0.5, quality vote"]
+    low, high = quality["difference_interval"]
+    return (
+        f"**Where it does not help.** At temperature {settings['temperature']:g} on levels "
+        f"{' and '.join(map(str, settings['levels']))} this small model repeats its own mistakes: "
+        f"pass@1 is {single['accuracy']:.3f}, the uniform vote {uniform['accuracy']:.3f}, the quality "
+        f"vote {quality['accuracy']:.3f} (difference {low:+.3f} to {high:+.3f}). Pruning still saves: "
+        f"keep 0.5 is right {pruned['accuracy']:.3f} of the time for {pruned['tokens_relative']:.0%} of "
+        f"the tokens, {pruned['speedup']:.2f}x as fast. {_where(result)}."
+    )
+
+
 def cost() -> str:
     """What the plugin costs."""
     result = load("plugin_cost")
@@ -84,7 +101,7 @@ def latency() -> str:
 
 def block() -> str:
     """Everything between the README's marks."""
-    return f"{accuracy()}\n\n{cost()}\n\n{latency()}\n"
+    return f"{accuracy()}\n\n{limits()}\n\n{cost()}\n\n{latency()}\n"
 
 
 def main() -> None:

@@ -86,7 +86,7 @@ class PruneSection(Section):
 class HeadSection(Section):
     train: Literal["auto", "always"] = "auto"
     """``auto``: where ``prune.mode`` needs a head."""
-    width: int = Field(default=128, ge=1)
+    width: int = Field(default=64, ge=1)
     lr: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=1e-2, ge=0)
     updates: int = Field(default=16, ge=1)

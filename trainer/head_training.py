@@ -31,13 +31,13 @@ class FitOptions:
     """How to fit. The defaults are the bundled head's."""
 
     inputs: tuple[str, ...] = ("hidden", "statistics")
-    width: int = 128
-    epochs: int = 12
+    width: int = 64
+    epochs: int = 20
     lr: float = 3e-3
     weight_decay: float = 1e-2
     rank_weight: float = 0.5
     """Weight of the within-group ranking term; 0: cross-entropy alone."""
-    dropout: float = 0.1
+    dropout: float = 0.0
     groups_per_step: int = 16
     seed: int = 0
 

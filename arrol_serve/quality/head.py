@@ -24,14 +24,14 @@ class QualityHead(nn.Module):
     shift: Tensor
 
     def __init__(
-        self, hidden_size: int, *, inputs: tuple[str, ...] = INPUTS, width: int = 128
+        self, hidden_size: int, *, inputs: tuple[str, ...] = INPUTS, width: int = 64
     ) -> None:
         super().__init__()
         if not inputs or not set(inputs) <= set(INPUTS):
             raise ValueError(f"inputs must be a part of {INPUTS}, got {inputs}")
         self.hidden_size, self.inputs, self.width = hidden_size, inputs, width
         size = hidden_size * ("hidden" in inputs) + len(STATISTICS) * ("statistics" in inputs)
-        self.layers = nn.Sequential(nn.Linear(size, width), nn.GELU(), nn.Linear(width, 1))
+        self.layers = nn.Sequential(nn.Linear(size, width), nn.ReLU(), nn.Linear(width, 1))
         self.register_buffer("input_mean", torch.zeros(size))
         self.register_buffer("input_std", torch.ones(size))
         self.register_buffer("scale", torch.ones(()))
@@ -54,8 +54,8 @@ class QualityHead(nn.Module):
 
     def raw(self, hidden: Tensor, statistics: Tensor) -> Tensor:
         """Uncalibrated logits, [R]."""
-        rows = (self._join(hidden, statistics) - self.input_mean) / self.input_std
-        logits: Tensor = self.layers(rows.clamp(-10, 10))
+        rows = (self._join(hidden, statistics) - self.input_mean).div_(self.input_std)
+        logits: Tensor = self.layers(rows.clamp_(-10, 10))
         return logits.squeeze(-1)
 
     def forward(self, hidden: Tensor, statistics: Tensor) -> Tensor:

@@ -24,11 +24,16 @@ DECAY = 0.8
 LOWEST = -30.0
 """Log-probabilities are clamped here: structured output can force tokens of probability 0."""
 
-_COUNT, _SUM, _MIN, _RECENT, _LAST, _ENTROPY_SUM, _ENTROPY_MAX, _ENTROPY_LAST = range(8)
+_COUNT, _SUM, _ENTROPY_SUM, _NEGATIVE_MIN, _ENTROPY_MAX, _RECENT, _LAST, _ENTROPY_LAST = range(8)
+_SUMS, _MAXIMA = slice(_COUNT, _ENTROPY_SUM + 1), slice(_NEGATIVE_MIN, _ENTROPY_MAX + 1)
 
 
 class RunningStatistics:
-    """A row per slot. All methods are vectorised over rows and never wait for the device."""
+    """A row per slot. All methods are vectorised over rows and never wait for the device.
+
+    Columns that are updated alike lie side by side: this runs in every step, and on small models
+    the number of tensor operations is what it costs.
+    """
 
     def __init__(self, slots: int, device: torch.device) -> None:
         self._table = torch.zeros(slots, 8, device=device)
@@ -39,33 +44,27 @@ class RunningStatistics:
 
     def update(self, slots: Tensor, logprobs: Tensor, entropies: Tensor) -> None:
         """Add one sampled token per slot: its log-probability [R] and the step's entropy [R]."""
-        old = self._table[slots]
+        old = self._table.index_select(0, slots)
         logprobs = logprobs.clamp(min=LOWEST)
-        count = old[:, _COUNT]
-        recent = torch.where(count == 0, logprobs, DECAY * old[:, _RECENT] + (1 - DECAY) * logprobs)
-        self._table[slots] = torch.stack(
-            [
-                count + 1,
-                old[:, _SUM] + logprobs,
-                torch.minimum(old[:, _MIN], logprobs),
-                recent,
-                logprobs,
-                old[:, _ENTROPY_SUM] + entropies,
-                torch.maximum(old[:, _ENTROPY_MAX], entropies),
-                entropies,
-            ],
-            dim=1,
+        ones = torch.ones_like(logprobs)
+        new = torch.stack(
+            [ones, logprobs, entropies, -logprobs, entropies, logprobs, logprobs, entropies], dim=1
         )
+        recent = torch.lerp(old[:, _RECENT], logprobs, 1 - DECAY)
+        new[:, _RECENT] = torch.where(old[:, _COUNT] == 0, logprobs, recent)
+        new[:, _SUMS] += old[:, _SUMS]
+        new[:, _MAXIMA] = torch.maximum(new[:, _MAXIMA], old[:, _MAXIMA])
+        self._table.index_copy_(0, slots, new)
 
     def features(self, slots: Tensor) -> Tensor:
         """``[R, len(STATISTICS)]`` float32."""
-        row = self._table[slots]
+        row = self._table.index_select(0, slots)
         count = row[:, _COUNT].clamp(min=1)
         return torch.stack(
             [
                 row[:, _SUM],
                 row[:, _SUM] / count,
-                row[:, _MIN],
+                -row[:, _NEGATIVE_MIN],
                 row[:, _RECENT],
                 row[:, _LAST],
                 row[:, _ENTROPY_SUM] / count,

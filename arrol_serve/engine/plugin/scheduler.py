@@ -8,6 +8,7 @@ output says ``stop_reason="arrol_pruned"``. It is a *stop*, never an abort: fram
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -33,8 +34,8 @@ class Member:
     group: LiveGroup
     stops_outside: bool
     """Stop strings are matched outside the engine, so any output may turn out to be the last."""
-    quality: float = math.nan
-    confidence: float = math.nan
+    signals: Sequence[float] = (math.nan, math.nan)
+    """Quality logit and confidence at the latest token; NaN: not computed."""
     pruned: bool = False
 
 
@@ -98,10 +99,10 @@ class PruningMixin(Scheduler if TYPE_CHECKING else object):  # type: ignore[misc
 
     def _arrol_step(self, outputs: dict[int, EngineCoreOutputs], scores: StepScores) -> None:
         self._arrol_head_version = scores.head_version or self._arrol_head_version
-        for req_id, (quality, confidence) in zip(scores.req_ids, scores.values, strict=True):
+        for req_id, signals in zip(scores.req_ids, scores.values, strict=True):
             member = self._arrol_members.get(req_id) or self._arrol_ended.get(req_id)
             if member is not None:
-                member.quality, member.confidence = quality, confidence
+                member.signals = signals
         written = {out.request_id: out for batch in outputs.values() for out in batch.outputs}
         self._arrol_observe(written)
         for group in list(self.arrol_groups.values()):
@@ -126,8 +127,7 @@ class PruningMixin(Scheduler if TYPE_CHECKING else object):  # type: ignore[misc
             request = self.requests.get(req_id)
             if request is None or req_id in self._arrol_ended:
                 continue
-            by_confidence = member.plan["prune_by"] == "confidence"
-            score = member.confidence if by_confidence else member.quality
+            score = member.signals[member.plan["prune_by"] == "confidence"]
             member.group.decisions += rules.observe(
                 member.plan["index"], request.num_output_tokens, 0.0 if math.isnan(score) else score
             )
@@ -175,9 +175,10 @@ class PruningMixin(Scheduler if TYPE_CHECKING else object):  # type: ignore[misc
 
     def _arrol_report(self, member: Member) -> Report:
         probes = member.group.rules.probes_of(member.plan["index"])
+        quality, confidence = member.signals
         return Report(
-            quality=None if math.isnan(member.quality) else member.quality,
-            confidence=None if math.isnan(member.confidence) else member.confidence,
+            quality=None if math.isnan(quality) else quality,
+            confidence=None if math.isnan(confidence) else confidence,
             probes=[(probe.tokens, probe.score, probe.survival) for probe in probes],
             head_version=self._arrol_head_version,
             groups=len(self.arrol_groups),

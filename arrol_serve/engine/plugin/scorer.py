@@ -20,6 +20,7 @@ from arrol_serve.quality.statistics import RunningStatistics
 
 CONFIDENCE_TOP_K = 20
 """Tokens averaged in DeepConf's token confidence (arXiv 2508.15260, equation 2)."""
+FLOOR = -1e4
 CONFIDENCE_WINDOW = 2048
 """Tokens in DeepConf's sliding window."""
 
@@ -31,6 +32,9 @@ class Selection:
     req_ids: list[str]
     rows: Tensor | None
     slots: Tensor
+    wants_confidence: bool
+    records: bool
+    """Whether any row does; asked in every step, so looked up once."""
 
     def take(self, table: Tensor) -> Tensor:
         return table if self.rows is None else table[self.rows]
@@ -131,10 +135,14 @@ class RowScorer:
         if not pairs:
             return None
         whole = len(pairs) == len(step.req_ids)
+        req_ids = [step.req_ids[row] for row, _ in pairs]
+        plans = [self._plans[req_id] for req_id in req_ids]
         selection = Selection(
-            req_ids=[step.req_ids[row] for row, _ in pairs],
+            req_ids=req_ids,
             rows=None if whole else torch.tensor([r for r, _ in pairs], device=self.device),
             slots=torch.tensor([slot for _, slot in pairs], device=self.device),
+            wants_confidence=any("confidence" in plan["signals"] for plan in plans),
+            records=any(plan["record"] is not None for plan in plans),
         )
         if every:
             self._selection = (step.req_ids, selection)
@@ -151,12 +159,13 @@ class RowScorer:
             return
         tokens = selection.take(sampled[:, :1]).long()
         chosen = logprobs.gather(1, tokens).squeeze(1)
-        entropy = torch.special.entr(logprobs.exp()).sum(-1)
+        # The floor keeps masked tokens out: 0 * -inf is not 0.
+        entropy = -torch.linalg.vecdot(logprobs.exp(), logprobs.clamp(min=FLOOR))
         self.statistics.update(selection.slots, chosen, entropy)
         self._confidence = self._windowed_confidence(selection, logprobs)
 
     def _windowed_confidence(self, selection: Selection, logprobs: Tensor) -> Tensor | None:
-        if not any("confidence" in self._plans[r]["signals"] for r in selection.req_ids):
+        if not selection.wants_confidence:
             return None
         k = min(CONFIDENCE_TOP_K, logprobs.shape[-1])
         token = -logprobs.topk(k, dim=-1).values.clamp(min=-100.0).mean(-1)
@@ -171,17 +180,14 @@ class RowScorer:
         """``[S, 2]``: quality logit and windowed confidence of the scored rows; NaN: not computed."""
         states = selection.take(hidden).float()
         statistics = self.statistics.features(selection.slots)
-        out = torch.full((len(selection.req_ids), 2), math.nan, device=self.device)
-        if self.head is not None:
-            out[:, 0] = self.head(states, statistics)
-        if self._confidence is not None:
-            out[:, 1] = self._confidence
-            self._confidence = None
+        unknown = torch.full((len(states),), math.nan, device=self.device)
+        quality = unknown if self.head is None else self.head(states, statistics)
+        confidence, self._confidence = self._confidence, None
         self._record(selection, states, statistics)
-        return out
+        return torch.stack([quality, unknown if confidence is None else confidence], dim=1)
 
     def _record(self, selection: Selection, states: Tensor, statistics: Tensor) -> None:
-        if all(self._plans[r]["record"] is None for r in selection.req_ids):
+        if not selection.records:
             return
         features = torch.cat([states, statistics], dim=1)
         if self._latest is None:

@@ -54,10 +54,10 @@ class Report(TypedDict):
 
 @dataclass(slots=True)
 class StepScores:
-    """Scores of one engine step. ``values[i] = (quality logit, confidence)``; NaN: not computed."""
+    """Scores of one engine step. ``values[i] = [quality logit, confidence]``; NaN: not computed."""
 
     req_ids: list[str] = field(default_factory=list)
-    values: list[tuple[float, float]] = field(default_factory=list)
+    values: list[list[float]] = field(default_factory=list)
     head_version: str | None = None
 
 

@@ -120,7 +120,7 @@ class ArrolWorker(PlatformWorker):
         version = self.scorer.head_version
         if isinstance(output, AsyncModelRunnerOutput):
             return _ScoredAsyncOutput(output, selection.req_ids, values, version)
-        return _with_scores(output, StepScores(selection.req_ids, _rows(values), version))
+        return _with_scores(output, StepScores(selection.req_ids, values.tolist(), version))
 
 
 class _ScoredAsyncOutput(AsyncModelRunnerOutput):
@@ -140,12 +140,8 @@ class _ScoredAsyncOutput(AsyncModelRunnerOutput):
         self._copied.synchronize()
         del self._device_values
         return _with_scores(
-            output, StepScores(self._req_ids, _rows(self._host_values), self._version)
+            output, StepScores(self._req_ids, self._host_values.tolist(), self._version)
         )
-
-
-def _rows(values: torch.Tensor) -> list[tuple[float, float]]:
-    return [(quality, confidence) for quality, confidence in values.tolist()]
 
 
 def _with_scores(output: ModelRunnerOutput, scores: StepScores) -> ModelRunnerOutput:
