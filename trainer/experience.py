@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,110 +72,102 @@ PolicyOf = Callable[[Prompt], tuple[dict[str, Any], float]]
 """The survival policy for a prompt, and the prompt's expected success rate."""
 
 
-def gather(
-    engine: Any,
-    pool: AnswerPool,
-    source: PromptSource,
-    cursor: int,
-    policy_of: PolicyOf,
-    config: TrainConfig,
-    clock: Stopwatch,
-    *,
-    record: bool,
-) -> Experience:
-    """Sample ``rollout.prompts`` groups; with ``dynamic_rounds``, more while groups are not mixed.
+@dataclass(frozen=True, slots=True)
+class Sampler:
+    """Turns numbers of prompts into judged groups."""
 
-    A round asks for as many prompts as are missing, so nothing is sampled in vain. Groups without
-    signal stay in the result: the head and the posterior learn from them.
-    """
-    found = Experience([], FeatureRecord(), cursor)
-    for _ in range(config.rollout.dynamic_rounds):
-        missing = config.rollout.prompts - sum(group.mixed for group in found.groups)
-        if missing <= 0:
-            break
-        numbers = range(found.cursor, found.cursor + missing)
-        found.groups += _sample(
-            engine, pool, source, numbers, policy_of, config, clock, record=record
-        )
-        found.cursor += missing
-    if record:
-        (found.features,) = engine.collective_rpc("arrol_take_features")
-    return found
+    engine: Any
+    pool: AnswerPool
+    source: PromptSource
+    config: TrainConfig
+    record: bool
+    """Whether to keep the head's inputs."""
 
+    def gather(self, cursor: int, policy_of: PolicyOf, clock: Stopwatch) -> Experience:
+        """Sample ``rollout.prompts`` groups; with ``dynamic_rounds``, more while some are not mixed.
 
-def _sample(
-    engine: Any,
-    pool: AnswerPool,
-    source: PromptSource,
-    numbers: Sequence[int],
-    policy_of: PolicyOf,
-    config: TrainConfig,
-    clock: Stopwatch,
-    *,
-    record: bool,
-) -> list[JudgedGroup]:
-    prompts = [source.prompt(number) for number in numbers]
-    policies = [policy_of(prompt) for prompt in prompts]
-    requests = [
-        GroupRequest(
+        A round asks for as many prompts as are missing, so nothing is sampled in vain. Groups
+        without signal stay in the result: the head and the posterior learn from them.
+        """
+        found = Experience([], FeatureRecord(), cursor)
+        for _ in range(self.config.rollout.dynamic_rounds):
+            missing = self.config.rollout.prompts - sum(group.mixed for group in found.groups)
+            if missing <= 0:
+                break
+            numbers = range(found.cursor, found.cursor + missing)
+            found.groups += self._round(numbers, policy_of, clock)
+            found.cursor += missing
+        if self.record:
+            (found.features,) = self.engine.collective_rpc("arrol_take_features")
+        return found
+
+    def _round(
+        self, numbers: Sequence[int], policy_of: PolicyOf, clock: Stopwatch
+    ) -> list[JudgedGroup]:
+        prompts = [self.source.prompt(number) for number in numbers]
+        policies = [policy_of(prompt) for prompt in prompts]
+        requests = [
+            self._request(number, prompt, policy)
+            for number, prompt, (policy, _) in zip(numbers, prompts, policies, strict=True)
+        ]
+        rollout = self.config.rollout
+        with clock.phase("generate"):
+            sampled = sample_groups(
+                self.engine,
+                requests,
+                rollout.samples,
+                max_tokens=rollout.max_tokens,
+                logprobs=True,
+            )
+        with clock.phase("reward"):
+            judged = self._judge(prompts, sampled)
+        return [
+            JudgedGroup(number, prompt, estimate, rollouts)
+            for number, prompt, (_, estimate), rollouts in zip(
+                numbers, prompts, policies, judged, strict=True
+            )
+        ]
+
+    def _request(self, number: int, prompt: Prompt, policy: Mapping[str, Any]) -> GroupRequest:
+        prune = self.config.prune
+        return GroupRequest(
             name=str(number),
             question=prompt.question,
-            seed=seed_for(config.run.seed, "rollouts", number),
-            temperature=config.rollout.temperature,
-            probes=config.prune.probes,
+            seed=seed_for(self.config.run.seed, "rollouts", number),
+            temperature=self.config.rollout.temperature,
+            probes=prune.probes,
             policy=policy,
             signals=("quality",) if policy["name"].startswith("arrol") else (),
-            record=config.prune.probes if record else None,
-            min_survivors=config.prune.min_survivors,
+            record=prune.probes if self.record else None,
+            min_survivors=prune.min_survivors,
         )
-        for number, prompt, (policy, _) in zip(numbers, prompts, policies, strict=True)
-    ]
-    with clock.phase("generate"):
-        sampled = sample_groups(
-            engine,
-            requests,
-            config.rollout.samples,
-            max_tokens=config.rollout.max_tokens,
-            logprobs=True,
-        )
-    with clock.phase("reward"):
-        judged = _judge(pool, prompts, sampled, config)
-    return [
-        JudgedGroup(number, prompt, estimate, rollouts)
-        for number, prompt, (_, estimate), rollouts in zip(
-            numbers, prompts, policies, judged, strict=True
-        )
-    ]
 
+    def _judge(
+        self, prompts: Sequence[Prompt], sampled: Sequence[Sequence[SampledRollout]]
+    ) -> list[tuple[JudgedRollout, ...]]:
+        """Pruned rollouts get no verdict and no reward."""
+        ended = [
+            (rollout.text, prompt.gold)
+            for prompt, group in zip(prompts, sampled, strict=True)
+            for rollout in group
+            if rollout.stop_reason != PRUNED_STOP_REASON
+        ]
+        verdicts = iter(judge(self.pool, ended))
+        groups = []
+        for group in sampled:
+            rollouts = []
+            for rollout in group:
+                pruned = rollout.stop_reason == PRUNED_STOP_REASON
+                correct = None if pruned else next(verdicts)
+                rollouts.append(JudgedRollout(rollout, correct, self._reward(rollout, correct)))
+            groups.append(tuple(rollouts))
+        return groups
 
-def _judge(
-    pool: AnswerPool,
-    prompts: Sequence[Prompt],
-    sampled: Sequence[Sequence[SampledRollout]],
-    config: TrainConfig,
-) -> list[tuple[JudgedRollout, ...]]:
-    ended = [
-        (rollout.text, prompt.gold)
-        for prompt, group in zip(prompts, sampled, strict=True)
-        for rollout in group
-        if rollout.stop_reason != PRUNED_STOP_REASON
-    ]
-    verdicts = iter(judge(pool, ended))
-    longest = config.rollout.max_tokens
-    groups = []
-    for group in sampled:
-        rollouts = []
-        for rollout in group:
-            pruned = rollout.stop_reason == PRUNED_STOP_REASON
-            correct = None if pruned else next(verdicts)
-            value = (
-                0.0
-                if correct is None
-                else reward(correct, rollout.token_count, longest, config.reward)
-            )
-            rollouts.append(JudgedRollout(rollout, correct, value))
-        groups.append(tuple(rollouts))
-    return groups
+    def _reward(self, rollout: SampledRollout, correct: bool | None) -> float:
+        if correct is None:
+            return 0.0
+        longest = self.config.rollout.max_tokens
+        return reward(correct, rollout.token_count, longest, self.config.reward)
 
 
 def train_rows(groups: Sequence[JudgedGroup], config: TrainConfig) -> list[TrainRow]:

@@ -20,7 +20,7 @@ from trainer import checkpoint
 from trainer.config import TrainConfig
 from trainer.data import Prompt, open_source
 from trainer.evaluate import evaluate, evaluation_prompts
-from trainer.experience import JudgedGroup, gather, train_rows
+from trainer.experience import JudgedGroup, Sampler, train_rows
 from trainer.head_files import base_model_facts, write_head
 from trainer.history import SuccessHistory
 from trainer.learner import Learner
@@ -54,7 +54,7 @@ class Trainer:
     def __init__(self, config: TrainConfig, run: RunFolder) -> None:
         self.config, self.run = config, run
         self.done, self.cursor = 0, 0
-        self.source = open_source(config.data, config.run.seed)
+        source = open_source(config.data, config.run.seed)
         self.history = SuccessHistory()
         folder = model_folder(config)
         self.learner = Learner(folder, config)
@@ -73,7 +73,8 @@ class Trainer:
             max_model_len=config.rollout.max_model_len,
             **ENGINE_OPTIONS,
         )
-        self.sync = WeightSync(self.engine, run.weights, config, self.source.prompt(0).question)
+        self.sampler = Sampler(self.engine, self.pool, source, config, record=wanted)
+        self.sync = WeightSync(self.engine, run.weights, config, source.prompt(0).question)
         self._stop = False
 
     def train(self) -> bool:
@@ -98,16 +99,7 @@ class Trainer:
     def step(self) -> dict[str, Any]:
         """One step; what it did, in numbers."""
         clock, step = Stopwatch(), self.done
-        found = gather(
-            self.engine,
-            self.pool,
-            self.source,
-            self.cursor,
-            self._policy_of,
-            self.config,
-            clock,
-            record=self.head is not None,
-        )
+        found = self.sampler.gather(self.cursor, self._policy_of, clock)
         rows = train_rows(found.groups, self.config)
         report = self.learner.update(rows, step)
         figures: dict[str, float] = {}

@@ -10,7 +10,7 @@ import pytest
 from arrol_serve.answers.pool import AnswerPool
 from trainer.config import load_config
 from trainer.data import Prompt, open_source
-from trainer.experience import Experience, gather
+from trainer.experience import Experience, Sampler
 from trainer.stopwatch import Stopwatch
 
 ARROL = {"name": "arrol", "kappa": 0.5}
@@ -36,7 +36,8 @@ def experience(
         return policy, 0.5
 
     source = open_source(config.data, config.run.seed)
-    return gather(engine, pool, source, 0, policy_of, config, Stopwatch(), record=True)
+    sampler = Sampler(engine, pool, source, config, record=policy["name"] != "random")
+    return sampler.gather(0, policy_of, Stopwatch())
 
 
 def ends(found: Experience) -> list[tuple[tuple[int, ...], bool, float]]:
@@ -61,6 +62,15 @@ def test_propensities_are_those_of_the_rule(engine: Any, scheduler: Any, pool: A
     assert at_risk
     assert all(0.1 <= rollout.propensity <= 0.9 or rollout.propensity == 1 for rollout in at_risk)
     assert all(len(group.survivors) >= 3 for group in groups)
+
+
+def test_random_pruning_needs_no_scores(engine: Any, scheduler: Any, pool: AnswerPool) -> None:
+    found = experience(engine, pool, {"name": "random", "keep": 0.5})
+    for group in found.groups:
+        propensities = {r.propensity for r in group.rollouts if r.sampled.report["probes"]}
+        assert propensities == {0.5}
+        assert sum(rollout.pruned for rollout in group.rollouts) == 4
+    assert found.features.features == []
 
 
 def test_survivors_come_with_logprobs_and_features(
