@@ -50,10 +50,11 @@ class RolloutSection(Section):
     samples: int = Field(default=16, ge=2)
     """Rollouts a prompt."""
     temperature: float = Field(default=1.0, gt=0, le=2)
-    max_tokens: int = Field(default=160, ge=2)
+    max_tokens: int = Field(default=1024, ge=2)
     sequences: int = Field(default=128, ge=1)
     """Rollouts that the engine generates at once."""
-    max_model_len: int = Field(default=512, ge=16)
+    max_model_len: int = Field(default=2048, ge=16)
+    """Tokens of prompt and rollout together."""
     dynamic_rounds: int = Field(default=1, ge=1)
     """DAPO's dynamic sampling: rounds of refilling for prompts without signal; 1: no refilling."""
 
@@ -171,6 +172,23 @@ class TrainConfig(Section):
     checkpoint: CheckpointSection = CheckpointSection()
     eval: EvalSection = EvalSection()
 
+    @model_validator(mode="after")
+    def _everything_takes_effect(self) -> TrainConfig:
+        longest = self.rollout.max_tokens
+        if longest >= self.rollout.max_model_len:
+            raise ValueError("rollout.max_model_len must leave room for a prompt before max_tokens")
+        if self.prune.mode != "none" and self.prune.probes[-1] >= longest:
+            raise ValueError(
+                f"the last of prune.probes is not below rollout.max_tokens ({longest})"
+            )
+        if self.prune.min_survivors > self.rollout.samples:
+            raise ValueError(
+                "prune.min_survivors is above rollout.samples: nothing would be pruned"
+            )
+        if self.reward.overlong_tokens > longest:
+            raise ValueError("reward.overlong_tokens is above rollout.max_tokens")
+        return self
+
 
 def load_config(recipe: Path | None, overrides: Sequence[str] = ()) -> TrainConfig:
     """Read ``recipe``, then apply ``overrides`` such as ``"rollout.prompts=4"``.
@@ -185,7 +203,7 @@ def load_config(recipe: Path | None, overrides: Sequence[str] = ()) -> TrainConf
         return TrainConfig.model_validate(body)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
+        where = ".".join(map(str, first["loc"])) or "recipe"
         raise InvalidRequest(f"{where}: {first['msg']}.", param=where) from error
 
 

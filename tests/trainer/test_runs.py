@@ -27,6 +27,7 @@ TINY = {
     "rollout.samples": 6,
     "rollout.temperature": 1.8,
     "rollout.max_tokens": 64,
+    "rollout.max_model_len": 256,
     "rollout.sequences": 18,
     "prune.probes": [12],
     "prune.cold_start": 1,
