@@ -111,8 +111,9 @@ class Trainer:
         self.cursor, self.done = found.cursor, step + 1
         with clock.phase("sync"):
             gap = self._push()
-        row = rollout_metrics(found.groups) | update_metrics(rows, report) | figures
+        row: dict[str, Any] = rollout_metrics(found.groups) | update_metrics(rows, report) | figures
         row |= {"sync_gap": gap} | clock.row()
+        row["tokens_per_s"] = row["tokens_generated"] / row["seconds/generate"]
         if self.exam and self.done % self.config.eval.every == 0:
             row |= self._examine()
         return row

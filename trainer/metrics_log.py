@@ -10,7 +10,7 @@ from typing import Any
 from tqdm import tqdm
 
 FILE = "metrics.jsonl"
-SHOWN = ("reward", "kept", "head/auc", "eval/pass@1")
+SHOWN = ("reward", "kept", "head/auc", "eval/pass@1", "tokens_per_s")
 
 
 class MetricsLog:
@@ -18,7 +18,7 @@ class MetricsLog:
 
     def __init__(self, folder: Path, start: int, steps: int) -> None:
         self._path = folder / FILE
-        rows = [row for row in read_metrics(folder) if row["step"] <= start]
+        rows = [row for row in read_metrics(folder) if start and row["step"] <= start]
         part = self._path.with_name(FILE + ".part")
         part.write_text("".join(json.dumps(row) + "\n" for row in rows))
         part.replace(self._path)
@@ -28,13 +28,13 @@ class MetricsLog:
 
     def write(self, row: Mapping[str, Any]) -> None:
         """``row`` has ``step``, counted from 1, and numbers; None: not known in this step."""
-        self._file.write(json.dumps(row) + "\n")
+        self._file.write(json.dumps(row, allow_nan=False) + "\n")
         self._file.flush()
         for key in SHOWN:
             if row.get(key) is not None:
-                self._shown[key] = f"{row[key]:.3f}"
+                self._shown[key] = f"{row[key]:.3g}"
         self._bar.set_postfix(self._shown, refresh=False)
-        self._bar.update(1)
+        self._bar.update(row["step"] - self._bar.n)
 
     def close(self) -> None:
         self._file.close()

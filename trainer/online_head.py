@@ -47,8 +47,6 @@ class HeadRows:
     """[M]"""
     estimate: Tensor
     """[M] success rate that the prompt was expected to have."""
-    weight: Tensor
-    """[M] 1 / propensity of the rollout."""
 
 
 def head_rows(record: FeatureRecord, groups: Sequence[JudgedGroup]) -> HeadRows | None:
@@ -73,7 +71,7 @@ def head_rows(record: FeatureRecord, groups: Sequence[JudgedGroup]) -> HeadRows 
         label = UNKNOWN if rollout.correct is None else float(rollout.correct)
         place = FINAL if final else record.tokens[row]
         chosen.append(row)
-        table.append((label, place, group.number, group.estimate, 1 / rollout.propensity))
+        table.append((label, place, group.number, group.estimate))
     if not chosen:
         return None
     features = torch.stack([record.features[row] for row in chosen]).float()
@@ -108,13 +106,17 @@ class OnlineHead:
         seen = torch.stack([scores, rows.label, rows.place, rows.group], 1)[known]
         self.unseen = torch.cat([self.unseen, seen])[-self._config.window :]
         probe = known & (rows.place != FINAL)
-        self._posterior.observe(scores[probe], rows.label[probe], rows.weight[probe])
+        # Unweighted: survival depends on the bin alone, so it cancels within each bin. Weighting the
+        # prior but not the bins would shift every bin's odds.
+        self._posterior.observe(scores[probe], rows.label[probe])
         figures = _figures(scores[probe], rows.label[probe], rows.group[probe])
         self._remember(rows)
         if step <= self._prune.cold_start:
             hidden = self.head.hidden_size
             self.head.set_normalisation(self._features[:, :hidden], self._features[:, hidden:])
-        figures["head/loss"] = self._train(step)
+        loss = self._train(step)
+        if loss is not None:
+            figures["head/loss"] = loss
         self.knowledge = self._know()
         return figures
 
@@ -125,11 +127,14 @@ class OnlineHead:
         facts = torch.stack([rows.label, rows.place, rows.estimate], 1)
         self._facts = torch.cat([self._facts, facts])[-window:]
 
-    def _train(self, step: int) -> float:
-        """Binary cross-entropy on verified correctness; the mean loss. The backbone sees nothing."""
+    def _train(self, step: int) -> float | None:
+        """Binary cross-entropy on verified correctness; the mean loss, None without any label.
+
+        The features are constants: no gradient reaches the policy.
+        """
         known = (self._facts[:, 0] != UNKNOWN).nonzero().squeeze(1)
         if len(known) == 0:
-            return float("nan")
+            return None
         hidden = self.head.hidden_size
         generator = torch.Generator().manual_seed(seed_for(self._seed, "head", step))
         total = 0.0

@@ -5,11 +5,13 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from arrol_serve.engine.plugin.scorer import FeatureRecord
 from arrol_serve.pruning.registry import policy_from_spec
+from arrol_serve.quality.posterior import BinnedPosterior
 from arrol_serve.quality.statistics import STATISTICS
 from tests.trainer.made_up import group, rollout
 from trainer.config import HeadSection, PruneSection
@@ -29,7 +31,7 @@ def rows_of(seed: int, count: int = 200, estimate: float = 0.5) -> HeadRows:
     )
     ones = torch.ones(count, dtype=torch.float64)
     label = (features[:, 0] > 0).double()
-    return HeadRows(features, label, 32 * ones, torch.arange(count) // 8, estimate * ones, ones)
+    return HeadRows(features, label, 32 * ones, torch.arange(count) // 8, estimate * ones)
 
 
 def online(mode: str = "arrol", **changes: Any) -> OnlineHead:
@@ -57,6 +59,19 @@ def test_the_mean_survival_is_the_share_to_keep() -> None:
     assert sum(p) / len(p) == pytest.approx(0.6, abs=1e-3)
 
 
+def test_the_posterior_of_survivors_is_that_of_everyone() -> None:
+    """Scores are true logits and pruning follows them; a bin's success rate must not move."""
+    rng = np.random.default_rng(0)
+    posterior = BinnedPosterior(bins=4)
+    policy: Any = policy_from_spec({"name": "arrol", "lam": 0.8})
+    truth = rng.uniform(0, 1, 40_000)
+    scores = np.log(truth / (1 - truth))
+    right = rng.uniform(0, 1, len(truth)) < truth
+    alive = rng.uniform(0, 1, len(truth)) < np.array([policy.survival(s) for s in scores])
+    posterior.observe(scores[alive], right[alive])
+    assert posterior.posterior() == pytest.approx([0.125, 0.375, 0.625, 0.875], abs=0.03)
+
+
 def test_hard_and_easy_prompts_have_their_own_shift() -> None:
     head = online("arrol_signed")
     for step in range(6):
@@ -81,7 +96,6 @@ def test_pruned_rollouts_count_at_their_probe_and_have_no_label() -> None:
     assert rows is not None
     assert rows.label.tolist() == [1.0, 1.0, UNKNOWN]
     assert rows.place.tolist() == [2, FINAL, 2]
-    assert rows.weight.tolist() == [2, 2, 2]
     assert rows.features[:, 0].tolist() == [0, 3, 1]
 
 

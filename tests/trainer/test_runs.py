@@ -89,7 +89,7 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 def figures(out: Path) -> list[dict[str, Any]]:
     """Metrics but for the clock's."""
     return [
-        {key: value for key, value in row.items() if not key.startswith("seconds")}
+        {key: value for key, value in row.items() if not key.startswith(("seconds", "tokens_per"))}
         for row in read_metrics(out)
     ]
 
