@@ -106,8 +106,6 @@ class OnlineHead:
         seen = torch.stack([scores, rows.label, rows.place, rows.group], 1)[known]
         self.unseen = torch.cat([self.unseen, seen])[-self._config.window :]
         probe = known & (rows.place != FINAL)
-        # Unweighted: survival depends on the bin alone, so it cancels within each bin. Weighting the
-        # prior but not the bins would shift every bin's odds.
         self._posterior.observe(scores[probe], rows.label[probe])
         figures = _figures(scores[probe], rows.label[probe], rows.group[probe])
         self._remember(rows)
@@ -188,7 +186,6 @@ class OnlineHead:
             "head": self.head.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "counts": torch.from_numpy(self._posterior.counts),
-            "totals": torch.from_numpy(self._posterior.totals),
             "features": self._features,
             "facts": self._facts,
             "unseen": self.unseen,
@@ -203,7 +200,6 @@ class OnlineHead:
         self.head.load_state_dict(state["head"])
         self.optimizer.load_state_dict(state["optimizer"])
         self._posterior.counts = state["counts"].numpy()
-        self._posterior.totals = state["totals"].numpy()
         self._features, self._facts = state["features"], state["facts"]
         self.unseen = state["unseen"]
         self.knowledge = Knowledge(*state["knowledge"])

@@ -10,23 +10,20 @@ class BinnedPosterior:
     """Counts of right and wrong over B bins of sigmoid(score), with exponential forgetting.
 
     q(b) = pi P(b|1) / (pi P(b|1) + (1 - pi) P(b|0)), with Laplace-smoothed
-    P(b|y) = (c_b^y + alpha) / (sum c^y + alpha B). Pruning depends on the score alone, so P(y|b)
-    from survivors is unbiased; pi is not, hence ``weights`` of 1 / propensity.
+    P(b|y) = (c_b^y + alpha) / (sum c^y + alpha B) and pi the share of right ones. Pruning depends on
+    the score alone, so survivors give the q(b) of all rollouts, if pi is theirs too: reweighting pi
+    alone by 1 / propensity would shift the odds of every bin.
     """
 
     def __init__(self, bins: int = 128, alpha: float = 1.0, decay: float = 1.0) -> None:
         self.bins, self.alpha, self.decay = bins, alpha, decay
         self.counts: NDArray[np.float64] = np.zeros((2, bins))
-        self.totals: NDArray[np.float64] = np.zeros(2)
 
-    def observe(self, scores: ArrayLike, labels: ArrayLike, weights: ArrayLike = 1.0) -> None:
+    def observe(self, scores: ArrayLike, labels: ArrayLike) -> None:
         """Add finished rollouts; what was there before fades by ``decay``."""
         s, y = np.asarray(scores, np.float64), np.asarray(labels, bool).astype(int)
-        w = np.broadcast_to(np.asarray(weights, np.float64), s.shape)
         self.counts *= self.decay
-        self.totals *= self.decay
         np.add.at(self.counts, (y, self.bin_of(s)), 1.0)
-        np.add.at(self.totals, y, w)
 
     def bin_of(self, scores: NDArray[np.float64]) -> NDArray[np.int64]:
         """b = min(B - 1, floor(B sigmoid(score)))."""
@@ -37,7 +34,7 @@ class BinnedPosterior:
         """q for every bin, [B]; one half everywhere before anything was observed."""
         smooth = self.counts + self.alpha
         likelihood = smooth / smooth.sum(1, keepdims=True)
-        prior = (self.totals[1] + self.alpha) / (self.totals.sum() + 2 * self.alpha)
+        prior = (self.counts[1].sum() + self.alpha) / (self.counts.sum() + 2 * self.alpha)
         right, wrong = prior * likelihood[1], (1 - prior) * likelihood[0]
         return np.asarray(right / (right + wrong))
 
