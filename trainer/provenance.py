@@ -17,7 +17,7 @@ def provenance(facts: dict[str, Any]) -> dict[str, Any]:
     """``facts`` plus argv, git commit, package versions, hardware and date. No paths of the machine."""
     return {
         **facts,
-        "command": " ".join(["python", "-m", _module_name(), *map(_shown, sys.argv[1:])]),
+        "command": " ".join([_program(), *map(_shown, sys.argv[1:])]),
         "git_sha": _git_sha(),
         "versions": {"python": platform.python_version(), **_versions()},
         "machine": f"{platform.machine()}, {_cores()} cores",
@@ -30,9 +30,10 @@ def _shown(argument: str) -> str:
     return Path(argument).name if argument.startswith("/") else argument
 
 
-def _module_name() -> str:
+def _program() -> str:
+    """What was typed first: a module's name, or the name of an installed command."""
     spec = getattr(sys.modules["__main__"], "__spec__", None)
-    return spec.name if spec else "interactive"
+    return f"python -m {spec.name}" if spec else Path(sys.argv[0]).name or "interactive"
 
 
 def _git_sha() -> str | None:
