@@ -183,14 +183,14 @@ def _allow_plugin() -> None:
 
 
 def _head_folder(asked: str | None, model: str) -> Path | None:
-    from arrol_serve.quality.artifact import find_head
+    from arrol_serve.quality.artifact import find_head, head_inside
 
     if asked == "none":
         return None
     if asked is not None:
         return Path(asked)
     name = bundled.MODEL_NAME if Path(model) == bundled.MODEL else model
-    return find_head(name, bundled.HEADS)
+    return head_inside(Path(model)) or find_head(name, bundled.HEADS)
 
 
 def vllm_args(rest: list[str]) -> Any:

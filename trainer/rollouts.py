@@ -25,6 +25,9 @@ class SampledRollout:
     finish_reason: str | None
     stop_reason: int | str | None
     report: Mapping[str, Any]
+    prompt_ids: tuple[int, ...] = ()
+    logprobs: tuple[float, ...] = ()
+    """Of ``token_ids`` as they were sampled; empty: not asked for."""
 
     @property
     def token_count(self) -> int:
@@ -43,6 +46,7 @@ class GroupRequest:
     policy: Mapping[str, Any] | None = None
     signals: Sequence[str] = ()
     record: Sequence[int] | None = None
+    min_survivors: int = 1
 
 
 def build_engine(
@@ -68,8 +72,12 @@ def sample_groups(
     *,
     max_tokens: int = 256,
     progress: bool = False,
+    logprobs: bool = False,
 ) -> list[list[SampledRollout]]:
-    """``samples`` rollouts of each group, in order; rollout i is sampled with seed + i."""
+    """``samples`` rollouts of each group, in order; rollout i is sampled with seed + i.
+
+    ``logprobs``: with the log-probability of each sampled token, as the engine's mode has it.
+    """
     from vllm import SamplingParams
 
     prompts, params = [], []
@@ -81,6 +89,8 @@ def sample_groups(
                     temperature=group.temperature,
                     max_tokens=max_tokens,
                     seed=group.seed + index,
+                    logprobs=0 if logprobs else None,
+                    flat_logprobs=logprobs,
                     extra_args={KEY: member_plan(group, index, samples)},
                 )
             )
@@ -101,7 +111,7 @@ def member_plan(group: GroupRequest, index: int, size: int) -> MemberPlan:
         probes=list(group.probes),
         policy=dict(group.policy or NEVER),
         seed=group.seed,
-        min_survivors=1,
+        min_survivors=group.min_survivors,
         max_total_tokens=None,
         signals=list(group.signals),
         prune_by="quality",
@@ -119,4 +129,6 @@ def sampled_rollout(group: str, index: int, output: Any) -> SampledRollout:
         finish_reason=completion.finish_reason,
         stop_reason=completion.stop_reason,
         report=(output.kv_transfer_params or {}).get(KEY, {}),
+        prompt_ids=tuple(output.prompt_token_ids or ()),
+        logprobs=() if completion.logprobs is None else tuple(completion.logprobs.logprobs),
     )

@@ -140,3 +140,9 @@ def find_head(model: str, heads: Path) -> Path | None:
     """The folder of the head shipped for ``model``, if there is one."""
     folder = heads / slug(model)
     return folder if (folder / MANIFEST).exists() else None
+
+
+def head_inside(model: Path) -> Path | None:
+    """The head that an exported checkpoint carries as ``heads/<slug>``; None unless there is one."""
+    found = [path.parent for path in (model / "heads").glob(f"*/{MANIFEST}")]
+    return found[0] if len(found) == 1 else None

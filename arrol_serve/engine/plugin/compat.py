@@ -28,6 +28,7 @@ def check_vllm() -> None:
     _check_version()
     _check_scheduler()
     _check_runner()
+    _check_weight_transfer()
 
 
 def _check_version() -> None:
@@ -65,6 +66,17 @@ def _check_runner() -> None:
     for field in ("sample_hidden_states", "logits"):
         if field not in ExecuteModelState._fields:
             _refuse(f"the V1 runner's ExecuteModelState has no {field}")
+
+
+def _check_weight_transfer() -> None:
+    from vllm.distributed.weight_transfer.base import WeightTransferEngine
+    from vllm.distributed.weight_transfer.factory import WeightTransferEngineFactory
+
+    if not isinstance(getattr(WeightTransferEngineFactory, "_registry", None), dict):
+        _refuse("WeightTransferEngineFactory has no registry")
+    for name in ("start_weight_update", "update_weights", "finish_weight_update"):
+        if not hasattr(WeightTransferEngine, name):
+            _refuse(f"WeightTransferEngine has no {name}")
 
 
 def _refuse(what: str) -> None:

@@ -18,6 +18,7 @@ from arrol_serve.engine.plugin.compat import check_vllm
 from arrol_serve.engine.plugin.rows import rows_of
 from arrol_serve.engine.plugin.scorer import FeatureRecord, RowScorer, Selection
 from arrol_serve.engine.plugin.tap import SamplerTap
+from arrol_serve.engine.plugin.weights import register_backend
 from arrol_serve.engine.plugin.wire import KEY, StepScores, plan_of
 from arrol_serve.errors import UnsupportedEngine
 from arrol_serve.quality.artifact import check_fits, load_head
@@ -44,6 +45,7 @@ class ArrolWorker(PlatformWorker):
                 "Speculative decoding yields several rows per request, which the quality head "
                 "does not score yet: start without --speculative-config."
             )
+        register_backend()
         done = super().load_model(*args, **kwargs)
         slots = self.scheduler_config.max_num_seqs * SLOT_SLACK
         hidden_size = self.model_config.get_hidden_size()

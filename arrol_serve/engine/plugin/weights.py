@@ -1,0 +1,98 @@
+"""Weights from a folder of safetensors, through vLLM's weight-transfer interface.
+
+vLLM's own backends move tensors between GPUs; this one works on any machine where the engine's
+workers can read the trainer's folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from vllm.distributed.weight_transfer.base import (
+    WeightTransferEngine,
+    WeightTransferInitInfo,
+    WeightTransferUpdateInfo,
+)
+from vllm.distributed.weight_transfer.factory import WeightTransferEngineFactory
+from vllm.model_executor.layers.vocab_parallel_embedding import ParallelLMHead
+
+BACKEND = "arrol_file"
+
+
+@dataclass
+class FileInit(WeightTransferInitInfo):
+    """Nothing to agree on."""
+
+
+@dataclass
+class FileUpdate(WeightTransferUpdateInfo):
+    """``path``: a folder with the whole model as safetensors, by checkpoint names."""
+
+    path: str
+
+
+class FileWeightTransfer(WeightTransferEngine[FileInit, FileUpdate]):
+    """Loads every tensor of the folder into the running model."""
+
+    init_info_cls = FileInit
+    update_info_cls = FileUpdate
+
+    def init_transfer_engine(self, init_info: FileInit) -> None:
+        pass
+
+    def start_weight_update(self) -> None:
+        from vllm.model_executor.model_loader.reload import initialize_layerwise_reload
+
+        initialize_layerwise_reload(self.model)
+
+    def update_weights(self, update_info: dict[str, Any]) -> None:
+        """As the base class, which waits for an accelerator even where there is none."""
+        self.receive_weights(self.parse_update_info(update_info))
+        if self.device.type != "cpu":
+            torch.accelerator.synchronize()
+
+    def receive_weights(self, update_info: FileUpdate) -> None:
+        self.model.load_weights(_tensors(Path(update_info.path)))
+
+    def finish_weight_update(self) -> None:
+        from vllm.model_executor.model_loader.reload import finalize_layerwise_reload
+
+        finalize_layerwise_reload(self.model, self.model_config)
+        if self.device.type == "cpu":
+            _repack_tied_heads(self.model)
+
+    def shutdown(self) -> None:
+        pass
+
+
+def _repack_tied_heads(model: torch.nn.Module) -> None:
+    """On CPUs an output layer multiplies with a packed copy of its weights, made at loading.
+
+    A reload packs anew what it loaded, but a tied output layer is loaded as the embedding: without
+    this it would go on with the weights of the first load.
+    """
+    for layer in model.modules():
+        if isinstance(layer, ParallelLMHead):
+            layer.quant_method.process_weights_after_loading(layer)
+
+
+def _tensors(folder: Path) -> Iterator[tuple[str, torch.Tensor]]:
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise FileNotFoundError(f"there are no safetensors in {folder}")
+    for file in files:
+        with safe_open(file, framework="pt") as tensors:
+            names: list[str] = tensors.keys()  # not a mapping: it cannot be iterated
+            for name in names:
+                yield name, tensors.get_tensor(name)
+
+
+def register_backend() -> None:
+    """Make ``BACKEND`` known in this process; again is no error."""
+    if BACKEND not in WeightTransferEngineFactory._registry:
+        WeightTransferEngineFactory.register_engine(BACKEND, FileWeightTransfer)

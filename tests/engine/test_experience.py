@@ -1,0 +1,80 @@
+"""The trainer's rollouts on the real engine: replayable, pruned, and refilled where they teach nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from arrol_serve.answers.pool import AnswerPool
+from trainer.config import load_config
+from trainer.data import Prompt, open_source
+from trainer.experience import Experience, gather
+from trainer.stopwatch import Stopwatch
+
+ARROL = {"name": "arrol", "kappa": 0.5}
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[AnswerPool]:
+    made = AnswerPool(workers=1, timeout_s=5.0)
+    yield made
+    made.close()
+
+
+def experience(
+    engine: Any, pool: AnswerPool, policy: dict[str, Any], *overrides: str
+) -> Experience:
+    settings = [
+        *("rollout.prompts=2", "rollout.samples=8", "rollout.max_tokens=96", "prune.probes=[16]"),
+        *("prune.min_survivors=3", "rollout.temperature=1.6", "data.levels=[5]", *overrides),
+    ]
+    config = load_config(None, settings)
+
+    def policy_of(_: Prompt) -> tuple[dict[str, Any], float]:
+        return policy, 0.5
+
+    source = open_source(config.data, config.run.seed)
+    return gather(engine, pool, source, 0, policy_of, config, Stopwatch(), record=True)
+
+
+def ends(found: Experience) -> list[tuple[tuple[int, ...], bool, float]]:
+    return [
+        (rollout.sampled.token_ids, rollout.pruned, rollout.propensity)
+        for group in found.groups
+        for rollout in group.rollouts
+    ]
+
+
+def test_a_step_can_be_sampled_again_with_the_same_decisions(
+    engine: Any, scheduler: Any, pool: AnswerPool
+) -> None:
+    first, again = (experience(engine, pool, ARROL) for _ in range(2))
+    assert ends(first) == ends(again)
+    assert any(pruned for _, pruned, _ in ends(first))
+
+
+def test_propensities_are_those_of_the_rule(engine: Any, scheduler: Any, pool: AnswerPool) -> None:
+    groups = experience(engine, pool, ARROL).groups
+    at_risk = [r for group in groups for r in group.rollouts if r.sampled.report["probes"]]
+    assert at_risk
+    assert all(0.1 <= rollout.propensity <= 0.9 or rollout.propensity == 1 for rollout in at_risk)
+    assert all(len(group.survivors) >= 3 for group in groups)
+
+
+def test_survivors_come_with_logprobs_and_features(
+    engine: Any, scheduler: Any, pool: AnswerPool
+) -> None:
+    found = experience(engine, pool, ARROL)
+    survivors = [rollout.sampled for group in found.groups for rollout in group.survivors]
+    assert all(len(s.logprobs) == s.token_count and s.prompt_ids for s in survivors)
+    assert len(found.features.features) >= 2 * len(survivors)
+
+
+def test_prompts_without_signal_are_refilled(engine: Any, scheduler: Any, pool: AnswerPool) -> None:
+    easy = ("data.levels=[1]", "rollout.temperature=0.1", "rollout.dynamic_rounds=3")
+    found = experience(engine, pool, {"name": "never"}, *easy)
+    assert len(found.groups) > 2
+    assert found.cursor == len(found.groups)
+    assert [group.number for group in found.groups] == list(range(found.cursor))

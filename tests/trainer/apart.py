@@ -1,0 +1,43 @@
+"""A sync that goes wrong, in a process of its own; prints one JSON object as its last line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tests.paths import MODEL
+from trainer.config import load_config
+from trainer.learner import Learner
+from trainer.rollouts import build_engine
+from trainer.weight_sync import ENGINE_OPTIONS, SyncFailed, WeightSync
+
+
+def stale(folder: Path) -> dict[str, Any]:
+    """Sync, move some of the trainer's weights on, and look without and with another sync."""
+    config = load_config(None, ["rollout.temperature=1.3"])
+    learner = Learner(MODEL, config)
+    engine = build_engine(MODEL, sequences=4, **ENGINE_OPTIONS)
+    sync = WeightSync(engine, folder, config, "What is 12*34+5-6?")
+    told: dict[str, Any] = {"first": sync.push(learner, "0"), "stale": {}, "synced": {}}
+    generator = torch.Generator().manual_seed(0)
+    for part in ("embed_tokens", "layers.3.mlp.up_proj", "layers.7.self_attn.q_proj", "model.norm"):
+        with torch.no_grad():
+            for name, weight in learner.model.named_parameters():
+                if part in name:
+                    weight += 0.02 * torch.randn(weight.shape, generator=generator)
+        try:
+            sync.check(learner, "0")
+        except SyncFailed as error:
+            told["stale"][part] = str(error)
+        told["synced"][part] = sync.push(learner, part)
+    told["version"] = engine.get_weight_version()
+    engine.llm_engine.engine_core.shutdown()
+    return told
+
+
+if __name__ == "__main__":
+    print(json.dumps(stale(Path(sys.argv[1]))))

@@ -1,0 +1,69 @@
+"""Recipes, overrides and refusals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from arrol_serve.errors import InvalidRequest
+from tests.paths import ROOT
+from trainer.cli import main
+from trainer.config import TrainConfig, dump_config, load_config
+
+RECIPES = sorted((ROOT / "trainer" / "recipes").glob("*.toml"))
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+def test_shipped_recipes_load(recipe: Path) -> None:
+    assert load_config(recipe).rollout.samples >= 2
+
+
+def test_overrides_stand_over_the_recipe() -> None:
+    config = load_config(
+        RECIPES[0], ["rollout.prompts=3", "prune.probes=[8, 16]", "run.out=some/where"]
+    )
+    assert config.rollout.prompts == 3
+    assert config.prune.probes == (8, 16)
+    assert config.run.out == "some/where"
+
+
+def test_the_dump_is_a_recipe_of_the_same_run(tmp_path: Path) -> None:
+    config = load_config(None, ["optim.lr=3e-7", 'run.out="ü \\"quoted\\""', "data.levels=[5, 6]"])
+    (tmp_path / "dump.toml").write_text(dump_config(config))
+    assert load_config(tmp_path / "dump.toml") == config
+    assert config != TrainConfig()
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("rollout.prompt=3", "did you mean rollout.prompts"),
+        ("rolout.prompts=3", "did you mean rollout"),
+        ("rollout.top_p=0.9", "biases"),
+        ("rollout.top_k=20", "biases"),
+        ("rollout.samples=1", "rollout.samples"),
+        ("rollout=3", "must be a table"),
+        ("prune.mode=aroll", "prune.mode"),
+        ("prune.probes=[32, 16]", "rising order"),
+        ("optim.lr=nan", "optim.lr"),
+    ],
+)
+def test_wrong_keys_are_refused_by_name(override: str, says: str) -> None:
+    with pytest.raises(InvalidRequest, match=says):
+        load_config(None, [override])
+
+
+def test_a_dry_run_prints_what_would_run(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["policy", str(RECIPES[0]), "--dry-run", "--run.steps=7"])
+    assert stopped.value.code == 0
+    assert "steps = 7\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("word", ["--resum=auto", "steps=3", "--steps=3"])
+def test_what_is_no_override_is_refused(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["policy", str(RECIPES[0]), "--dry-run", word])
+    assert stopped.value.code == 2
+    assert "--section.key=value" in capsys.readouterr().err

@@ -1,0 +1,163 @@
+"""Whole runs on the bundled model with the real engine, each in its own process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from arrol_serve.quality.artifact import load_head
+from tests.paths import MODEL, ROOT
+from trainer import checkpoint
+from trainer.metrics_log import read_metrics
+
+TINY = {
+    "run.steps": 3,
+    "data.levels": [2],
+    "rollout.prompts": 3,
+    "rollout.samples": 6,
+    "rollout.temperature": 1.8,
+    "rollout.max_tokens": 64,
+    "rollout.sequences": 18,
+    "prune.probes": [12],
+    "prune.cold_start": 1,
+    "prune.p_min": 0.2,
+    "head.bins": 4,
+    "head.rows": 32,
+    "optim.lr": 1e-4,
+    "optim.tokens_per_pass": 512,
+    "checkpoint.every": 1,
+}
+LIMIT_S = 120.0
+
+
+def command(*words: str) -> list[str]:
+    return [sys.executable, "-m", "trainer.cli", *words]
+
+
+def policy(out: Path, *words: str, **changes: Any) -> list[str]:
+    settings = {**TINY, "run.out": str(out), **changes}
+    recipe = out.with_suffix(".toml")
+    recipe.write_text("")
+    overrides = [f"--{key}={json.dumps(value)}" for key, value in settings.items()]
+    return command("policy", str(recipe), *words, *overrides)
+
+
+def run(words: list[str]) -> str:
+    done = subprocess.run(
+        words, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def interrupt(words: list[str], out: Path, number: int, *, after: int) -> int:
+    """Start a run, send it a signal when ``after`` steps are logged, return its exit status."""
+    process = subprocess.Popen(words, cwd=ROOT, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + LIMIT_S
+        while len(read_metrics(out)) < after:
+            assert process.poll() is None, "the run ended by itself"
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        os.kill(process.pid, number)
+        return process.wait(timeout=LIMIT_S)
+    finally:
+        process.kill()
+
+
+def weights(out: Path) -> dict[str, torch.Tensor]:
+    newest = checkpoint.latest(out / "checkpoints")
+    assert newest is not None
+    return load_file(newest / checkpoint.MODEL)
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def figures(out: Path) -> list[dict[str, Any]]:
+    """Metrics but for the clock's."""
+    return [
+        {key: value for key, value in row.items() if not key.startswith("seconds")}
+        for row in read_metrics(out)
+    ]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three uninterrupted steps, two of them pruned."""
+    out: Path = tmp_path_factory.mktemp("runs") / "whole"
+    run(policy(out))
+    return out
+
+
+def test_three_pruned_steps_change_the_model(whole: Path) -> None:
+    rows = read_metrics(whole)
+    assert [row["step"] for row in rows] == [1, 2, 3]
+    assert rows[0]["kept"] == 1
+    assert any(row["kept"] < 1 for row in rows[1:])
+    assert all(row["tokens_trained"] <= row["tokens_generated"] for row in rows)
+    assert any(row["grad_norm"] > 0 for row in rows)
+    assert not same(weights(whole), load_file(MODEL / "model.safetensors"))
+
+
+def test_engine_and_trainer_agree_at_every_step(whole: Path) -> None:
+    rows = read_metrics(whole)
+    assert all(row["sync_gap"] < 1e-4 for row in rows)
+    assert all(row["mismatch_max"] < 1e-3 for row in rows if row["mismatch_max"] is not None)
+
+
+def test_a_killed_run_goes_on_to_the_same_bits(whole: Path, tmp_path: Path) -> None:
+    out = tmp_path / "killed"
+    assert interrupt(policy(out), out, signal.SIGKILL, after=2) == -signal.SIGKILL
+    assert len(checkpoint.complete(out / "checkpoints")) >= 1
+    run(policy(out, "--resume", "auto"))
+    assert same(weights(out), weights(whole))
+    assert figures(out) == figures(whole)
+
+
+def test_a_terminated_run_saves_first(tmp_path: Path) -> None:
+    out = tmp_path / "terminated"
+    words = policy(out, **{"run.steps": 500, "checkpoint.every": 500, "prune.mode": "none"})
+    assert interrupt(words, out, signal.SIGTERM, after=1) == 128 + signal.SIGTERM
+    (saved,) = checkpoint.complete(out / "checkpoints")
+    assert checkpoint.load_state(saved)["done"] == len(read_metrics(out))
+
+
+def test_an_exported_run_loads_back_with_its_head(whole: Path, tmp_path: Path) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    target = tmp_path / "My-Model"
+    assert run(command("export", str(whole), "--to", str(target))) == f"{target}\n"
+    loaded = AutoModelForCausalLM.from_pretrained(target, dtype=torch.float32)
+    assert same(dict(loaded.named_parameters()), weights(whole))
+    assert AutoTokenizer.from_pretrained(target).chat_template
+    _, manifest = load_head(target / "heads" / "my-model")
+    assert manifest.probes == (12,)
+    assert manifest.base_model.weights_sha256 is not None
+    assert str(whole.parent) not in (target / "provenance.json").read_text()
+
+
+def test_the_curves_are_drawn(whole: Path) -> None:
+    assert run(command("plot", str(whole))) == f"{whole / 'curves.png'}\n"
+    assert (whole / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_stale_engine_is_noticed(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "tests.trainer.apart", str(tmp_path / "weights")]
+    told = json.loads(run(words).splitlines()[-1])
+    assert told["first"] < 1e-4
+    assert len(told["stale"]) == len(told["synced"]) == 4
+    assert all("sync.max_gap" in refusal for refusal in told["stale"].values())
+    assert all(gap < 1e-4 for gap in told["synced"].values())
+    assert told["version"] == "model.norm"

@@ -1,0 +1,86 @@
+"""``arrol-train``: train a policy, draw a run's curves, export what the server takes."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from arrol_serve.errors import ArrolError
+
+STOPPED = 143
+"""Exit status after SIGTERM, as of a process that it killed."""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("arrol-train", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    policy = commands.add_parser(
+        "policy", help="train a policy with pruned rollouts", allow_abbrev=False
+    )
+    policy.add_argument("recipe", type=Path, help="a TOML file; --section.key=value overrides it")
+    policy.add_argument("--dry-run", action="store_true", help="print the resolved configuration")
+    policy.add_argument(
+        "--resume",
+        choices=("none", "auto"),
+        default="none",
+        help="auto: go on from the newest checkpoint, if there is one",
+    )
+    plot = commands.add_parser("plot", help="draw a run's curves", allow_abbrev=False)
+    plot.add_argument("run", type=Path, help="the run's folder")
+    export = commands.add_parser(
+        "export", help="write a checkpoint and head for arrol-serve", allow_abbrev=False
+    )
+    export.add_argument("run", type=Path, help="the run's folder")
+    export.add_argument("--to", type=Path, required=True, help="a new folder")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = build_parser()
+    args, rest = parser.parse_known_args(argv)
+    overrides = [word.removeprefix("--") for word in rest if _is_override(word)]
+    if len(overrides) != len(rest) or (overrides and args.command != "policy"):
+        unknown = next((word for word in rest if not _is_override(word)), rest[0])
+        parser.error(f"unknown argument {unknown}; write overrides as --section.key=value")
+    try:
+        if args.command == "policy":
+            sys.exit(_policy(args, overrides))
+        elif args.command == "plot":
+            from trainer.plot import plot_run
+
+            print(plot_run(args.run))
+        else:
+            from trainer.export import export
+            from trainer.run_folder import RunFolder
+
+            print(export(RunFolder(args.run), args.to))
+    except ArrolError as error:
+        sys.exit(f"arrol-train: {error}")
+
+
+def _is_override(word: str) -> bool:
+    return word.startswith("--") and "." in word.partition("=")[0] and "=" in word
+
+
+def _policy(args: argparse.Namespace, overrides: list[str]) -> int:
+    from trainer.config import dump_config, load_config
+
+    config = load_config(args.recipe, overrides)
+    if args.dry_run:
+        print(dump_config(config), end="")
+        return 0
+    # Each sync would warn of what tied and weightless layers did not load; the probe looks for real.
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    from trainer.loop import train
+
+    if train(config, resume=args.resume == "auto"):
+        return 0
+    print(f"stopped and saved; go on with --resume auto --run.out={config.run.out}")
+    return STOPPED
+
+
+if __name__ == "__main__":
+    main()

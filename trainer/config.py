@@ -1,0 +1,250 @@
+"""A training run's configuration: TOML, then ``--section.key=value``; unknown keys are refused."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from arrol_serve.errors import InvalidRequest
+
+PruneMode = Literal["arrol", "arrol_signed", "random", "none"]
+BIASED = ("top_p", "top_k", "min_p")
+"""Sampling cuts: the engine would sample from another distribution than the one that is trained."""
+
+
+class Section(BaseModel):
+    """A table of the recipe."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class RunSection(Section):
+    out: str = "runs/policy"
+    """The run's folder."""
+    model: str = "bundled"
+    """A local folder with a Hugging Face checkpoint; ``bundled``: the model that ships."""
+    steps: int = Field(default=100, ge=1)
+    seed: int = Field(default=0, ge=0)
+
+
+class DataSection(Section):
+    source: str = "arithmetic"
+    """A JSONL file, or ``arithmetic``: generated questions of ``levels``."""
+    levels: tuple[int, ...] = (6,)
+    question: str = "question"
+    """The JSONL field with the question."""
+    answer: str = "answer"
+    """The JSONL field with the right answer."""
+    broken_rows: Literal["refuse", "skip"] = "refuse"
+
+
+class RolloutSection(Section):
+    prompts: int = Field(default=8, ge=1)
+    """Prompts, that is rollout groups, a step."""
+    samples: int = Field(default=16, ge=2)
+    """Rollouts a prompt."""
+    temperature: float = Field(default=1.0, gt=0, le=2)
+    max_tokens: int = Field(default=160, ge=2)
+    sequences: int = Field(default=128, ge=1)
+    """Rollouts that the engine generates at once."""
+    max_model_len: int = Field(default=512, ge=16)
+    dynamic_rounds: int = Field(default=1, ge=1)
+    """DAPO's dynamic sampling: rounds of refilling for prompts without signal; 1: no refilling."""
+
+
+class PruneSection(Section):
+    mode: PruneMode = "arrol"
+    keep: float = Field(default=0.5, gt=0, le=1)
+    """Share of the rollouts at risk that is to survive all probes: the paper's kappa at one probe."""
+    probes: tuple[int, ...] = (512,)
+    rho: float = Field(default=0.5, ge=0, le=1)
+    lam: float = Field(default=0.5, ge=0, le=2)
+    p_min: float = Field(default=0.1, gt=0, le=1)
+    p_max: float = Field(default=0.9, gt=0, le=1)
+    min_survivors: int = Field(default=2, ge=1)
+    """Rollouts of a group that live whatever the coin says."""
+    cold_start: int = Field(default=20, ge=0)
+    """Steps without pruning, while the head learns."""
+
+    @model_validator(mode="after")
+    def _sound(self) -> PruneSection:
+        if not self.probes or any(
+            a >= b for a, b in zip((0, *self.probes), self.probes, strict=False)
+        ):
+            raise ValueError("probes must be positive token counts in rising order")
+        if self.p_min > self.p_max:
+            raise ValueError("p_min is above p_max")
+        return self
+
+
+class HeadSection(Section):
+    train: Literal["auto", "always"] = "auto"
+    """``auto``: where ``prune.mode`` needs a head."""
+    width: int = Field(default=64, ge=1)
+    lr: float = Field(default=1e-3, gt=0)
+    weight_decay: float = Field(default=1e-2, ge=0)
+    updates: int = Field(default=16, ge=1)
+    """Optimizer steps of the head per step of the policy."""
+    rows: int = Field(default=256, ge=2)
+    """Recorded positions per optimizer step of the head."""
+    window: int = Field(default=8192, ge=16)
+    """Recorded positions remembered."""
+    bins: int = Field(default=128, ge=2)
+    decay: float = Field(default=0.9, gt=0, le=1)
+    """What a step leaves of the posterior's older counts."""
+
+
+class RewardSection(Section):
+    right: float = 1.0
+    wrong: float = 0.0
+    overlong_tokens: int = Field(default=0, ge=0)
+    """DAPO's soft punishment starts so many tokens before ``rollout.max_tokens``; 0: none."""
+    overlong_factor: float = Field(default=1.0, ge=0)
+    timeout_s: float = Field(default=5.0, gt=0)
+    workers: int = Field(default=1, ge=1)
+
+
+class AlgorithmSection(Section):
+    clip_low: float = Field(default=0.2, gt=0, lt=1)
+    clip_high: float = Field(default=0.28, gt=0)
+    """Equal to ``clip_low``: GRPO; larger: DAPO's clip-higher."""
+    sequence_ratio: bool = False
+    """GSPO: one importance ratio a sequence, the geometric mean of its tokens'."""
+    dr_grpo: bool = False
+    """Advantages not divided by the spread, loss divided by a constant."""
+    correction: Literal["none", "snips"] = "none"
+    """For pruning: ``none`` as in the paper, ``snips``: self-normalised 1 / propensity weights."""
+    kl_weight: float = Field(default=0.0, ge=0)
+    """Of the k3 estimate of the distance to the initial model."""
+    truncate_ratio: float = Field(default=2.0, ge=1)
+    """Cap of the importance weight between engine and trainer."""
+
+
+class OptimSection(Section):
+    lr: float = Field(default=1e-6, gt=0)
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    warmup: int = Field(default=0, ge=0)
+    weight_decay: float = Field(default=0.0, ge=0)
+    clip_norm: float = Field(default=1.0, gt=0)
+    minibatches: int = Field(default=1, ge=1)
+    """Optimizer steps per batch of rollouts; from 2 on, old log-probabilities are computed first."""
+    tokens_per_pass: int = Field(default=8192, ge=1)
+    """Padded tokens per forward and backward pass; gradients accumulate over passes."""
+
+
+class SyncSection(Section):
+    max_gap: float = Field(default=1e-4, gt=0)
+    """Largest log-probability difference between trainer and engine after a sync, in nats."""
+    probe_tokens: int = Field(default=16, ge=1)
+
+
+class CheckpointSection(Section):
+    every: int = Field(default=10, ge=1)
+    keep: int = Field(default=2, ge=1)
+
+
+class EvalSection(Section):
+    every: int = Field(default=0, ge=0)
+    """Steps between evaluations; 0: none."""
+    source: str = "held_out"
+    """A JSONL file, or ``held_out``: generated questions of ``data.levels`` never trained on."""
+    questions: int = Field(default=100, ge=1)
+    samples: int = Field(default=1, ge=1)
+
+
+class TrainConfig(Section):
+    run: RunSection = RunSection()
+    data: DataSection = DataSection()
+    rollout: RolloutSection = RolloutSection()
+    prune: PruneSection = PruneSection()
+    head: HeadSection = HeadSection()
+    reward: RewardSection = RewardSection()
+    algorithm: AlgorithmSection = AlgorithmSection()
+    optim: OptimSection = OptimSection()
+    sync: SyncSection = SyncSection()
+    checkpoint: CheckpointSection = CheckpointSection()
+    eval: EvalSection = EvalSection()
+
+
+def load_config(recipe: Path | None, overrides: Sequence[str] = ()) -> TrainConfig:
+    """Read ``recipe``, then apply ``overrides`` such as ``"rollout.prompts=4"``.
+
+    Raises ``InvalidRequest`` naming the key and what is wrong with it.
+    """
+    body = {} if recipe is None else _read(recipe)
+    for override in overrides:
+        _apply(body, override)
+    _check_keys(body, TrainConfig, "")
+    try:
+        return TrainConfig.model_validate(body)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise InvalidRequest(f"{where}: {first['msg']}.", param=where) from error
+
+
+def _read(recipe: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(recipe.read_text())
+    except OSError as error:
+        raise InvalidRequest(f"The recipe {recipe} cannot be read: {error.strerror}.") from error
+    except ValueError as error:  # not TOML, or not UTF-8
+        raise InvalidRequest(f"The recipe {recipe} is not valid TOML: {error}.") from error
+
+
+def _apply(body: dict[str, Any], override: str) -> None:
+    key, given, value = override.partition("=")
+    *tables, last = key.split(".")
+    if not given or not last:
+        raise InvalidRequest(f"--{override}: write --section.key=value.")
+    for table in tables:
+        body = body.setdefault(table, {})
+        if not isinstance(body, dict):
+            raise InvalidRequest(f"--{override}: {table} is not a table.", param=key)
+    body[last] = _value(value)
+
+
+def _value(text: str) -> Any:
+    """``text`` as TOML reads it; what it cannot read is a string."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _check_keys(body: Any, section: type[BaseModel], path: str) -> None:
+    if not isinstance(body, dict):
+        raise InvalidRequest(f"{path.rstrip('.')} must be a table.", param=path)
+    for key, value in body.items():
+        if key in BIASED:
+            raise InvalidRequest(
+                f"{path}{key} is refused: a cut distribution is not the one that is trained, which "
+                "biases every ratio. Use rollout.temperature alone.",
+                param=path + key,
+            )
+        field = section.model_fields.get(key)
+        if field is None:
+            close = difflib.get_close_matches(key, section.model_fields, 1, cutoff=0.0)
+            raise InvalidRequest(
+                f"Unknown key {path}{key}: did you mean {path}{close[0]}?", param=path + key
+            )
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            _check_keys(value, field.annotation, f"{path}{key}.")
+
+
+def dump_config(config: TrainConfig) -> str:
+    """The resolved configuration as TOML; a recipe that gives the same run again."""
+    lines = []
+    for name, section in config.model_dump(mode="json").items():
+        lines.append(f"[{name}]")
+        lines += [
+            f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in section.items()
+        ]
+        lines.append("")
+    return "\n".join(lines)

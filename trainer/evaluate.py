@@ -1,0 +1,53 @@
+"""Accuracy on questions that are never trained on, with the engine as it stands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from arrol_serve.answers.pool import AnswerPool
+from trainer.bundled.arithmetic import held_out_questions
+from trainer.config import TrainConfig
+from trainer.data import JsonLines, Prompt
+from trainer.reward import judge
+from trainer.rollouts import GroupRequest, sample_groups
+from trainer.seeds import seed_for
+
+SEED = 77_000
+"""Of the held-out questions: the same in every run."""
+
+
+def evaluation_prompts(config: TrainConfig) -> list[Prompt]:
+    """The questions, the same at every evaluation. Raises ``InvalidRequest`` for a bad file."""
+    count = config.eval.questions
+    if config.eval.source != "held_out":
+        source = JsonLines(Path(config.eval.source), config.data, SEED)
+        return [source.prompt(number) for number in range(count)]
+    levels = config.data.levels
+    share = -(-count // len(levels))
+    pairs = [(level, *pair) for level in levels for pair in held_out_questions(SEED, share, level)]
+    return [Prompt(text, f"level {level}", text, gold) for level, text, gold in pairs[:count]]
+
+
+def evaluate(
+    engine: Any, pool: AnswerPool, prompts: list[Prompt], config: TrainConfig
+) -> dict[str, float]:
+    """Mean accuracy of single unpruned rollouts, at the training temperature."""
+    samples = config.eval.samples
+    requests = [
+        GroupRequest(
+            name=f"eval-{i}",
+            question=prompt.question,
+            seed=seed_for(SEED, i),
+            temperature=config.rollout.temperature,
+        )
+        for i, prompt in enumerate(prompts)
+    ]
+    groups = sample_groups(engine, requests, samples, max_tokens=config.rollout.max_tokens)
+    pairs = [
+        (rollout.text, prompt.gold)
+        for prompt, group in zip(prompts, groups, strict=True)
+        for rollout in group
+    ]
+    verdicts = judge(pool, pairs)
+    return {"eval/pass@1": sum(verdict is True for verdict in verdicts) / len(verdicts)}

@@ -1,0 +1,160 @@
+"""From a run to what ``arrol-serve`` takes: a Hugging Face checkpoint with its head inside."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from arrol_serve.engine.setup import weights_sha256
+from arrol_serve.errors import InvalidRequest
+from arrol_serve.quality.artifact import HeadManifest, load_head, slug
+from arrol_serve.quality.calibration import (
+    auc,
+    expected_calibration_error,
+    fit_platt,
+    within_group_auc,
+)
+from arrol_serve.quality.head import QualityHead
+from trainer import checkpoint
+from trainer.config import TrainConfig
+from trainer.head_files import base_model_facts, write_head
+from trainer.learner import Learner
+from trainer.online_head import FINAL, OnlineHead
+from trainer.provenance import provenance
+from trainer.run_folder import RunFolder, model_folder
+
+
+def export(run: RunFolder, target: Path) -> Path:
+    """Write the newest checkpoint's model, and its head if it has one, to the new folder ``target``.
+
+    Raises ``InvalidRequest`` where there is nothing to export or ``target`` is taken.
+    """
+    config = run.config()
+    newest = checkpoint.latest(run.checkpoints)
+    if newest is None:
+        raise InvalidRequest(f"{run.path} has no checkpoint yet.")
+    if target.exists():
+        raise InvalidRequest(f"{target} exists already: name a new folder.")
+    state = checkpoint.load_state(newest)
+    facts = {"step": state["done"], "config": _published(json.loads(config.model_dump_json()))}
+    part = target.with_name(target.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    learner = Learner(model_folder(config), config)
+    learner.load_weights(newest / checkpoint.MODEL)
+    _write_model(part, learner, model_folder(config))
+    (part / "provenance.json").write_text(json.dumps(provenance(facts), indent=2) + "\n")
+    if state["head"] is not None:
+        name = slug(target.name)
+        _write_head(part / "heads" / name, target.name, config, learner, state, part)
+    part.replace(target)
+    return target
+
+
+def _write_model(folder: Path, learner: Learner, source: Path) -> None:
+    """Save, load back, and compare every tensor."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    learner.model.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(source).save_pretrained(folder)
+    back = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    found = dict(back.named_parameters())
+    for name, value in learner.weights().items():
+        if not torch.equal(found[name], value):
+            raise RuntimeError(f"{name} came back from {folder} changed")
+
+
+def _write_head(
+    folder: Path,
+    name: str,
+    config: TrainConfig,
+    learner: Learner,
+    state: Mapping[str, Any],
+    model: Path,
+) -> None:
+    """Calibrated on rollouts that the head was judged on before it learned from them."""
+    facts = base_model_facts(learner.model, name, weights_sha256(str(model)))
+    online = OnlineHead(facts.hidden_size, config.head, config.prune, config.run.seed)
+    online.load_state(state["head"])
+    head, unseen = online.head.eval(), online.unseen
+    if len(unseen) and unseen[:, 1].min() != unseen[:, 1].max():
+        head.set_calibration(*fit_platt(unseen[:, 0].numpy(), unseen[:, 1].numpy()))
+    manifest = write_head(
+        folder,
+        head,
+        facts,
+        version=f"step-{state['done']}-{_digest(head)}",
+        probes=config.prune.probes,
+        metrics=head_metrics(unseen, float(head.scale), float(head.shift)),
+        provenance=provenance(
+            _published(
+                {"step": state["done"], "seed": config.run.seed, "source": config.data.source}
+            )
+        ),
+    )
+    load_head(folder)
+    (folder / "README.md").write_text(card(manifest))
+
+
+def head_metrics(unseen: Tensor, scale: float, shift: float) -> dict[str, dict[str, float]]:
+    """By place: how good the scores of rollouts were that the head had not learned from yet."""
+    table = {}
+    for place in sorted(set(unseen[:, 2].tolist()), key=lambda p: (p == FINAL, p)):
+        score, label, _, group = unseen[unseen[:, 2] == place].numpy().T
+        if label.min() == label.max():
+            continue
+        logit = score * scale + shift
+        table["final" if place == FINAL else str(int(place))] = {
+            "rollouts": float(len(label)),
+            "base_rate": float(label.mean()),
+            "auc": float(auc(logit, label)),
+            "auc_within_group": float(within_group_auc(logit, label, group).value),
+            "ece": float(expected_calibration_error(1 / (1 + np.exp(-logit)), label)),
+        }
+    return table
+
+
+def _published(value: Any) -> Any:
+    """``value`` without this machine's folders: of absolute paths the last part is left."""
+    if isinstance(value, dict):
+        return {key: _published(item) for key, item in value.items()}
+    return Path(value).name if isinstance(value, str) and value.startswith("/") else value
+
+
+def _digest(head: QualityHead) -> str:
+    data = b"".join(value.numpy().tobytes() for value in head.state_dict().values())
+    return hashlib.sha256(data).hexdigest()[:8]
+
+
+def card(manifest: HeadManifest) -> str:
+    """The head's README."""
+    made = manifest.provenance
+    lines = [
+        f"# Quality head of {manifest.base_model.name}",
+        "",
+        f"Trained on the fly with the policy, to step {made['step']}, by `{made['command']}` on "
+        f"{made['machine']}, {made['date']}. Version {manifest.version}.",
+        "",
+        "| generated tokens | rollouts | right | AUC | AUC within group | ECE |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {place} | {row['rollouts']:.0f} | {row['base_rate']:.2f} | {row['auc']:.3f} "
+        f"| {row['auc_within_group']:.3f} | {row['ece']:.3f} |"
+        for place, row in manifest.metrics.items()
+    ]
+    lines += [
+        "",
+        "Figures are of training rollouts of the last steps, each scored before the head learned from "
+        "it: neither policy nor head stood still meanwhile, and pruned rollouts are not among them. "
+        "The calibration was fitted on the same rollouts, so the ECE flatters.",
+        "",
+    ]
+    return "\n".join(lines)

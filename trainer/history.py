@@ -1,0 +1,37 @@
+"""How often a prompt was solved so far: an estimate for the prompt, its kind, and all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+STRENGTH = 4.0
+"""Rollouts' worth of trust in the more general estimate."""
+FORGET = 0.99
+"""What one group leaves of the counts of its kind and of the whole."""
+
+
+@dataclass(slots=True)
+class SuccessHistory:
+    """Counts ``[successes, rollouts]``, each rollout weighted by 1 / propensity."""
+
+    whole: list[float] = field(default_factory=lambda: [0.0, 0.0])
+    kinds: dict[str, list[float]] = field(default_factory=dict)
+    prompts: dict[str, list[float]] = field(default_factory=dict)
+
+    def estimate(self, key: str, kind: str) -> float:
+        """The success rate to expect, from the general to the particular; 1/2 knowing nothing."""
+        rate = 0.5
+        for counts in (self.whole, self.kinds.get(kind), self.prompts.get(key)):
+            if counts is not None:
+                rate = (counts[0] + STRENGTH * rate) / (counts[1] + STRENGTH)
+        return rate
+
+    def add(self, key: str, kind: str, successes: float, rollouts: float) -> None:
+        """One group's weighted counts."""
+        for counts, keep in (
+            (self.whole, FORGET),
+            (self.kinds.setdefault(kind, [0.0, 0.0]), FORGET),
+            (self.prompts.setdefault(key, [0.0, 0.0]), 1.0),
+        ):
+            counts[0] = keep * counts[0] + successes
+            counts[1] = keep * counts[1] + rollouts

@@ -1,0 +1,187 @@
+"""The training loop; ``Trainer.step`` is the page to read.
+
+data -> rollouts -> rewards -> advantages -> loss -> update -> head -> sync -> metrics, then save.
+Everything random is a function of the run's seed and of a number, so a step can be repeated exactly
+from the state that ``Trainer.save`` writes.
+"""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+
+from arrol_serve.answers.pool import AnswerPool
+from trainer import checkpoint
+from trainer.config import TrainConfig
+from trainer.data import Prompt, open_source
+from trainer.evaluate import evaluate, evaluation_prompts
+from trainer.experience import JudgedGroup, gather, train_rows
+from trainer.head_files import base_model_facts, write_head
+from trainer.history import SuccessHistory
+from trainer.learner import Learner
+from trainer.metrics import rollout_metrics, success_rate, update_metrics
+from trainer.metrics_log import MetricsLog
+from trainer.online_head import OnlineHead, head_rows
+from trainer.rollouts import build_engine
+from trainer.run_folder import RunFolder, model_folder, model_name, open_run
+from trainer.stopwatch import Stopwatch
+from trainer.survival import Knowledge, survival_spec
+from trainer.weight_sync import ENGINE_OPTIONS, WeightSync
+
+NOTHING = Knowledge((), 0.0, 0.0)
+
+
+def train(config: TrainConfig, *, resume: bool) -> bool:
+    """Run to the last step; False: SIGTERM came, and the state was saved."""
+    run, start = open_run(config, resume=resume)
+    trainer = Trainer(config, run)
+    try:
+        if start is not None:
+            trainer.load(start)
+        return trainer.train()
+    finally:
+        trainer.close()
+
+
+class Trainer:
+    """What a run consists of, and its state between two steps."""
+
+    def __init__(self, config: TrainConfig, run: RunFolder) -> None:
+        self.config, self.run = config, run
+        self.done, self.cursor = 0, 0
+        self.source = open_source(config.data, config.run.seed)
+        self.history = SuccessHistory()
+        folder = model_folder(config)
+        self.learner = Learner(folder, config)
+        self.facts = base_model_facts(self.learner.model, model_name(config))
+        wanted = config.head.train == "always" or config.prune.mode.startswith("arrol")
+        self.head = (
+            OnlineHead(self.facts.hidden_size, config.head, config.prune, config.run.seed)
+            if wanted
+            else None
+        )
+        self.exam = evaluation_prompts(config) if config.eval.every else []
+        self.pool = AnswerPool(config.reward.workers, config.reward.timeout_s)
+        self.engine = build_engine(
+            folder,
+            sequences=config.rollout.sequences,
+            max_model_len=config.rollout.max_model_len,
+            **ENGINE_OPTIONS,
+        )
+        self.sync = WeightSync(self.engine, run.weights, config, self.source.prompt(0).question)
+        self._stop = False
+
+    def train(self) -> bool:
+        """Step, log and save until done; False: stopped early by SIGTERM."""
+        previous = signal.signal(signal.SIGTERM, self._on_sigterm)
+        log = MetricsLog(self.run.path, self.done, self.config.run.steps)
+        try:
+            self._push()
+            if self.done == 0 and self.exam:
+                log.write({"step": 0, **self._examine()})
+            while self.done < self.config.run.steps and not self._stop:
+                row = self.step()
+                log.write({"step": self.done, **row})
+                if self.done % self.config.checkpoint.every == 0:
+                    self.save()
+            self.save()
+            return self.done >= self.config.run.steps
+        finally:
+            log.close()
+            signal.signal(signal.SIGTERM, previous)
+
+    def step(self) -> dict[str, Any]:
+        """One step; what it did, in numbers."""
+        clock, step = Stopwatch(), self.done
+        found = gather(
+            self.engine,
+            self.pool,
+            self.source,
+            self.cursor,
+            self._policy_of,
+            self.config,
+            clock,
+            record=self.head is not None,
+        )
+        rows = train_rows(found.groups, self.config)
+        report = self.learner.update(rows, step)
+        figures: dict[str, float] = {}
+        with clock.phase("head"):
+            recorded = head_rows(found.features, found.groups)
+            if self.head is not None and recorded is not None:
+                figures = self.head.learn(recorded, step)
+        self._remember(found.groups)
+        self.cursor, self.done = found.cursor, step + 1
+        with clock.phase("sync"):
+            gap = self._push()
+        row = rollout_metrics(found.groups) | update_metrics(rows, report) | figures
+        row |= {"sync_gap": gap} | clock.row()
+        if self.exam and self.done % self.config.eval.every == 0:
+            row |= self._examine()
+        return row
+
+    def _policy_of(self, prompt: Prompt) -> tuple[dict[str, Any], float]:
+        estimate = self.history.estimate(prompt.key, prompt.kind)
+        knowledge = NOTHING if self.head is None else self.head.knowledge
+        return survival_spec(self.config.prune, self.done, knowledge, estimate), estimate
+
+    def _remember(self, groups: list[JudgedGroup]) -> None:
+        for group in groups:
+            self.history.add(group.prompt.key, group.prompt.kind, *success_rate(group))
+
+    def _push(self) -> float:
+        """Weights and head of this moment into the engine; the gap that the probe found."""
+        gap = self.sync.push(self.learner, str(self.done))
+        if self.head is not None and self.done >= self.config.prune.cold_start:
+            version = f"step-{self.done}"
+            probes = self.config.prune.probes
+            write_head(self.run.head, self.head.head, self.facts, version=version, probes=probes)
+            loaded = self.engine.collective_rpc(
+                "arrol_load_head", args=(str(self.run.head.resolve()), version)
+            )
+            if set(loaded) != {version}:
+                raise RuntimeError(f"the engine's workers hold heads {loaded}, not {version}")
+        return gap
+
+    def _examine(self) -> dict[str, float]:
+        return evaluate(self.engine, self.pool, self.exam, self.config)
+
+    def _on_sigterm(self, _number: int, _frame: FrameType | None) -> None:
+        self._stop = True
+
+    def save(self) -> None:
+        state = {
+            "done": self.done,
+            "cursor": self.cursor,
+            "optimizer": self.learner.optimizer.state_dict(),
+            "head": None if self.head is None else self.head.state(),
+            "history": asdict(self.history),
+            "torch_rng": torch.get_rng_state(),
+        }
+        checkpoint.save(
+            self.run.checkpoints,
+            self.done,
+            self.learner.weights(),
+            state,
+            self.config.checkpoint.keep,
+        )
+
+    def load(self, path: Path) -> None:
+        """Go on from a checkpoint."""
+        state = checkpoint.load_state(path)
+        self.learner.load_weights(path / checkpoint.MODEL)
+        self.learner.optimizer.load_state_dict(state["optimizer"])
+        if self.head is not None:
+            self.head.load_state(state["head"])
+        self.history = SuccessHistory(**state["history"])
+        self.done, self.cursor = state["done"], state["cursor"]
+        torch.set_rng_state(state["torch_rng"])
+
+    def close(self) -> None:
+        self.pool.close()
+        self.engine.llm_engine.engine_core.shutdown()

@@ -1,0 +1,49 @@
+"""Which survival policy a rollout group is sent to the engine with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from trainer.config import PruneSection
+from trainer.rollouts import NEVER
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What the trainer has learned so far that a survival policy needs."""
+
+    posterior: Sequence[float]
+    """Success for each bin of the score."""
+    delta: float
+    """Shift for prompts whose likely successes are pruned."""
+    delta_hard: float
+    """Shift for prompts whose likely successes are kept (``arrol_signed``)."""
+
+
+def keep_per_probe(config: PruneSection) -> float:
+    """The share that survives one probe, so that ``keep`` survives all."""
+    return float(config.keep ** (1 / len(config.probes)))
+
+
+def survival_spec(
+    config: PruneSection, step: int, knowledge: Knowledge, prompt_mean: float
+) -> dict[str, Any]:
+    """A policy of ``arrol_serve.pruning`` by name with its parameters."""
+    if config.mode == "none" or step < config.cold_start:
+        return NEVER
+    if config.mode == "random":
+        return {"name": "random", "keep": config.keep}
+    hard = config.mode == "arrol_signed" and prompt_mean < config.rho
+    spec: dict[str, Any] = {
+        "name": config.mode,
+        "kappa": keep_per_probe(config),
+        "delta": knowledge.delta_hard if hard else knowledge.delta,
+        "rho": config.rho,
+        "lam": config.lam,
+        "p_min": config.p_min,
+        "p_max": config.p_max,
+        "posterior": list(knowledge.posterior),
+    }
+    return spec | ({"prompt_mean": prompt_mean} if config.mode == "arrol_signed" else {})
