@@ -18,11 +18,13 @@ from pathlib import Path
 from typing import Any
 
 QUESTIONS = (
-    "What is 17*6-35+8?",
     "What is 62*47+18-9+33?",
     "What is 815*29-14+77+60?",
-    "Compute 94*38-21-50+16+7.",
+    "Compute 4138*52+19-67+80-33.",
+    "What is 7906*84-25+61-12+48?",
 )
+TEMPERATURE = 1.75
+"""High: at 1 this small model is so sure of itself that its candidates hardly differ."""
 OPTIONS = {"samples": 16, "prune": {"keep": 0.5}}
 START_LIMIT_S = 300
 
@@ -93,11 +95,12 @@ def main() -> None:
                 model=model,
                 messages=[{"role": "user", "content": question}],
                 seed=7,
+                temperature=TEMPERATURE,
                 extra_body={"arrol": OPTIONS},
             )
             show(question, reply)
     print(
-        "\nThe model is tiny and makes mistakes; the votes show how the head tells right from wrong."
+        "\nVotes: answer x candidates that gave it (sum of the head's probabilities of being right)."
     )
 
 

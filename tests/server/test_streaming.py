@@ -31,7 +31,8 @@ def text(chunks: list[Any]) -> str:
 
 
 def test_a_stream_gives_what_the_plain_reply_gives(client: OpenAI) -> None:
-    arrol = {"samples": 8, "prune": {"keep": 0.5, "probes": [12]}}
+    # Unpruned: how many tokens a loser gets depends on when its siblings enter the engine.
+    arrol = {"samples": 8}
     whole = client.chat.completions.create(
         model="arrol-tiny", messages=MESSAGES, seed=6, extra_body={"arrol": arrol}
     )
