@@ -1,4 +1,4 @@
-"""``arrol-train``: train a policy, draw a run's curves, export what the server takes."""
+"""``arrol-train``: train a policy, make a head, draw a run's curves, export what the server takes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from arrol_serve.errors import ArrolError
+from trainer import head_command
 
 STOPPED = 143
 """Exit status after SIGTERM, as of a process that it killed."""
@@ -28,6 +29,8 @@ def build_parser() -> argparse.ArgumentParser:
         default="none",
         help="auto: go on from the newest checkpoint, if there is one",
     )
+    head = commands.add_parser("head", help="make a quality head for any model", allow_abbrev=False)
+    head_command.add_arguments(head)
     plot = commands.add_parser("plot", help="draw a run's curves", allow_abbrev=False)
     plot.add_argument("run", type=Path, help="the run's folder")
     export = commands.add_parser(
@@ -48,6 +51,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         if args.command == "policy":
             sys.exit(_policy(args, overrides))
+        elif args.command == "head":
+            print(head_command.run(args))
         elif args.command == "plot":
             from trainer.plot import plot_run
 

@@ -43,6 +43,16 @@ class HeadData:
     def where(self, mask: NDArray[np.bool_]) -> HeadData:
         return HeadData(*(getattr(self, f.name)[mask] for f in fields(self)))
 
+    def places(self, positions: Sequence[int]) -> dict[str, NDArray[np.bool_]]:
+        """Rows of each position and of the final token by name, where both right and wrong ones are."""
+        masks = {str(p): (self.tokens == p) & ~self.final for p in positions}
+        masks["final"] = self.final
+        return {
+            name: mask
+            for name, mask in masks.items()
+            if mask.any() and 0 < self.correct[mask].sum() < mask.sum()
+        }
+
     def save(self, path: Path) -> None:
         part = path.with_name(path.name + ".part")
         with part.open("wb") as file:

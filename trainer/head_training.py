@@ -146,19 +146,17 @@ def report(
 ) -> dict[str, dict[str, float]]:
     """AUC (overall, within group), ECE and base rate at each position and at the final token."""
     logits = raw_logits(head, data, hidden_size) * float(head.scale) + float(head.shift)
-    masks = {str(p): (data.tokens == p) & ~data.final for p in positions}
-    masks["final"] = data.final
     table = {}
-    for name, mask in masks.items():
+    for name, mask in data.places(positions).items():
         scores, right = logits[mask], data.correct[mask]
-        if len(right) == 0 or right.all() or not right.any():
-            continue
         inside = within_group_auc(scores, right, data.group[mask])
         table[name] = {
             "rollouts": int(mask.sum()),
             "base_rate": float(right.mean()),
             "auc": float(auc(scores, right)),
             "auc_within_group": float(inside.value),
+            "auc_within_group_low": float(inside.low),
+            "auc_within_group_high": float(inside.high),
             "ece": float(expected_calibration_error(1 / (1 + np.exp(-scores)), right)),
         }
     return table

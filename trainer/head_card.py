@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -23,12 +24,14 @@ def write_card(
     folder: Path,
     manifest: HeadManifest,
     ablation: Mapping[str, Report],
+    saving: Sequence[Mapping[str, Any]],
     head: QualityHead,
     test: HeadData,
     hidden_size: int,
 ) -> None:
-    """``README.md``, ``auc.png`` and ``reliability.png`` in ``folder``."""
+    """``README.md``, ``auc.png``, ``reliability.png`` and ``saving.png`` in ``folder``."""
     _auc_plot(folder / "auc.png", ablation)
+    _saving_plot(folder / "saving.png", saving)
     logits = raw_logits(head, test, hidden_size) * float(head.scale) + float(head.shift)
     _reliability_plot(folder / "reliability.png", 1 / (1 + np.exp(-logits)), test)
     made = manifest.provenance
@@ -39,8 +42,8 @@ def write_card(
         f"from {' and '.join(manifest.inputs)}. Version {manifest.version}, {manifest.license}.",
         "",
         f"Made by `{made['command']}` on {made['machine']}, {made['date']}: {made['questions']} "
-        f"held-out questions of level@temperature {' '.join(made['mix'])} x {made['samples']} rollouts, "
-        f"split by question ({made['split']}). Figures below are of the test part.",
+        f"questions ({made['data']}) x {made['samples']} rollouts, split by question "
+        f"({made['split']}). Figures below are of the test part; intervals are 95 % bootstrap ones.",
         "",
         "| generated tokens | rollouts | right | AUC | AUC within group | ECE |",
         "|---|---|---|---|---|---|",
@@ -48,7 +51,8 @@ def write_card(
     for position, row in manifest.metrics.items():
         lines.append(
             f"| {position} | {row['rollouts']:.0f} | {row['base_rate']:.2f} | {row['auc']:.3f} "
-            f"| {row['auc_within_group']:.3f} | {row['ece']:.3f} |"
+            f"| {row['auc_within_group']:.3f} ({row['auc_within_group_low']:.3f} to "
+            f"{row['auc_within_group_high']:.3f}) | {row['ece']:.3f} |"
         )
     lines += [
         "",
@@ -59,9 +63,47 @@ def write_card(
         "",
         "![Reliability](reliability.png)",
         "",
+        "What keeping the best part at one probe would have spent, and what would have survived:",
+        "",
+        "| probe | keep | tokens | right before | right among survivors | solvable questions kept |",
+        "|---|---|---|---|---|---|",
+        *(_saving_line(row) for row in saving),
+        "",
+        "![Right among survivors against tokens](saving.png)",
+        "",
+        "`ablation.json` has the figures of every set of inputs and of each statistic by itself.",
+        "",
         "It reads this model's hidden states and is noise for any other; the server refuses it there.",
     ]
     (folder / "README.md").write_text("\n".join(lines) + "\n")
+
+
+def _saving_line(row: Mapping[str, Any]) -> str:
+    solvable = "" if row["solvable"] is None else f"{row['solvable']:.3f}"
+    return (
+        f"| {row['probe']} | {row['keep']:g} | {row['tokens']:.2f} | {row['right_unpruned']:.3f} "
+        f"| {row['right']:.3f} | {solvable} |"
+    )
+
+
+def _saving_plot(path: Path, saving: Sequence[Mapping[str, Any]]) -> None:
+    figure, axes = plt.subplots(figsize=(7, 4))
+    for keep in dict.fromkeys(row["keep"] for row in saving):
+        rows = [row for row in saving if row["keep"] == keep]
+        axes.plot(
+            [row["tokens"] for row in rows],
+            [row["right"] for row in rows],
+            marker="o",
+            label=f"keep {keep:g}, a point for each probe",
+        )
+    axes.axhline(saving[0]["right_unpruned"], color="grey", linewidth=0.8, label="no pruning")
+    axes.set_xlabel("tokens, relative to no pruning")
+    axes.set_ylabel("right among the survivors")
+    axes.legend(fontsize=8)
+    axes.grid(alpha=0.3)
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
 
 
 def _auc_plot(path: Path, ablation: Mapping[str, Report]) -> None:

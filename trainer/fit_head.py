@@ -1,0 +1,183 @@
+"""Make a quality head for any model: sample in the serving engine, verify, fit, calibrate, report.
+
+The engine records the head's inputs while it generates, so nothing is computed twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from arrol_serve.engine.setup import weights_sha256
+from arrol_serve.errors import InvalidRequest
+from arrol_serve.quality.artifact import BaseModelFacts, HeadManifest, save_head
+from arrol_serve.quality.calibration import within_group_auc
+from arrol_serve.quality.head import QualityHead
+from arrol_serve.quality.statistics import STATISTICS
+from trainer.head_card import write_card
+from trainer.head_data import HeadData, Question, collect
+from trainer.head_training import FitOptions, fit_head, report, split_groups
+from trainer.provenance import provenance
+from trainer.rollouts import build_engine
+from trainer.saving import saving_table
+
+INPUT_SETS = {
+    "hidden and statistics": ("hidden", "statistics"),
+    "hidden only": ("hidden",),
+    "statistics only": ("statistics",),
+}
+SPLIT = (0.7, 0.15, 0.15)
+PROBE_SHARE = 0.3
+"""Of the mean length: where the default probe is put, unless one is asked for."""
+FEWEST = 20
+"""Questions; with fewer the parts of the split say nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeadJob:
+    """What to make. ``work`` keeps the sampled shards: an interrupted job goes on from there."""
+
+    model: Path
+    name: str
+    questions: Sequence[Question]
+    positions: tuple[int, ...]
+    work: Path
+    out: Path
+    samples: int = 16
+    max_tokens: int = 256
+    probe: int | None = None
+    seed: int = 0
+
+
+def make_head(job: HeadJob, about: Mapping[str, Any], **engine_options: Any) -> HeadManifest:
+    """Write head, manifest, card, ablation and plots to ``job.out``. ``about`` joins the provenance.
+
+    Starts an engine in this process; ``engine_options`` are those of ``rollouts.build_engine``. Raises
+    ``InvalidRequest`` where the questions cannot teach a head.
+    """
+    if len(job.questions) < FEWEST:
+        raise InvalidRequest(
+            f"{len(job.questions)} questions are too few for a head: it takes at least {FEWEST}, and "
+            "hundreds to be worth something."
+        )
+    _claim(job)
+    engine = build_engine(job.model, **engine_options)
+    data = collect(
+        engine,
+        job.questions,
+        samples=job.samples,
+        positions=job.positions,
+        seed=job.seed,
+        folder=job.work,
+        max_tokens=job.max_tokens,
+    )
+    fit, calibrate, test = split_groups(data, SPLIT, job.seed)
+    for name, part in (("fit", fit), ("calibration", calibrate), ("test", test)):
+        _check_mixed(name, part)
+    config = engine.llm_engine.model_config
+    hidden_size = config.get_hidden_size()
+    ablation, head = compare(fit, calibrate, test, hidden_size, job)
+    manifest = HeadManifest(
+        id=f"{job.name}-head",
+        version=datetime.now(UTC).strftime("%Y%m%d"),
+        base_model=_facts(config, job),
+        inputs=head.inputs,
+        width=head.width,
+        probes=(job.probe or default_probe(data, job.positions),),
+        metrics=ablation["hidden and statistics"],
+        provenance=provenance(
+            {
+                "questions": len(job.questions),
+                "samples": job.samples,
+                "seed": job.seed,
+                "split": "70 % fit, 15 % calibration, 15 % test",
+                **about,
+            }
+        ),
+    )
+    saving = saving_table(head, test, hidden_size, job.positions)
+    save_head(job.out, head, manifest)
+    details = {"inputs": ablation, "statistics alone": alone(test, job.positions), "saving": saving}
+    (job.out / "ablation.json").write_text(json.dumps(details, indent=2) + "\n")
+    write_card(job.out, manifest, ablation, saving, head, test, hidden_size)
+    return manifest
+
+
+def compare(
+    fit: HeadData, calibrate: HeadData, test: HeadData, hidden_size: int, job: HeadJob
+) -> tuple[dict[str, dict[str, dict[str, float]]], QualityHead]:
+    """Fit one head for each set of inputs; return the test reports and the head to ship."""
+    reports, heads = {}, {}
+    options = FitOptions(seed=job.seed)
+    for name, inputs in INPUT_SETS.items():
+        heads[name] = fit_head(fit, calibrate, hidden_size, replace(options, inputs=inputs))
+        reports[name] = report(heads[name], test, hidden_size, job.positions)
+    plain = fit_head(fit, calibrate, hidden_size, replace(options, rank_weight=0.0))
+    reports["hidden and statistics, no ranking term"] = report(
+        plain, test, hidden_size, job.positions
+    )
+    return reports, heads["hidden and statistics"]
+
+
+def alone(test: HeadData, positions: Sequence[int]) -> dict[str, dict[str, float]]:
+    """AUC within group of each running statistic by itself, by position; under 0.5: lower is better."""
+    table: dict[str, dict[str, float]] = {}
+    first = test.features.shape[1] - len(STATISTICS)
+    for column, name in enumerate(STATISTICS, first):
+        table[name] = {}
+        for place, mask in test.places(positions).items():
+            found = within_group_auc(
+                test.features[mask, column], test.correct[mask], test.group[mask], draws=1
+            )
+            table[name][place] = float(found.value)
+    return table
+
+
+def default_probe(data: HeadData, positions: Sequence[int]) -> int:
+    """The last position within ``PROBE_SHARE`` of the mean length; the first if there is none."""
+    mean = float(data.tokens[data.final].mean())
+    return max((p for p in positions if p <= PROBE_SHARE * mean), default=positions[0])
+
+
+def _claim(job: HeadJob) -> None:
+    """Shards of another job must not be taken for this one's."""
+    facts = [job.name, weights_sha256(str(job.model)), job.samples, job.max_tokens, job.seed]
+    text = json.dumps([*facts, job.positions, [astuple(q) for q in job.questions]])
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    job.work.mkdir(parents=True, exist_ok=True)
+    mark = job.work / "job"
+    if not mark.exists():
+        mark.write_text(digest + "\n")
+    if mark.read_text().strip() != digest:
+        raise InvalidRequest(
+            f"{job.work} holds rollouts that were sampled with another model or other settings: name "
+            "another folder with --work, or remove it."
+        )
+
+
+def _check_mixed(name: str, part: HeadData) -> None:
+    ended = part.correct[part.final]
+    if ended.any() and not ended.all():
+        return
+    state = "right" if len(ended) and ended.all() else "wrong"
+    raise InvalidRequest(
+        f"All rollouts of the {name} questions are {state}: there is nothing to tell apart. Take "
+        "questions that the model gets right sometimes, or look at --max-tokens and the gold answers."
+    )
+
+
+def _facts(config: Any, job: HeadJob) -> BaseModelFacts:
+    """What a served model is compared with."""
+    return BaseModelFacts(
+        name=job.name,
+        architecture=config.architecture,
+        hidden_size=config.get_hidden_size(),
+        num_layers=config.hf_text_config.num_hidden_layers,
+        vocab_size=config.get_vocab_size(),
+        weights_sha256=weights_sha256(str(job.model)),
+    )

@@ -1,0 +1,118 @@
+"""``arrol-train head``: a quality head for any model, from questions with known answers."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from arrol_serve import bundled
+from arrol_serve.errors import InvalidRequest
+from arrol_serve.quality.artifact import slug
+from trainer.config import DataSection
+from trainer.data import open_source
+from trainer.head_data import Question
+
+POSITIONS = (32, 64, 128, 256, 512, 1024, 2048, 4096)
+CONTEXT_LEFT = 512
+"""Room for the prompt, where the context's length was not given."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model",
+        default="bundled",
+        help="a folder with a Hugging Face checkpoint; bundled: the model that ships",
+    )
+    parser.add_argument(
+        "--data", default="arithmetic", help="JSONL with questions and answers, or arithmetic"
+    )
+    parser.add_argument("--question-field", default="question")
+    parser.add_argument("--answer-field", default="answer")
+    parser.add_argument("--levels", type=int, nargs="+", default=[5, 6], help="of arithmetic")
+    parser.add_argument("--questions", type=int, default=500)
+    parser.add_argument("--samples", type=int, default=16, help="rollouts a question")
+    parser.add_argument("--temperature", type=float, default=1.0)
+    parser.add_argument("--max-tokens", type=int, default=256, help="of a rollout")
+    parser.add_argument("--max-model-len", type=int, help="default: max-tokens and 512 more")
+    parser.add_argument("--dtype", default="auto", help="vLLM's; float32 for the bundled model")
+    parser.add_argument(
+        "--positions",
+        type=int,
+        nargs="+",
+        help="token counts to judge the head at, in rising order",
+    )
+    parser.add_argument("--probe", type=int, help="default: the position near 30 %% of the length")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, help="default: heads/<model's name>")
+    parser.add_argument("--work", type=Path, help="sampled shards, kept; default: runs/head-<name>")
+
+
+def run(args: argparse.Namespace) -> Path:
+    """Make the head; its folder. Raises ``InvalidRequest`` for what cannot work."""
+    positions = _positions(args)
+    if args.questions < 1 or args.samples < 2:
+        raise InvalidRequest("A head needs --questions and at least 2 --samples.")
+    if not 0 < args.temperature <= 2:
+        raise InvalidRequest("--temperature must be above 0 and at most 2: rollouts must differ.")
+    questions = _questions(args)
+    is_bundled = args.model == "bundled"
+    if not is_bundled and not (Path(args.model) / "config.json").exists():
+        raise InvalidRequest(
+            f"--model {args.model} is not a folder with a Hugging Face checkpoint (no config.json). "
+            "Download the model first: hf download NAME --local-dir FOLDER."
+        )
+    model = bundled.MODEL if is_bundled else Path(args.model)
+    name = bundled.MODEL_NAME if is_bundled else model.name
+    out = args.out or Path("heads") / slug(name)
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    from trainer.fit_head import HeadJob, make_head
+
+    job = HeadJob(
+        model=model,
+        name=name,
+        questions=questions,
+        positions=positions,
+        work=args.work or Path("runs") / f"head-{slug(name)}",
+        out=out,
+        samples=args.samples,
+        max_tokens=args.max_tokens,
+        probe=args.probe,
+        seed=args.seed,
+    )
+    source = "arithmetic of levels " + " ".join(map(str, args.levels))
+    shown = source if args.data == "arithmetic" else Path(args.data).name
+    make_head(
+        job,
+        {"data": f"{shown} at temperature {args.temperature:g}"},
+        dtype="float32" if is_bundled else args.dtype,
+        max_model_len=args.max_model_len or args.max_tokens + CONTEXT_LEFT,
+    )
+    return out
+
+
+def _positions(args: argparse.Namespace) -> tuple[int, ...]:
+    asked = tuple(args.positions or (p for p in POSITIONS if p < args.max_tokens))
+    if not asked or list(asked) != sorted(set(asked)) or asked[0] < 1:
+        raise InvalidRequest("--positions must be one or more token counts in rising order.")
+    if asked[-1] >= args.max_tokens:
+        raise InvalidRequest("--positions must be below --max-tokens: nothing lives longer.")
+    if args.probe is not None and args.probe not in asked:
+        raise InvalidRequest(f"--probe {args.probe} is not among the positions {list(asked)}.")
+    return asked
+
+
+def _questions(args: argparse.Namespace) -> list[Question]:
+    section = DataSection(
+        source=args.data,
+        levels=tuple(args.levels),
+        question=args.question_field,
+        answer=args.answer_field,
+    )
+    source = open_source(section, args.seed)
+    found: dict[str, Question] = {}
+    for number in range(args.questions):
+        prompt = source.prompt(number)
+        question = Question(prompt.question, prompt.gold, args.temperature)
+        found.setdefault(prompt.question, question)  # a second epoch asks nothing new
+    return list(found.values())
