@@ -87,7 +87,7 @@ def _saving_line(row: Mapping[str, Any]) -> str:
 
 
 def _saving_plot(path: Path, saving: Sequence[Mapping[str, Any]]) -> None:
-    figure, axes = plt.subplots(figsize=(7, 4))
+    figure, axes = plt.subplots(figsize=(8.5, 4))
     for keep in dict.fromkeys(row["keep"] for row in saving):
         rows = [row for row in saving if row["keep"] == keep]
         axes.plot(
@@ -99,7 +99,7 @@ def _saving_plot(path: Path, saving: Sequence[Mapping[str, Any]]) -> None:
     axes.axhline(saving[0]["right_unpruned"], color="grey", linewidth=0.8, label="no pruning")
     axes.set_xlabel("tokens, relative to no pruning")
     axes.set_ylabel("right among the survivors")
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     axes.grid(alpha=0.3)
     figure.tight_layout()
     figure.savefig(path, dpi=120)
