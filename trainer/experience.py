@@ -171,9 +171,15 @@ class Sampler:
 
 
 def train_rows(groups: Sequence[JudgedGroup], config: TrainConfig) -> list[TrainRow]:
-    """The survivors of every group that teaches something, with advantages over survivors alone."""
+    """The survivors of every group that teaches something, with advantages over survivors alone.
+
+    Dynamic sampling trains on mixed groups only, whatever a shaped reward tells the others apart by.
+    """
     options, rows = config.algorithm, []
+    dynamic = config.rollout.dynamic_rounds > 1
     for group in groups:
+        if dynamic and not group.mixed:
+            continue
         survivors = group.survivors
         found = group_advantages(
             [rollout.reward for rollout in survivors],

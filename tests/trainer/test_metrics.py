@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,13 @@ def test_only_survivors_of_groups_with_signal_are_trained_on() -> None:
     rows = train_rows([MIXED, UNIFORM], load_config(None))
     assert [row.advantage > 0 for row in rows] == [True, False, True]
     assert all(row.weight == 1 for row in rows)
+
+
+def test_dynamic_sampling_goes_by_verdicts_not_by_shaped_rewards() -> None:
+    wrong = rollout(False)
+    shaped = group([wrong, replace(wrong, reward=-0.5)])
+    assert len(train_rows([shaped], load_config(None))) == 2
+    assert train_rows([shaped], load_config(None, ["rollout.dynamic_rounds=3"])) == []
 
 
 def test_snips_weights_reach_the_rows() -> None:
