@@ -5,6 +5,7 @@ WORKDIR /src
 RUN python -m venv /opt/arrol
 COPY pyproject.toml README.md LICENSE ./
 COPY arrol_serve arrol_serve
+COPY trainer trainer
 COPY heads heads
 # The image removes vLLM's torchvision and torchaudio on CPU: PyPI's builds do not match its torch.
 RUN /opt/arrol/bin/pip install --no-cache-dir ".[${ENGINE}]" \

@@ -11,6 +11,8 @@ from pathlib import Path
 from arrol_serve.errors import ArrolError
 from trainer import head_command
 
+EXTRA = ("matplotlib", "tqdm")
+"""What the extra ``train`` brings."""
 STOPPED = 143
 """Exit status after SIGTERM, as of a process that it killed."""
 
@@ -64,6 +66,10 @@ def main(argv: Sequence[str] | None = None) -> None:
             print(export(RunFolder(args.run), args.to))
     except ArrolError as error:
         sys.exit(f"arrol-train: {error}")
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRA:
+            raise
+        sys.exit(f"arrol-train: {error.name} is missing: pip install 'arrol-serve[train]'")
 
 
 def _is_override(word: str) -> bool:
