@@ -46,6 +46,8 @@ class Group:
         self._seed: int = plan["seed"]
         self._min_survivors: int = plan["min_survivors"]
         self._cap: int | None = plan["max_total_tokens"]
+        self.watches = bool(self.probes) or self._cap is not None
+        """Whether tokens matter to it at all; else it need not be told of them."""
         self._members: dict[int, _Member] = {}
         self._alive: set[int] = set()
         self._finished = self._pruned = self._spent = 0

@@ -120,7 +120,7 @@ class PruningMixin(Scheduler if TYPE_CHECKING else object):  # type: ignore[misc
     def _arrol_observe(self, written: dict[str, EngineCoreOutput]) -> None:
         for req_id, out in written.items():
             member = self._arrol_members.get(req_id) or self._arrol_ended.get(req_id)
-            if member is None or not out.new_token_ids:
+            if member is None or not out.new_token_ids or not member.group.rules.watches:
                 continue
             rules = member.group.rules
             member.group.spent |= rules.spend(len(out.new_token_ids))
