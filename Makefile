@@ -50,6 +50,7 @@ bench: setup ## rerun the README's measurements
 	@$(BIN)/python -m benchmarks.accuracy --levels 6 7 --temperature 1 --name accuracy_t1
 	@$(BIN)/python -m benchmarks.plugin_cost
 	@$(BIN)/python -m benchmarks.latency
+	@$(BIN)/python -m benchmarks.training
 	@$(BIN)/python -m benchmarks.table
 
 clean: ## remove caches, keep .venv
