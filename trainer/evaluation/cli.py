@@ -35,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--question-field", default="question")
     p.add_argument("--answer-field", default="answer")
     p.add_argument("--limit", type=int, help="questions of each data set")
-    p.add_argument("--methods", default=",".join(METHODS), help="commas; default: all")
+    p.add_argument("--methods", help="commas; default: all that the model allows")
     p.add_argument("--samples", type=int, default=16)
     p.add_argument("--temperature", type=float, default=1.0)
     p.add_argument("--max-tokens", type=int, default=256)
@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def evaluate(args: argparse.Namespace) -> None:
     """Sample what is missing, then report. Raises what ``main`` prints."""
-    methods = chosen_methods(args.methods)
+    methods = chosen_methods(args.methods, args.head is not None or args.model == MODEL_NAME)
     source = Source(args.data_dir, args.question_field, args.answer_field, args.limit)
     items = load(args.data.split(","), source)
     settings = _settings(args, items)
@@ -86,11 +86,16 @@ def evaluate(args: argparse.Namespace) -> None:
     print(markdown(report))
 
 
-def chosen_methods(names: str) -> list[str]:
+def chosen_methods(names: str | None, head: bool) -> list[str]:
+    """Without a head its votes would be uniform votes under another name: refused."""
+    if names is None:
+        return [name for name, method in METHODS.items() if head or not method.needs_head]
     methods = names.split(",")
     for name in methods:
         if name not in METHODS:
             raise DataError(f"there is no method {name!r}; known: {', '.join(METHODS)}")
+        if METHODS[name].needs_head and not head:
+            raise DataError(f"the method {name!r} needs a quality head; give --head")
     return methods
 
 

@@ -100,7 +100,7 @@ def _known(name: str, source: Source) -> Path:
 
 
 def _jsonl_rows(path: Path) -> list[tuple[int, Mapping[str, Any]]]:
-    rows = []
+    rows: list[tuple[int, Mapping[str, Any]]] = []
     for number, line in enumerate(_text(path).split("\n"), 1):
         if not line.strip():
             continue

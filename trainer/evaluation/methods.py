@@ -26,7 +26,7 @@ class Method:
 
     arm: str
     apply: Callable[[Record], Outcome]
-    needs_engine: bool = False
+    needs_head: bool = False
 
 
 def vote(samples: Sequence[Sample], rule: VoteRule) -> float:
@@ -91,16 +91,16 @@ METHODS: dict[str, Method] = {
     "pass@k": Method("unpruned", _any),
     "uniform": Method("unpruned", _voted("uniform")),
     "adaptive": Method("unpruned", adaptive),
-    "quality": Method("unpruned", _voted("quality"), needs_engine=True),
-    "rank": Method("unpruned", _voted("rank"), needs_engine=True),
-    "confidence": Method("unpruned", _voted("confidence"), needs_engine=True),
-    "best": Method("unpruned", _voted("best"), needs_engine=True),
-    "deepconf-offline-10": Method("unpruned", deepconf(0.1), needs_engine=True),
-    "deepconf-offline-90": Method("unpruned", deepconf(0.9), needs_engine=True),
-    "pruned": Method("pruned", _voted("quality"), needs_engine=True),
-    "pruned-uniform": Method("pruned", _voted("uniform"), needs_engine=True),
-    "random-pruned": Method("random-pruned", _voted("uniform"), needs_engine=True),
-    "random-pruned-quality": Method("random-pruned", _voted("quality"), needs_engine=True),
+    "quality": Method("unpruned", _voted("quality"), needs_head=True),
+    "rank": Method("unpruned", _voted("rank"), needs_head=True),
+    "confidence": Method("unpruned", _voted("confidence")),
+    "best": Method("unpruned", _voted("best"), needs_head=True),
+    "deepconf-offline-10": Method("unpruned", deepconf(0.1)),
+    "deepconf-offline-90": Method("unpruned", deepconf(0.9)),
+    "pruned": Method("pruned", _voted("quality"), needs_head=True),
+    "pruned-uniform": Method("pruned", _voted("uniform"), needs_head=True),
+    "random-pruned": Method("random-pruned", _voted("uniform")),
+    "random-pruned-quality": Method("random-pruned", _voted("quality"), needs_head=True),
 }
 
 
