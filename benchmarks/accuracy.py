@@ -24,8 +24,9 @@ from arrol_serve.engine.candidates import fate_of
 from arrol_serve.rollout import Fate
 from arrol_serve.voting import Ballot, VoteRule, tally
 from benchmarks.plots import accuracy_plot
-from benchmarks.record import bootstrap, write_result
+from benchmarks.record import write_result
 from trainer.bundled.arithmetic import held_out_questions
+from trainer.evaluation.statistics import bootstrap
 from trainer.rollouts import GroupRequest, SampledRollout, build_engine, sample_groups
 
 ROOT = Path(__file__).parent.parent

@@ -1,0 +1,1 @@
+"""Honest evaluation: accuracy against tokens on the user's questions, from kept records."""

@@ -1,0 +1,114 @@
+"""Records of one arm to each question's correctness and tokens, for every method. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from arrol_serve.rollout import Fate
+from arrol_serve.voting import Ballot, VoteRule, decided, tally
+from trainer.evaluation.records import Record, Sample
+from trainer.evaluation.statistics import pass_at_k
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One question under one method: how right, from 0 to 1, and tokens generated for it."""
+
+    right: float
+    tokens: float
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """``arm`` is what must be sampled; ``apply`` what is made of it."""
+
+    arm: str
+    apply: Callable[[Record], Outcome]
+    needs_head: bool = False
+
+
+def vote(samples: Sequence[Sample], rule: VoteRule) -> float:
+    """1.0 if the vote's winner was judged right. Without any answer: 0."""
+    result = tally(_ballots(samples), rule)
+    right = {s.index: s.right for s in samples}
+    return float(bool(result.standings) and right[result.standings[0].best] is True)
+
+
+def _ballots(samples: Sequence[Sample]) -> list[Ballot]:
+    return [
+        Ballot(s.index, s.answer, s.quality, s.confidence)
+        for s in samples
+        if s.fate == Fate.FINISHED.value
+    ]
+
+
+def _tokens(record: Record) -> int:
+    return sum(s.tokens for s in record.samples)
+
+
+def _voted(rule: VoteRule) -> Callable[[Record], Outcome]:
+    return lambda record: Outcome(vote(record.samples, rule), _tokens(record))
+
+
+def _one(record: Record) -> Outcome:
+    count = len(record.samples)
+    right = sum(s.right is True for s in record.samples)
+    return Outcome(right / count, _tokens(record) / count)
+
+
+def _any(record: Record) -> Outcome:
+    right = sum(s.right is True for s in record.samples)
+    return Outcome(pass_at_k(len(record.samples), right, len(record.samples)), _tokens(record))
+
+
+def deepconf(share: float) -> Callable[[Record], Outcome]:
+    """DeepConf offline: the ``share`` most confident answered rollouts vote by confidence."""
+
+    def apply(record: Record) -> Outcome:
+        answered = [s for s in record.samples if s.answer is not None]
+        order = sorted(
+            answered, key=lambda s: (math.inf if s.confidence is None else -s.confidence, s.index)
+        )
+        kept = order[: max(1, math.ceil(share * len(order)))]
+        return Outcome(vote(kept, "confidence"), _tokens(record))
+
+    return apply
+
+
+def adaptive(record: Record, agreement: float = 0.95) -> Outcome:
+    """One rollout after another, in order, until the uniform vote is decided."""
+    for count in range(1, len(record.samples) + 1):
+        taken = record.samples[:count]
+        if decided(tally(_ballots(taken), "uniform"), len(record.samples) - count, agreement):
+            break
+    return Outcome(vote(taken, "uniform"), sum(s.tokens for s in taken))
+
+
+METHODS: dict[str, Method] = {
+    "pass@1": Method("unpruned", _one),
+    "pass@k": Method("unpruned", _any),
+    "uniform": Method("unpruned", _voted("uniform")),
+    "adaptive": Method("unpruned", adaptive),
+    "quality": Method("unpruned", _voted("quality"), needs_head=True),
+    "rank": Method("unpruned", _voted("rank"), needs_head=True),
+    "confidence": Method("unpruned", _voted("confidence")),
+    "best": Method("unpruned", _voted("best"), needs_head=True),
+    "deepconf-offline-10": Method("unpruned", deepconf(0.1)),
+    "deepconf-offline-90": Method("unpruned", deepconf(0.9)),
+    "pruned": Method("pruned", _voted("quality"), needs_head=True),
+    "pruned-uniform": Method("pruned", _voted("uniform"), needs_head=True),
+    "random-pruned": Method("random-pruned", _voted("uniform")),
+    "random-pruned-quality": Method("random-pruned", _voted("quality"), needs_head=True),
+}
+
+
+def uniform_curve(records: Sequence[Record]) -> tuple[list[float], list[float]]:
+    """Mean tokens and accuracy of the uniform vote over the first k rollouts, k = 1, 2, ..."""
+    size = len(records[0].samples)
+    tokens, right = [], []
+    for k in range(1, size + 1):
+        tokens.append(sum(s.tokens for r in records for s in r.samples[:k]) / len(records))
+        right.append(sum(vote(r.samples[:k], "uniform") for r in records) / len(records))
+    return tokens, right

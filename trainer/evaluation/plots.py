@@ -1,0 +1,53 @@
+"""``accuracy.png`` and ``calibration.png``, drawn from the report alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+
+def draw(report: Mapping[str, Any], folder: Path) -> None:
+    """Both plots; calibration only where there is a head."""
+    _accuracy(report, folder / "accuracy.png")
+    if report["quality"]:
+        _calibration(report["quality"]["bins"], folder / "calibration.png")
+
+
+def _accuracy(report: Mapping[str, Any], path: Path) -> None:
+    figure, axes = plt.subplots(figsize=(8.5, 5))
+    axes.set_prop_cycle(color=plt.get_cmap("tab20").colors)
+    curve = report["uniform_curve"]
+    axes.plot(curve["tokens"], curve["accuracy"], color="grey", label="uniform vote of the first k")
+    for row in report["methods"]:
+        y, (low, high) = row["accuracy"], row["interval"]
+        error = [[max(0.0, y - low)], [max(0.0, high - y)]]
+        axes.errorbar(
+            row["tokens_per_question"], y, yerr=error, fmt="o", capsize=3, label=row["method"]
+        )
+    axes.set_xlabel("tokens generated per question")
+    axes.set_ylabel("accuracy (95 % bootstrap interval)")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    _save(figure, path)
+
+
+def _calibration(bins: list[dict[str, Any]], path: Path) -> None:
+    figure, axes = plt.subplots(figsize=(5, 5))
+    axes.plot([0, 1], [0, 1], color="grey", linestyle="--")
+    axes.plot([b["said"] for b in bins], [b["was"] for b in bins], marker="o")
+    axes.set_xlabel("probability of being right, as the head says")
+    axes.set_ylabel("share that was right")
+    axes.grid(alpha=0.3)
+    _save(figure, path)
+
+
+def _save(figure: Any, path: Path) -> None:
+    figure.tight_layout()
+    figure.savefig(path, dpi=130, metadata={"Software": None})
+    plt.close(figure)

@@ -1,0 +1,78 @@
+"""One evaluation in its folder: chunks sampled, graded and kept; finished chunks are not redone."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from arrol_serve.answers.pool import AnswerPool
+from arrol_serve.answers.spec import AnswerSpec
+from trainer.evaluation.datasets import Item
+from trainer.evaluation.grading import Reply, grade
+from trainer.evaluation.records import Record, RecordFile
+
+Sampler = Callable[[str, Sequence[Item], int], list[list[Reply]]]
+"""(arm, questions, place of the first) -> their replies."""
+
+
+class SettingsChanged(ValueError):
+    """The folder holds a run with other settings."""
+
+
+def open_folder(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Make the folder, or go on in it. Raises ``SettingsChanged`` naming what differs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "settings.json"
+    if not path.exists():
+        part = path.with_name("settings.json.part")
+        part.write_text(json.dumps(settings, indent=1) + "\n")
+        part.replace(path)
+        return
+    before = json.loads(path.read_text())
+    changed = [k for k in {**before, **settings} if before.get(k) != settings.get(k)]
+    if changed:
+        raise SettingsChanged(
+            f"{folder} holds a run with other {', '.join(changed)}; choose another --out"
+        )
+
+
+def sample_all(
+    sampler: Sampler,
+    pool: AnswerPool,
+    items: Sequence[Item],
+    arms: Sequence[str],
+    folder: Path,
+    *,
+    chunk: int,
+    spec: AnswerSpec,
+) -> dict[str, list[Record]]:
+    """The records of every arm in the order of ``items``; the missing ones are sampled now."""
+    kept = RecordFile(folder / "records.jsonl")
+    starts = range(0, len(items), chunk)
+    with tqdm(total=len(starts) * len(arms), unit="chunk", desc="evaluation") as bar:
+        for start in starts:
+            batch = items[start : start + chunk]
+            for arm in arms:
+                if not kept.has(arm, [item.id for item in batch]):
+                    began = time.perf_counter()
+                    replies = sampler(arm, batch, start)
+                    _keep_time(folder, arm, start, time.perf_counter() - began)
+                    kept.append(
+                        [
+                            grade(pool, arm, item, group, spec)
+                            for item, group in zip(batch, replies, strict=True)
+                        ]
+                    )
+                bar.update()
+    return {arm: [kept.records[arm, item.id] for item in items] for arm in arms}
+
+
+def _keep_time(folder: Path, arm: str, start: int, seconds: float) -> None:
+    """Wall time is not reproducible, so it stays out of the report."""
+    with (folder / "timing.jsonl").open("a") as file:
+        file.write(json.dumps({"arm": arm, "start": start, "seconds": seconds}) + "\n")

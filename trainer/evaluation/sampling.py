@@ -1,0 +1,65 @@
+"""The arms that really run in the engine, all with the same seeds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from arrol_serve.engine.candidates import fate_of
+from trainer.evaluation.datasets import Item
+from trainer.evaluation.grading import Reply
+from trainer.rollouts import GroupRequest, SampledRollout, sample_groups
+
+UNPRUNED = "unpruned"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How every arm samples."""
+
+    samples: int = 16
+    temperature: float = 1.0
+    max_tokens: int = 256
+    seed: int = 0
+    probe: int = 32
+    keep: float = 0.5
+
+
+def policy_of(arm: str, keep: float) -> Mapping[str, Any] | None:
+    """The survival policy of an arm; None: nobody is pruned."""
+    names = {"pruned": "top_fraction", "random-pruned": "random"}
+    return None if arm == UNPRUNED else {"name": names[arm], "keep": keep}
+
+
+def sample(
+    engine: Any, arm: str, items: Sequence[Item], start: int, settings: Settings
+) -> list[list[Reply]]:
+    """Replies of ``items``, which are questions ``start``, ``start + 1``, ... of the evaluation."""
+    policy = policy_of(arm, settings.keep)
+    requests = [
+        GroupRequest(
+            f"{arm}/{start + i}",
+            item.question,
+            seed=settings.seed + (start + i) * 1000,
+            temperature=settings.temperature,
+            probes=() if policy is None else (settings.probe,),
+            policy=policy,
+            signals=("confidence", "quality"),
+        )
+        for i, item in enumerate(items)
+    ]
+    groups = sample_groups(engine, requests, settings.samples, max_tokens=settings.max_tokens)
+    return [[_reply(rollout) for rollout in group] for group in groups]
+
+
+def _reply(rollout: SampledRollout) -> Reply:
+    logit = rollout.report.get("quality")
+    return Reply(
+        text=rollout.text,
+        tokens=rollout.token_count,
+        fate=fate_of(rollout.finish_reason, rollout.stop_reason),
+        quality=None if logit is None else 1 / (1 + math.exp(-max(-500.0, min(500.0, logit)))),
+        confidence=rollout.report.get("confidence"),
+    )
