@@ -10,18 +10,8 @@ from pathlib import Path
 
 from tests.paths import ROOT
 
-OPTIONS = "--data arithmetic:6 --limit 8 --samples 4 --chunk 4 --temperature 1.75".split()  # noqa: SIM905
-    "--data",
-    "arithmetic:6",
-    "--limit",
-    "8",
-    "--samples",
-    "4",
-    "--chunk",
-    "4",
-    "--temperature",
-    "1.75",
-]
+OPTIONS = ["--data", "arithmetic:6", "--limit", "8", "--samples", "4", "--chunk", "4"]
+OPTIONS += ["--temperature", "1.75"]
 METHODS = "pass@1,uniform,quality,pruned"
 LIMIT_S = 120.0
 
