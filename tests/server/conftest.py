@@ -72,11 +72,11 @@ def start(log: Path, *options: str) -> tuple[subprocess.Popen[bytes], Server]:
         sys.executable,
         "-m",
         "arrol_serve",
+        *options,
         "--port",
         str(port),
-        "--api-key",
+        "--api-key",  # takes several values: nothing may follow that is not one
         "secret",
-        *options,
     ]
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1"}
     with log.open("wb") as file:
