@@ -211,6 +211,11 @@ def vllm_args(rest: list[str]) -> Any:
         args = parser.parse_args(rest)
     args.model = model
     _check_model_folder(model)
+    for key in args.api_key or ():  # takes several values, and so the model that follows it
+        if (Path(key) / "config.json").exists():
+            raise InvalidRequest(
+                f"{key} was read as a second --api-key, but is a model folder: put it first."
+            )
     for name in NOT_OURS:
         if getattr(args, name, False):
             raise InvalidRequest(f"--{name} starts no HTTP server of arrol-serve: remove it.")

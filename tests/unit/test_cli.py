@@ -48,6 +48,7 @@ def test_flags_stand_over_the_file(tmp_path: Path) -> None:
         (["--haed", "none"], "Did you mean --head?"),
         (["--head", "/nowhere"], "There is no head in /nowhere"),
         (["--api-server-count", "2"], "--api-server-count must be 1"),
+        (["--api-key", "secret", str(bundled.MODEL)], "is a model folder: put it first"),
         (["--headless"], "--headless starts no HTTP server"),
         (["--enable-auto-tool-choice"], "requires --tool-call-parser"),
     ],
