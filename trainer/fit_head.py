@@ -151,9 +151,9 @@ def _claim(job: HeadJob) -> None:
     digest = hashlib.sha256(text.encode()).hexdigest()
     job.work.mkdir(parents=True, exist_ok=True)
     mark = job.work / "job"
-    if not mark.exists():
+    if not mark.exists() and not any(job.work.glob("*.npz")):
         mark.write_text(digest + "\n")
-    if mark.read_text().strip() != digest:
+    if not mark.exists() or mark.read_text().strip() != digest:
         raise InvalidRequest(
             f"{job.work} holds rollouts that were sampled with another model or other settings: name "
             "another folder with --work, or remove it."
