@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -57,6 +58,21 @@ class RolloutSection(Section):
     """Tokens of prompt and rollout together."""
     dynamic_rounds: int = Field(default=1, ge=1)
     """DAPO's dynamic sampling: rounds of refilling for prompts without signal; 1: no refilling."""
+    replicas: tuple[str, ...] = ()
+    """Admin ports of running ``arrol-serve``, such as ``http://10.0.0.2:8001``; none: an engine here."""
+    replica_key_env: str = "ARROL_ADMIN_KEY"
+    """The environment variable with their key."""
+    replica_timeout_s: float = Field(default=600.0, gt=0)
+    """Seconds without an answer after which a replica is given up; longer than a group takes."""
+
+    @model_validator(mode="after")
+    def _urls(self) -> RolloutSection:
+        for url in self.replicas:
+            if not re.fullmatch(r"https?://[^\s/]+(:\d+)?/?", url):
+                raise ValueError(f"{url!r} is not the URL of an admin port (http://HOST:PORT)")
+        if len({url.rstrip("/") for url in self.replicas}) < len(self.replicas):
+            raise ValueError("a replica is named twice")
+        return self
 
 
 class PruneSection(Section):
@@ -140,6 +156,11 @@ class OptimSection(Section):
 
 
 class SyncSection(Section):
+    backend: Literal["path", "ipc", "nccl"] = "path"
+    """``path``: files; ``ipc``: an engine on the trainer's GPU; ``nccl``: replicas on other GPUs."""
+    address: str = "127.0.0.1"
+    """Where replicas find the trainer's NCCL group: an address of this machine that they reach."""
+    port: int = Field(default=29577, ge=1, le=65535)
     max_gap: float = Field(default=1e-4, gt=0)
     """Largest log-probability difference between trainer and engine after a sync, in nats."""
     probe_tokens: int = Field(default=16, ge=1)

@@ -15,7 +15,8 @@ from trainer.batch import TrainRow
 from trainer.config import TrainConfig
 from trainer.data import Prompt, PromptSource
 from trainer.reward import judge, reward
-from trainer.rollouts import GroupRequest, SampledRollout, sample_groups
+from trainer.rollout_engine import RolloutEngine
+from trainer.rollouts import GroupRequest, SampledRollout
 from trainer.seeds import seed_for
 from trainer.stopwatch import Stopwatch
 
@@ -76,7 +77,7 @@ PolicyOf = Callable[[Prompt], tuple[dict[str, Any], float]]
 class Sampler:
     """Turns numbers of prompts into judged groups."""
 
-    engine: Any
+    engine: RolloutEngine
     pool: AnswerPool
     source: PromptSource
     config: TrainConfig
@@ -98,7 +99,7 @@ class Sampler:
             found.groups += self._round(numbers, policy_of, clock)
             found.cursor += missing
         if self.record:
-            (found.features,) = self.engine.collective_rpc("arrol_take_features")
+            found.features = self.engine.take_features()
         return found
 
     def _round(
@@ -112,12 +113,8 @@ class Sampler:
         ]
         rollout = self.config.rollout
         with clock.phase("generate"):
-            sampled = sample_groups(
-                self.engine,
-                requests,
-                rollout.samples,
-                max_tokens=rollout.max_tokens,
-                logprobs=True,
+            sampled = self.engine.sample(
+                requests, rollout.samples, max_tokens=rollout.max_tokens, logprobs=True
             )
         with clock.phase("reward"):
             judged = self._judge(prompts, sampled)

@@ -27,11 +27,13 @@ from trainer.learner import Learner
 from trainer.metrics import rollout_metrics, success_rate, update_metrics
 from trainer.metrics_log import MetricsLog
 from trainer.online_head import OnlineHead, head_rows
-from trainer.rollouts import build_engine
+from trainer.open_engine import open_engine
+from trainer.replica import ReplicaLost, ReplicaRefused
 from trainer.run_folder import RunFolder, model_folder, model_name, open_run
 from trainer.stopwatch import Stopwatch
 from trainer.survival import Knowledge, survival_spec
-from trainer.weight_sync import ENGINE_OPTIONS, WeightSync
+from trainer.weight_sync import WeightSync
+from trainer.weight_transfer import check_backend, open_transfer
 
 NOTHING = Knowledge((), 0.0, 0.0)
 
@@ -52,6 +54,7 @@ class Trainer:
     """What a run consists of, and its state between two steps."""
 
     def __init__(self, config: TrainConfig, run: RunFolder) -> None:
+        check_backend(config)
         self.config, self.run = config, run
         self.done, self.cursor = 0, 0
         source = open_source(config.data, config.run.seed)
@@ -67,14 +70,10 @@ class Trainer:
         )
         self.exam = evaluation_prompts(config) if config.eval.every else []
         self.pool = AnswerPool(config.reward.workers, config.reward.timeout_s)
-        self.engine = build_engine(
-            folder,
-            sequences=config.rollout.sequences,
-            max_model_len=config.rollout.max_model_len,
-            **ENGINE_OPTIONS,
-        )
+        self.engine = open_engine(folder, config)
         self.sampler = Sampler(self.engine, self.pool, source, config, record=wanted)
-        self.sync = WeightSync(self.engine, run.weights, config, source.prompt(0).question)
+        transfer = open_transfer(self.engine, self.learner, run.weights, config)
+        self.sync = WeightSync(self.engine, transfer, config, source.prompt(0).question)
         self._stop = False
 
     def train(self) -> bool:
@@ -92,6 +91,9 @@ class Trainer:
                     self.save()
             self.save()
             return self.done >= self.config.run.steps
+        except (ReplicaLost, ReplicaRefused):
+            self.save()  # nothing of the step that failed is in the state
+            raise
         finally:
             log.close()
             signal.signal(signal.SIGTERM, previous)
@@ -134,11 +136,7 @@ class Trainer:
             version = f"step-{self.done}"
             probes = self.config.prune.probes
             write_head(self.run.head, self.head.head, self.facts, version=version, probes=probes)
-            loaded = self.engine.collective_rpc(
-                "arrol_load_head", args=(str(self.run.head.resolve()), version)
-            )
-            if set(loaded) != {version}:
-                raise RuntimeError(f"the engine's workers hold heads {loaded}, not {version}")
+            self.engine.load_head(self.run.head, version)
         return gap
 
     def _examine(self) -> dict[str, float]:
@@ -177,4 +175,4 @@ class Trainer:
 
     def close(self) -> None:
         self.pool.close()
-        self.engine.llm_engine.engine_core.shutdown()
+        self.engine.close()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
 from vllm.entrypoints.rl.online.api_router import router as vllm_routes
 from vllm.entrypoints.serve.utils.api_utils import with_cancellation
 from vllm.v1.engine.exceptions import EngineDeadError
@@ -61,7 +62,7 @@ async def _plainly() -> AsyncIterator[None]:
     """What the engine's processes refuse arrives as a bare ``Exception``; callers are told why."""
     try:
         yield
-    except (ArrolError, HTTPException):
+    except (ArrolError, HTTPException, RequestValidationError):
         raise
     except EngineDeadError as error:
         raise EngineUnavailable(f"The engine is dead: {error}") from error
