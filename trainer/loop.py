@@ -21,6 +21,7 @@ from trainer.config import TrainConfig
 from trainer.data import Prompt, open_source
 from trainer.evaluate import evaluate, evaluation_prompts
 from trainer.experience import JudgedGroup, Sampler, train_rows
+from trainer.grading import Grader
 from trainer.head_files import base_model_facts, write_head
 from trainer.history import SuccessHistory
 from trainer.learner import Learner
@@ -70,8 +71,10 @@ class Trainer:
         )
         self.exam = evaluation_prompts(config) if config.eval.every else []
         self.pool = AnswerPool(config.reward.workers, config.reward.timeout_s)
+        self.grader = Grader(self.pool, config.reward)
+        self.grader.check()
         self.engine = open_engine(folder, config)
-        self.sampler = Sampler(self.engine, self.pool, source, config, record=wanted)
+        self.sampler = Sampler(self.engine, self.grader, source, config, record=wanted)
         transfer = open_transfer(self.engine, self.learner, run.weights, config)
         self.sync = WeightSync(self.engine, transfer, config, source.prompt(0).question)
         self._stop = False
@@ -79,7 +82,7 @@ class Trainer:
     def train(self) -> bool:
         """Step, log and save until done; False: stopped early by SIGTERM."""
         previous = signal.signal(signal.SIGTERM, self._on_sigterm)
-        log = MetricsLog(self.run.path, self.done, self.config.run.steps)
+        log = MetricsLog(self.run.path, self.done, self.config)
         try:
             self._push()
             if self.done == 0 and self.exam:
@@ -140,7 +143,7 @@ class Trainer:
         return gap
 
     def _examine(self) -> dict[str, float]:
-        return evaluate(self.engine, self.pool, self.exam, self.config)
+        return evaluate(self.engine, self.grader, self.exam, self.config)
 
     def _on_sigterm(self, _number: int, _frame: FrameType | None) -> None:
         self._stop = True

@@ -41,10 +41,10 @@ def free_port() -> int:
         return port
 
 
-def launch(log: Path) -> RunningReplica:
+def launch(log: Path, *options: str) -> RunningReplica:
     port, admin = free_port(), free_port()
     words = ["--port", str(port), "--admin-port", str(admin)]
-    words += ["--logprobs-mode", "processed_logprobs"]
+    words += ["--logprobs-mode", "processed_logprobs", *options]
     environment = os.environ | {
         "HF_HUB_OFFLINE": "1",
         "VLLM_CPU_KVCACHE_SPACE": "1",
