@@ -83,7 +83,7 @@ def test_registered_rewards(pool: AnswerPool) -> None:
 @pytest.mark.parametrize(
     ("function", "says"),
     [
-        ("exat", "known are math, exact"),
+        ("mth", "known are math, exact"),
         ("no.such.module:f", "No module named"),
         ("tests.trainer.rewards_for_tests:nothing", "has no attribute 'nothing'"),
         ("tests.trainer.rewards_for_tests:NOT_A_FUNCTION", "not a function"),
