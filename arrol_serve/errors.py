@@ -58,6 +58,14 @@ class ShuttingDown(EngineUnavailable):
         self.retry_after_s = retry_after_s
 
 
+class EngineRefused(ArrolError, RuntimeError):
+    """The engine did not do what the admin port asked of it."""
+
+    status = 409
+    kind = "invalid_request_error"
+    code = "engine_refused"
+
+
 class Overloaded(ArrolError, RuntimeError):
     """Admission refused the request; try again after ``retry_after_s`` seconds."""
 
