@@ -62,14 +62,10 @@ class ArrolEndpoint:
         admin = None if door is None else AdminServer(engine_client, door)
         if self._app is not None:
             install(self._app)
-<<<<<<< HEAD
-            _close_at_shutdown(self._app, pool)
+            _close_at_shutdown(self._app, pool, admin)
             lifecycle: Lifecycle | None = getattr(args, "arrol_lifecycle", None)
             if lifecycle is not None:
                 lifecycle.install(self._app, engine_client)
-=======
-            _close_at_shutdown(self._app, pool, admin)
->>>>>>> main
 
 
 def _close_at_shutdown(app: FastAPI, pool: AnswerPool, admin: AdminServer | None) -> None:
