@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from arrol_serve import __version__, bundled
+from arrol_serve.api.admin import door
 from arrol_serve.config import ServerConfig, load_config
 from arrol_serve.errors import ArrolError, InvalidRequest, UnsupportedEngine
 
@@ -77,6 +78,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="S",
         help="seconds of silence on a stream before a keep-alive comment; 0: none; default 10",
     )
+    door.add_arguments(parser)
     option("--version", action="version", version=f"arrol-serve {__version__}")
     return parser
 
@@ -110,6 +112,7 @@ def main(argv: list[str] | None = None) -> None:
     ours, rest = build_parser().parse_known_args(arguments)
     try:
         args = resolve_args(ours, rest)
+        args.arrol_admin = door.from_arguments(ours, os.environ)
     except (ArrolError, OSError) as error:
         _fail(str(error))
     _run(args)
@@ -137,6 +140,7 @@ def resolve_args(ours: argparse.Namespace, rest: list[str]) -> Any:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     _allow_plugin()
     args = vllm_args(rest)
+    from arrol_serve.engine.plugin.weights import BACKEND
     from arrol_serve.engine.setup import check_base_model, prepare
 
     head = _head_folder(ours.head, args.model)
@@ -148,6 +152,8 @@ def resolve_args(ours: argparse.Namespace, rest: list[str]) -> Any:
     elif config.scorer == "head":
         raise InvalidRequest("--scorer head needs a quality head: name one with --head DIR.")
     args.arrol_config = config.model_copy(update=changed)
+    if ours.admin_port is not None and args.weight_transfer_config is None:
+        args.weight_transfer_config = {"backend": BACKEND}
     return args
 
 

@@ -48,6 +48,14 @@ class EngineUnavailable(ArrolError, RuntimeError):
     code = "engine_unavailable"
 
 
+class EngineRefused(ArrolError, RuntimeError):
+    """The engine did not do what the admin port asked of it."""
+
+    status = 409
+    kind = "invalid_request_error"
+    code = "engine_refused"
+
+
 class Overloaded(ArrolError, RuntimeError):
     """Admission refused the request; try again after ``retry_after_s`` seconds."""
 

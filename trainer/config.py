@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 import json
-import tomllib
+import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from arrol_serve.errors import InvalidRequest
+from trainer.recipe import apply_override, check_keys, read_recipe
 
 PruneMode = Literal["arrol", "arrol_signed", "random", "none"]
-BIASED = ("top_p", "top_k", "min_p")
-"""Sampling cuts: the engine would sample from another distribution than the one that is trained."""
 
 
 class Section(BaseModel):
@@ -57,6 +55,21 @@ class RolloutSection(Section):
     """Tokens of prompt and rollout together."""
     dynamic_rounds: int = Field(default=1, ge=1)
     """DAPO's dynamic sampling: rounds of refilling for prompts without signal; 1: no refilling."""
+    replicas: tuple[str, ...] = ()
+    """Admin ports of running ``arrol-serve``, such as ``http://10.0.0.2:8001``; none: an engine here."""
+    replica_key_env: str = "ARROL_ADMIN_KEY"
+    """The environment variable with their key."""
+    replica_timeout_s: float = Field(default=600.0, gt=0)
+    """Seconds without an answer after which a replica is given up; longer than a group takes."""
+
+    @model_validator(mode="after")
+    def _urls(self) -> RolloutSection:
+        for url in self.replicas:
+            if not re.fullmatch(r"https?://[^\s/]+(:\d+)?/?", url):
+                raise ValueError(f"{url!r} is not the URL of an admin port (http://HOST:PORT)")
+        if len({url.rstrip("/") for url in self.replicas}) < len(self.replicas):
+            raise ValueError("a replica is named twice")
+        return self
 
 
 class PruneSection(Section):
@@ -102,12 +115,17 @@ class HeadSection(Section):
 
 
 class RewardSection(Section):
+    function: str = "math"
+    """``math``, ``exact``, ``module:function``, or a registered name: ``trainer.reward_functions``."""
+    threshold: float = Field(default=0.5, gt=0, le=1)
+    """Value of ``function`` from which the head and dynamic sampling count a rollout as right."""
     right: float = 1.0
     wrong: float = 0.0
     overlong_tokens: int = Field(default=0, ge=0)
     """DAPO's soft punishment starts so many tokens before ``rollout.max_tokens``; 0: none."""
     overlong_factor: float = Field(default=1.0, ge=0)
     timeout_s: float = Field(default=5.0, gt=0)
+    """Seconds that one call may take in its process, which is killed then."""
     workers: int = Field(default=1, ge=1)
 
 
@@ -140,6 +158,11 @@ class OptimSection(Section):
 
 
 class SyncSection(Section):
+    backend: Literal["path", "ipc", "nccl"] = "path"
+    """``path``: files; ``ipc``: an engine on the trainer's GPU; ``nccl``: replicas on other GPUs."""
+    address: str = "127.0.0.1"
+    """Where replicas find the trainer's NCCL group: an address of this machine that they reach."""
+    port: int = Field(default=29577, ge=1, le=65535)
     max_gap: float = Field(default=1e-4, gt=0)
     """Largest log-probability difference between trainer and engine after a sync, in nats."""
     probe_tokens: int = Field(default=16, ge=1)
@@ -159,6 +182,18 @@ class EvalSection(Section):
     samples: int = Field(default=1, ge=1)
 
 
+class LogSection(Section):
+    """Besides ``metrics.jsonl``, which is always written."""
+
+    prometheus_port: int = Field(default=0, ge=0, le=65535)
+    """Where Prometheus may scrape the figures of the last step; 0: nowhere."""
+    prometheus_host: str = "127.0.0.1"
+    tensorboard: bool = False
+    """Into ``tensorboard/`` of the run's folder; needs the extra ``tensorboard``."""
+    wandb: str = ""
+    """A project of Weights & Biases; needs the extra ``wandb``."""
+
+
 class TrainConfig(Section):
     run: RunSection = RunSection()
     data: DataSection = DataSection()
@@ -171,6 +206,7 @@ class TrainConfig(Section):
     sync: SyncSection = SyncSection()
     checkpoint: CheckpointSection = CheckpointSection()
     eval: EvalSection = EvalSection()
+    log: LogSection = LogSection()
 
     @model_validator(mode="after")
     def _everything_takes_effect(self) -> TrainConfig:
@@ -195,65 +231,16 @@ def load_config(recipe: Path | None, overrides: Sequence[str] = ()) -> TrainConf
 
     Raises ``InvalidRequest`` naming the key and what is wrong with it.
     """
-    body = {} if recipe is None else _read(recipe)
+    body = {} if recipe is None else read_recipe(recipe)
     for override in overrides:
-        _apply(body, override)
-    _check_keys(body, TrainConfig, "")
+        apply_override(body, override)
+    check_keys(body, TrainConfig)
     try:
         return TrainConfig.model_validate(body)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "recipe"
         raise InvalidRequest(f"{where}: {first['msg']}.", param=where) from error
-
-
-def _read(recipe: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(recipe.read_text())
-    except OSError as error:
-        raise InvalidRequest(f"The recipe {recipe} cannot be read: {error.strerror}.") from error
-    except ValueError as error:  # not TOML, or not UTF-8
-        raise InvalidRequest(f"The recipe {recipe} is not valid TOML: {error}.") from error
-
-
-def _apply(body: dict[str, Any], override: str) -> None:
-    key, given, value = override.partition("=")
-    *tables, last = key.split(".")
-    if not given or not last:
-        raise InvalidRequest(f"--{override}: write --section.key=value.")
-    for table in tables:
-        body = body.setdefault(table, {})
-        if not isinstance(body, dict):
-            raise InvalidRequest(f"--{override}: {table} is not a table.", param=key)
-    body[last] = _value(value)
-
-
-def _value(text: str) -> Any:
-    """``text`` as TOML reads it; what it cannot read is a string."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
-
-
-def _check_keys(body: Any, section: type[BaseModel], path: str) -> None:
-    if not isinstance(body, dict):
-        raise InvalidRequest(f"{path.rstrip('.')} must be a table.", param=path)
-    for key, value in body.items():
-        if key in BIASED:
-            raise InvalidRequest(
-                f"{path}{key} is refused: a cut distribution is not the one that is trained, which "
-                "biases every ratio. Use rollout.temperature alone.",
-                param=path + key,
-            )
-        field = section.model_fields.get(key)
-        if field is None:
-            close = difflib.get_close_matches(key, section.model_fields, 1, cutoff=0.0)
-            raise InvalidRequest(
-                f"Unknown key {path}{key}: did you mean {path}{close[0]}?", param=path + key
-            )
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            _check_keys(value, field.annotation, f"{path}{key}.")
 
 
 def dump_config(config: TrainConfig) -> str:

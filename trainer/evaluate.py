@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from arrol_serve.answers.pool import AnswerPool
 from trainer.bundled.arithmetic import held_out_questions
 from trainer.config import TrainConfig
 from trainer.data import JsonLines, Prompt
-from trainer.reward import judge
-from trainer.rollouts import GroupRequest, sample_groups
+from trainer.grading import Grader
+from trainer.rollout_engine import GroupSampler
+from trainer.rollouts import GroupRequest
 from trainer.seeds import seed_for
 
 SEED = 77_000
@@ -30,7 +29,7 @@ def evaluation_prompts(config: TrainConfig) -> list[Prompt]:
 
 
 def evaluate(
-    engine: Any, pool: AnswerPool, prompts: list[Prompt], config: TrainConfig
+    engine: GroupSampler, grader: Grader, prompts: list[Prompt], config: TrainConfig
 ) -> dict[str, float]:
     """Mean accuracy of single unpruned rollouts, at the training temperature."""
     samples = config.eval.samples
@@ -43,11 +42,13 @@ def evaluate(
         )
         for i, prompt in enumerate(prompts)
     ]
-    groups = sample_groups(engine, requests, samples, max_tokens=config.rollout.max_tokens)
-    pairs = [
-        (rollout.text, prompt.gold)
-        for prompt, group in zip(prompts, groups, strict=True)
-        for rollout in group
-    ]
-    verdicts = judge(pool, pairs)
-    return {"eval/pass@1": sum(verdict is True for verdict in verdicts) / len(verdicts)}
+    groups = engine.sample(requests, samples, max_tokens=config.rollout.max_tokens)
+    grades = grader.grade(
+        [
+            (rollout.text, prompt)
+            for prompt, group in zip(prompts, groups, strict=True)
+            for rollout in group
+        ]
+    )
+    right = [g.value is not None and g.value >= config.reward.threshold for g in grades]
+    return {"eval/pass@1": sum(right) / len(right)}

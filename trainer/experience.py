@@ -7,15 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from arrol_serve.answers.pool import AnswerPool
 from arrol_serve.engine.plugin.scorer import FeatureRecord
 from arrol_serve.rollout import PRUNED_STOP_REASON
 from trainer.advantages import group_advantages
 from trainer.batch import TrainRow
 from trainer.config import TrainConfig
 from trainer.data import Prompt, PromptSource
-from trainer.reward import judge, reward
-from trainer.rollouts import GroupRequest, SampledRollout, sample_groups
+from trainer.grading import Grade, Grader
+from trainer.reward import reward
+from trainer.rollout_engine import RolloutEngine
+from trainer.rollouts import GroupRequest, SampledRollout
 from trainer.seeds import seed_for
 from trainer.stopwatch import Stopwatch
 
@@ -27,6 +28,8 @@ class JudgedRollout:
     sampled: SampledRollout
     correct: bool | None
     reward: float
+    problem: str | None = None
+    """Why there is no verdict on one that was not pruned."""
 
     @property
     def pruned(self) -> bool:
@@ -76,8 +79,8 @@ PolicyOf = Callable[[Prompt], tuple[dict[str, Any], float]]
 class Sampler:
     """Turns numbers of prompts into judged groups."""
 
-    engine: Any
-    pool: AnswerPool
+    engine: RolloutEngine
+    grader: Grader
     source: PromptSource
     config: TrainConfig
     record: bool
@@ -98,7 +101,7 @@ class Sampler:
             found.groups += self._round(numbers, policy_of, clock)
             found.cursor += missing
         if self.record:
-            (found.features,) = self.engine.collective_rpc("arrol_take_features")
+            found.features = self.engine.take_features()
         return found
 
     def _round(
@@ -112,12 +115,8 @@ class Sampler:
         ]
         rollout = self.config.rollout
         with clock.phase("generate"):
-            sampled = sample_groups(
-                self.engine,
-                requests,
-                rollout.samples,
-                max_tokens=rollout.max_tokens,
-                logprobs=True,
+            sampled = self.engine.sample(
+                requests, rollout.samples, max_tokens=rollout.max_tokens, logprobs=True
             )
         with clock.phase("reward"):
             judged = self._judge(prompts, sampled)
@@ -147,27 +146,28 @@ class Sampler:
     ) -> list[tuple[JudgedRollout, ...]]:
         """Pruned rollouts get no verdict and no reward."""
         ended = [
-            (rollout.text, prompt.gold)
+            (rollout.text, prompt)
             for prompt, group in zip(prompts, sampled, strict=True)
             for rollout in group
             if rollout.stop_reason != PRUNED_STOP_REASON
         ]
-        verdicts = iter(judge(self.pool, ended))
-        groups = []
-        for group in sampled:
-            rollouts = []
-            for rollout in group:
-                pruned = rollout.stop_reason == PRUNED_STOP_REASON
-                correct = None if pruned else next(verdicts)
-                rollouts.append(JudgedRollout(rollout, correct, self._reward(rollout, correct)))
-            groups.append(tuple(rollouts))
-        return groups
+        grades = iter(self.grader.grade(ended))
+        return [
+            tuple(
+                JudgedRollout(rollout, None, 0.0)
+                if rollout.stop_reason == PRUNED_STOP_REASON
+                else self._judged(rollout, next(grades))
+                for rollout in group
+            )
+            for group in sampled
+        ]
 
-    def _reward(self, rollout: SampledRollout, correct: bool | None) -> float:
-        if correct is None:
-            return 0.0
-        longest = self.config.rollout.max_tokens
-        return reward(correct, rollout.token_count, longest, self.config.reward)
+    def _judged(self, rollout: SampledRollout, grade: Grade) -> JudgedRollout:
+        if grade.value is None:
+            return JudgedRollout(rollout, None, 0.0, grade.problem)
+        options, longest = self.config.reward, self.config.rollout.max_tokens
+        worth = reward(grade.value, rollout.token_count, longest, options)
+        return JudgedRollout(rollout, grade.value >= options.threshold, worth)
 
 
 def train_rows(groups: Sequence[JudgedGroup], config: TrainConfig) -> list[TrainRow]:

@@ -8,6 +8,8 @@ STRENGTH = 4.0
 """Rollouts' worth of trust in the more general estimate."""
 FORGET = 0.99
 """What one group leaves of the counts of its kind and of the whole."""
+REMEMBERED = 65_536
+"""Prompts (and kinds) that are remembered by themselves; the ones seen longest ago are forgotten."""
 
 
 @dataclass(slots=True)
@@ -17,6 +19,7 @@ class SuccessHistory:
     whole: list[float] = field(default_factory=lambda: [0.0, 0.0])
     kinds: dict[str, list[float]] = field(default_factory=dict)
     prompts: dict[str, list[float]] = field(default_factory=dict)
+    """Both in the order in which they were last seen."""
 
     def estimate(self, key: str, kind: str) -> float:
         """The success rate to expect, from the general to the particular; 1/2 knowing nothing."""
@@ -30,8 +33,16 @@ class SuccessHistory:
         """One group's weighted counts."""
         for counts, keep in (
             (self.whole, FORGET),
-            (self.kinds.setdefault(kind, [0.0, 0.0]), FORGET),
-            (self.prompts.setdefault(key, [0.0, 0.0]), 1.0),
+            (_latest(self.kinds, kind), FORGET),
+            (_latest(self.prompts, key), 1.0),
         ):
             counts[0] = keep * counts[0] + successes
             counts[1] = keep * counts[1] + rollouts
+
+
+def _latest(table: dict[str, list[float]], key: str) -> list[float]:
+    """The counts of ``key``, which is the one seen last now."""
+    counts = table[key] = table.pop(key, [0.0, 0.0])
+    while len(table) > REMEMBERED:
+        del table[next(iter(table))]
+    return counts

@@ -21,17 +21,20 @@ from trainer.config import TrainConfig
 from trainer.data import Prompt, open_source
 from trainer.evaluate import evaluate, evaluation_prompts
 from trainer.experience import JudgedGroup, Sampler, train_rows
+from trainer.grading import Grader
 from trainer.head_files import base_model_facts, write_head
 from trainer.history import SuccessHistory
 from trainer.learner import Learner
 from trainer.metrics import rollout_metrics, success_rate, update_metrics
 from trainer.metrics_log import MetricsLog
 from trainer.online_head import OnlineHead, head_rows
-from trainer.rollouts import build_engine
+from trainer.open_engine import open_engine
+from trainer.replica import ReplicaLost, ReplicaRefused
 from trainer.run_folder import RunFolder, model_folder, model_name, open_run
 from trainer.stopwatch import Stopwatch
 from trainer.survival import Knowledge, survival_spec
-from trainer.weight_sync import ENGINE_OPTIONS, WeightSync
+from trainer.weight_sync import WeightSync
+from trainer.weight_transfer import check_backend, open_transfer
 
 NOTHING = Knowledge((), 0.0, 0.0)
 
@@ -52,6 +55,7 @@ class Trainer:
     """What a run consists of, and its state between two steps."""
 
     def __init__(self, config: TrainConfig, run: RunFolder) -> None:
+        check_backend(config)
         self.config, self.run = config, run
         self.done, self.cursor = 0, 0
         source = open_source(config.data, config.run.seed)
@@ -67,20 +71,18 @@ class Trainer:
         )
         self.exam = evaluation_prompts(config) if config.eval.every else []
         self.pool = AnswerPool(config.reward.workers, config.reward.timeout_s)
-        self.engine = build_engine(
-            folder,
-            sequences=config.rollout.sequences,
-            max_model_len=config.rollout.max_model_len,
-            **ENGINE_OPTIONS,
-        )
-        self.sampler = Sampler(self.engine, self.pool, source, config, record=wanted)
-        self.sync = WeightSync(self.engine, run.weights, config, source.prompt(0).question)
+        self.grader = Grader(self.pool, config.reward)
+        self.grader.check()
+        self.engine = open_engine(folder, config)
+        self.sampler = Sampler(self.engine, self.grader, source, config, record=wanted)
+        transfer = open_transfer(self.engine, self.learner, run.weights, config)
+        self.sync = WeightSync(self.engine, transfer, config, source.prompt(0).question)
         self._stop = False
 
     def train(self) -> bool:
         """Step, log and save until done; False: stopped early by SIGTERM."""
         previous = signal.signal(signal.SIGTERM, self._on_sigterm)
-        log = MetricsLog(self.run.path, self.done, self.config.run.steps)
+        log = MetricsLog(self.run.path, self.done, self.config)
         try:
             self._push()
             if self.done == 0 and self.exam:
@@ -92,6 +94,9 @@ class Trainer:
                     self.save()
             self.save()
             return self.done >= self.config.run.steps
+        except (ReplicaLost, ReplicaRefused):
+            self.save()  # nothing of the step that failed is in the state
+            raise
         finally:
             log.close()
             signal.signal(signal.SIGTERM, previous)
@@ -134,15 +139,11 @@ class Trainer:
             version = f"step-{self.done}"
             probes = self.config.prune.probes
             write_head(self.run.head, self.head.head, self.facts, version=version, probes=probes)
-            loaded = self.engine.collective_rpc(
-                "arrol_load_head", args=(str(self.run.head.resolve()), version)
-            )
-            if set(loaded) != {version}:
-                raise RuntimeError(f"the engine's workers hold heads {loaded}, not {version}")
+            self.engine.load_head(self.run.head, version)
         return gap
 
     def _examine(self) -> dict[str, float]:
-        return evaluate(self.engine, self.pool, self.exam, self.config)
+        return evaluate(self.engine, self.grader, self.exam, self.config)
 
     def _on_sigterm(self, _number: int, _frame: FrameType | None) -> None:
         self._stop = True
@@ -177,4 +178,4 @@ class Trainer:
 
     def close(self) -> None:
         self.pool.close()
-        self.engine.llm_engine.engine_core.shutdown()
+        self.engine.close()

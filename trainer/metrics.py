@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 
 from trainer.batch import TrainRow
 from trainer.experience import JudgedGroup
+from trainer.grading import PROBLEMS
 from trainer.learner import UpdateReport
 
 BUCKETS = {"hard": (0.0, 1 / 3), "medium": (1 / 3, 2 / 3), "easy": (2 / 3, 1.01)}
@@ -30,6 +32,7 @@ def rollout_metrics(groups: Sequence[JudgedGroup]) -> dict[str, float | None]:
     counts = np.array([success_rate(group) for group in groups]).sum(0)
     w = np.array([1 / rollout.propensity for rollout in survivors])
     at_risk = sum(bool(rollout.sampled.report.get("probes")) for rollout in every)
+    problems = Counter(rollout.problem for rollout in every)
     row: dict[str, float | None] = {
         "reward": float(counts[0] / counts[1]) if counts[1] else None,
         "reward_var": float(np.mean([_variance(group) for group in groups])),
@@ -40,6 +43,7 @@ def rollout_metrics(groups: Sequence[JudgedGroup]) -> dict[str, float | None]:
         "groups_mixed": sum(group.mixed for group in groups),
         "groups_lost_to_pruning": sum(_perhaps_lost(group) for group in groups),
         "no_verdict": len(every) - len(pruned) - len(survivors),
+        **{f"reward_problems/{name}": problems[name] for name in PROBLEMS},
         "tokens_generated": sum(rollout.sampled.token_count for rollout in every),
         "length": float(np.mean([r.sampled.token_count for r in survivors])) if survivors else None,
     }
@@ -47,6 +51,8 @@ def rollout_metrics(groups: Sequence[JudgedGroup]) -> dict[str, float | None]:
         inside = [group for group in groups if low <= _rate(group) < high]
         kept = [bool(rollout.correct) for group in inside for rollout in group.survivors]
         row[f"kept_positive/{name}"] = float(np.mean(kept)) if kept else None
+        alive = [not rollout.pruned for group in inside for rollout in group.rollouts]
+        row[f"kept/{name}"] = float(np.mean(alive)) if alive else None
     return row
 
 

@@ -1,4 +1,4 @@
-"""One JSON object a step, always; a progress line where somebody watches."""
+"""One JSON object a step, always; then whatever else the recipe wants the figures in."""
 
 from __future__ import annotations
 
@@ -7,38 +7,43 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
+from trainer.config import TrainConfig
+from trainer.progress import Progress
+from trainer.writers import open_writers
 
 FILE = "metrics.jsonl"
-SHOWN = ("reward", "kept", "head/auc", "eval/pass@1", "tokens_per_s")
 
 
 class MetricsLog:
-    """Appends to ``metrics.jsonl``; steps from ``start`` on that a killed run left are dropped."""
+    """Appends to ``metrics.jsonl``; steps from ``start`` on that a killed run left are dropped.
 
-    def __init__(self, folder: Path, start: int, steps: int) -> None:
+    Raises ``InvalidRequest`` for a writer of ``[log]`` that cannot be had.
+    """
+
+    def __init__(self, folder: Path, start: int, config: TrainConfig) -> None:
+        self._writers = open_writers(config, folder)
         self._path = folder / FILE
         rows = [row for row in read_metrics(folder) if start and row["step"] <= start]
         part = self._path.with_name(FILE + ".part")
         part.write_text("".join(json.dumps(row) + "\n" for row in rows))
         part.replace(self._path)
         self._file = self._path.open("a")
-        self._bar = tqdm(total=steps, initial=start, unit="step", desc="policy", disable=None)
-        self._shown: dict[str, str] = {}
+        self._progress = Progress(start, config.run.steps)
 
     def write(self, row: Mapping[str, Any]) -> None:
         """``row`` has ``step``, counted from 1, and numbers; None: not known in this step."""
         self._file.write(json.dumps(row, allow_nan=False) + "\n")
         self._file.flush()
-        for key in SHOWN:
-            if row.get(key) is not None:
-                self._shown[key] = f"{row[key]:.3g}"
-        self._bar.set_postfix(self._shown, refresh=False)
-        self._bar.update(row["step"] - self._bar.n)
+        figures = {k: float(v) for k, v in row.items() if k != "step" and v is not None}
+        for writer in self._writers:
+            writer.write(row["step"], figures)
+        self._progress.show(row)
 
     def close(self) -> None:
         self._file.close()
-        self._bar.close()
+        self._progress.close()
+        for writer in self._writers:
+            writer.close()
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:

@@ -1,24 +1,13 @@
-"""Verdicts and rewards. Verdicts come from processes that are killed when they take too long."""
+"""Rewards shaped from what a reply is worth."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from arrol_serve.answers.pool import AnswerPool
-from arrol_serve.answers.spec import AnswerSpec
 from trainer.config import RewardSection
 
 
-def judge(pool: AnswerPool, pairs: Sequence[tuple[str, str]]) -> list[bool | None]:
-    """Whether each (reply, gold) is right; None: no verdict in time. Equal pairs are judged once."""
-    unique = list(dict.fromkeys(pairs))
-    verdicts = dict(zip(unique, pool.judge_many(unique, AnswerSpec()), strict=True))
-    return [verdicts[pair] for pair in pairs]
-
-
-def reward(correct: bool, tokens: int, max_tokens: int, config: RewardSection) -> float:
-    """What the policy is rewarded with; the head's label stays ``correct`` alone."""
-    base = config.right if correct else config.wrong
+def reward(value: float, tokens: int, max_tokens: int, config: RewardSection) -> float:
+    """What the policy is rewarded with for a reply worth ``value``, from 0 to 1."""
+    base = config.wrong + (config.right - config.wrong) * value
     return base + overlong(tokens, max_tokens, config.overlong_tokens) * config.overlong_factor
 
 

@@ -9,11 +9,23 @@ from typing import Any
 from arrol_serve import bundled
 from arrol_serve.errors import InvalidRequest
 from trainer import checkpoint
-from trainer.config import TrainConfig, dump_config, load_config
+from trainer.config import LogSection, TrainConfig, dump_config, load_config
 from trainer.metrics_log import FILE
 
 CONFIG = "config.toml"
-FREE = {"run.out", "run.steps", "checkpoint.every", "checkpoint.keep"}
+FREE = {
+    "run.out",
+    "run.steps",
+    "checkpoint.every",
+    "checkpoint.keep",
+    "rollout.replicas",
+    "rollout.replica_key_env",
+    "rollout.replica_timeout_s",
+    "sync.backend",
+    "sync.address",
+    "sync.port",
+    *(f"log.{key}" for key in LogSection.model_fields),
+}
 """Keys that may change when a run is resumed: they do not touch what was computed so far."""
 
 

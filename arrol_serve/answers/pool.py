@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
@@ -43,6 +43,14 @@ class Reading:
     """Which of the known answers it equals; None: a new one."""
     timed_out: bool = False
     """No answer: it could not be read in time. An answer: it was compared by its spelling only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a job."""
+
+    value: Any
+    failure: Literal["timeout", "crash"] | None = None
 
 
 class AnswerPool:
@@ -72,7 +80,7 @@ class AnswerPool:
 
     async def extract(self, text: str, spec: AnswerSpec) -> Reading:
         """The answer in ``text``, compared with nothing."""
-        settled = _settled(text)
+        settled = settled_part(text)
         if settled is None:
             return Reading(None)
         answer, failed = await self._attempt(extract, (settled, spec))
@@ -123,28 +131,39 @@ class AnswerPool:
 
         Raises ``ValueError`` naming a gold that cannot be parsed.
         """
-        jobs = [(_settled(reply), gold, spec) for reply, gold in pairs]
-        started = [self._start(_judge, job, self.timeout_s) for job in jobs]
+        jobs = [(settled_part(reply), gold, spec) for reply, gold in pairs]
+        return [None if o.failure else bool(o.value) for o in self.run_many(verdict, jobs)]
+
+    def run_many(
+        self, function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]]
+    ) -> list[Outcome]:
+        """``function(*job)`` for each job, on all workers, each within ``timeout_s``. Blocks.
+
+        ``function`` is one that another process can import; what it raises is raised here.
+        """
+        started = [self._start(function, job, self.timeout_s) for job in jobs]
         try:
             return [
-                self._verdict(pool, future, job)
+                self._ended(pool, future, function, job)
                 for job, (pool, future) in zip(jobs, started, strict=True)
             ]
         finally:
             for _, future in started:
                 future.cancel()
 
-    def _verdict(self, pool: Any, future: Any, job: tuple[Any, ...]) -> bool | None:
+    def _ended(
+        self, pool: Any, future: Any, function: Callable[..., Any], job: tuple[Any, ...]
+    ) -> Outcome:
         innocent = True
         while True:
             try:
-                return bool(_wait(pool, future))
+                return Outcome(_wait(pool, future))
             except _FAILURES as error:
                 if not (innocent and isinstance(error, BrokenProcessPool)):
                     self._count(error)
-                    return None
+                    return Outcome(None, "timeout" if isinstance(error, TimeoutError) else "crash")
             innocent = False
-            pool, future = self._start(_judge, job, self.timeout_s)
+            pool, future = self._start(function, job, self.timeout_s)
 
     def close(self) -> None:
         """Stop the workers, whatever they are doing; what waits for them fails. Blocks."""
@@ -222,7 +241,7 @@ def _discard(pool: ProcessPool) -> None:
     pool.join()
 
 
-def _settled(text: str) -> str | None:
+def settled_part(text: str) -> str | None:
     """The end of the text, cut after its reasoning is gone: a cut could hide that it is open."""
     said = without_reasoning(text)
     return None if said is None else said[-MAX_TEXT:]
@@ -247,7 +266,7 @@ def _first_equal(answer: str, known: Sequence[str]) -> int | None:
     return next((i for i, other in enumerate(known) if equivalent(other, answer)), None)
 
 
-def _judge(settled: str | None, gold: str, spec: AnswerSpec) -> bool:
+def verdict(settled: str | None, gold: str, spec: AnswerSpec) -> bool:
     expected = _gold(gold, spec)
     answer = None if settled is None else extract(settled, spec)
     return answer is not None and equivalent(expected, answer, spec.equivalence)

@@ -14,6 +14,8 @@ from starlette.datastructures import State
 from arrol_serve import metrics
 from arrol_serve.answers.pool import AnswerPool
 from arrol_serve.api import chat, completion, models
+from arrol_serve.api.admin.door import AdminDoor
+from arrol_serve.api.admin.server import AdminServer
 from arrol_serve.api.engine_client import SearchingEngineClient
 from arrol_serve.api.error_response import install
 from arrol_serve.api.selection import build_state
@@ -55,13 +57,15 @@ class ArrolEndpoint:
         ) in state._state.values():  # every route: the client is also what guards our keys
             if hasattr(serving, "engine_client"):
                 serving.engine_client = searching
+        door: AdminDoor | None = getattr(args, "arrol_admin", None)
+        admin = None if door is None else AdminServer(engine_client, door)
         if self._app is not None:
             install(self._app)
-            _close_at_shutdown(self._app, pool)
+            _close_at_shutdown(self._app, pool, admin)
 
 
-def _close_at_shutdown(app: FastAPI, pool: AnswerPool) -> None:
-    """vLLM owns the app's lifespan; the pool's processes must end with it all the same."""
+def _close_at_shutdown(app: FastAPI, pool: AnswerPool, admin: AdminServer | None) -> None:
+    """vLLM owns the app's lifespan; what we started must end with it all the same."""
     inner = app.router.lifespan_context
 
     @asynccontextmanager
@@ -70,6 +74,8 @@ def _close_at_shutdown(app: FastAPI, pool: AnswerPool) -> None:
             async with inner(app) as state:
                 yield state
         finally:
+            if admin is not None:
+                await admin.stop()
             await asyncio.to_thread(pool.close)
 
     app.router.lifespan_context = lifespan

@@ -32,6 +32,7 @@ class GroupOptions:
     max_total_tokens: int | None
     signals: tuple[str, ...]
     prune_by: str
+    record: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ class EngineCandidates:
         self.outputs: dict[int, RequestOutput] = {}
         """The last engine output of every candidate that ended."""
         self.head_version: str | None = None
+        self.group = ""
+        """Name of the latest rollout group."""
         self.engine_groups = 0
         """Rollout groups alive in the engine when our last candidate ended."""
 
@@ -64,9 +67,9 @@ class EngineCandidates:
         return len(self._tasks)
 
     async def launch(self, indices: Sequence[int]) -> None:
-        group = f"{self._call.request_id}/{uuid.uuid4().hex[:8]}"
+        self.group = f"{self._call.request_id}/{uuid.uuid4().hex[:8]}"
         for place, index in enumerate(indices):
-            plan = self._member_plan(group, len(indices), place)
+            plan = self._member_plan(self.group, len(indices), place)
             self._tasks[index] = asyncio.create_task(self._run(index, self._params(index, plan)))
 
     def _member_plan(self, group: str, size: int, place: int) -> MemberPlan:
@@ -82,7 +85,7 @@ class EngineCandidates:
             max_total_tokens=options.max_total_tokens,
             signals=list(options.signals),
             prune_by=options.prune_by,
-            record=None,
+            record=None if options.record is None else list(options.record),
         )
 
     def _params(self, index: int, plan: MemberPlan) -> SamplingParams:

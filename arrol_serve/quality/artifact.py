@@ -131,6 +131,18 @@ def check_fits(
             )
 
 
+def check_model(manifest: HeadManifest, model_config: Any) -> None:
+    """``check_fits`` for vLLM's description of the served model. Raises ``HeadMismatch``."""
+    check_fits(
+        manifest,
+        hidden_size=model_config.get_hidden_size(),
+        num_layers=model_config.hf_text_config.num_hidden_layers,
+        vocab_size=model_config.get_vocab_size(),
+        architecture=model_config.architecture,
+        weights_sha256=None,
+    )
+
+
 def slug(model: str) -> str:
     """The folder name of a model's head: its last path part in lower case."""
     return re.sub(r"[^a-z0-9.]+", "-", model.rstrip("/").rsplit("/", 1)[-1].lower()).strip("-")

@@ -11,6 +11,8 @@ from arrol_serve.answers.pool import AnswerPool
 from trainer.config import load_config
 from trainer.data import Prompt, open_source
 from trainer.experience import Experience, Sampler
+from trainer.grading import Grader
+from trainer.local_engine import LocalEngine
 from trainer.stopwatch import Stopwatch
 
 ARROL = {"name": "arrol", "kappa": 0.5}
@@ -36,7 +38,10 @@ def experience(
         return policy, 0.5
 
     source = open_source(config.data, config.run.seed)
-    sampler = Sampler(engine, pool, source, config, record=policy["name"] != "random")
+    grader = Grader(pool, config.reward)
+    sampler = Sampler(
+        LocalEngine(engine), grader, source, config, record=policy["name"] != "random"
+    )
     return sampler.gather(0, policy_of, Stopwatch())
 
 

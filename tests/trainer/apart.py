@@ -12,16 +12,19 @@ import torch
 from tests.paths import MODEL
 from trainer.config import load_config
 from trainer.learner import Learner
+from trainer.local_engine import LocalEngine
 from trainer.rollouts import build_engine
-from trainer.weight_sync import ENGINE_OPTIONS, SyncFailed, WeightSync
+from trainer.weight_sync import SyncFailed, WeightSync, sync_options
+from trainer.weight_transfer import open_transfer
 
 
 def stale(folder: Path) -> dict[str, Any]:
     """Sync, move some of the trainer's weights on, and look without and with another sync."""
     config = load_config(None, ["rollout.temperature=1.3"])
     learner = Learner(MODEL, config)
-    engine = build_engine(MODEL, sequences=4, **ENGINE_OPTIONS)
-    sync = WeightSync(engine, folder, config, "What is 12*34+5-6?")
+    engine = LocalEngine(build_engine(MODEL, sequences=4, **sync_options("path")))
+    transfer = open_transfer(engine, learner, folder, config)
+    sync = WeightSync(engine, transfer, config, "What is 12*34+5-6?")
     told: dict[str, Any] = {"first": sync.push(learner, "0"), "stale": {}, "synced": {}}
     generator = torch.Generator().manual_seed(0)
     for part in ("embed_tokens", "layers.3.mlp.up_proj", "layers.7.self_attn.q_proj", "model.norm"):
@@ -34,8 +37,8 @@ def stale(folder: Path) -> dict[str, Any]:
         except SyncFailed as error:
             told["stale"][part] = str(error)
         told["synced"][part] = sync.push(learner, part)
-    told["version"] = engine.get_weight_version()
-    engine.llm_engine.engine_core.shutdown()
+    told["version"] = engine.llm.get_weight_version()
+    engine.close()
     return told
 
 

@@ -42,6 +42,8 @@ def test_kept_positives_by_difficulty() -> None:
     row = rollout_metrics([MIXED, UNIFORM])  # 5/7 and 1: both are easy
     assert row["kept_positive/easy"] == pytest.approx(4 / 5)
     assert row["kept_positive/hard"] is None
+    assert row["kept/easy"] == pytest.approx(5 / 7)
+    assert row["kept/hard"] is None
 
 
 def test_only_survivors_of_groups_with_signal_are_trained_on() -> None:
@@ -73,7 +75,7 @@ def test_the_mismatch_is_the_k3_estimate() -> None:
 def test_a_resumed_log_drops_what_a_killed_run_left(tmp_path: Path) -> None:
     lines = [json.dumps({"step": step}) for step in (1, 2, 3)]
     (tmp_path / "metrics.jsonl").write_text("\n".join([*lines, '{"step": 4, "rew']))
-    log = MetricsLog(tmp_path, start=2, steps=5)
+    log = MetricsLog(tmp_path, 2, load_config(None, ["run.steps=5"]))
     log.write({"step": 3, "reward": 0.5})
     log.close()
     assert read_metrics(tmp_path) == [{"step": 1}, {"step": 2}, {"step": 3, "reward": 0.5}]

@@ -1,32 +1,11 @@
-"""Verdicts and shaped rewards."""
+"""Shaped rewards."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from arrol_serve.answers.pool import AnswerPool
 from trainer.config import RewardSection
-from trainer.reward import judge, overlong, reward
-
-TOWER = "\\boxed{9^{9^{9^{9^{9}}}}}"
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[AnswerPool]:
-    made = AnswerPool(workers=1, timeout_s=3.0)
-    yield made
-    made.close()
-
-
-def test_verdicts_in_order_with_equal_pairs(pool: AnswerPool) -> None:
-    right, wrong = ("The answer is \\boxed{12}.", "12"), ("The answer is \\boxed{13}.", "12")
-    assert judge(pool, [right, wrong, right, ("nothing", "12")]) == [True, False, True, False]
-
-
-def test_an_answer_that_never_compares_is_no_verdict(pool: AnswerPool) -> None:
-    assert judge(pool, [(TOWER, "7"), ("\\boxed{2}", "2")]) == [None, True]
+from trainer.reward import overlong, reward
 
 
 @pytest.mark.parametrize(
@@ -42,3 +21,4 @@ def test_rewards() -> None:
     assert reward(True, 90, 100, config) == 0.75
     assert reward(False, 100, 100, config) == -0.5
     assert reward(False, 100, 100, RewardSection()) == 0.0
+    assert reward(0.25, 50, 100, RewardSection(right=3.0, wrong=-1.0)) == 0.0

@@ -50,6 +50,8 @@ def test_flags_stand_over_the_file(tmp_path: Path) -> None:
         (["--api-server-count", "2"], "--api-server-count must be 1"),
         (["--api-key", "secret", str(bundled.MODEL)], "is a model folder: put it first"),
         (["--headless"], "--headless starts no HTTP server"),
+        (["--admin-port", "0"], "needs a key, and the one of ARROL_ADMIN_KEY is missing"),
+        (["--admin-host", "::1"], "--admin-host does nothing without --admin-port"),
         (["--enable-auto-tool-choice"], "requires --tool-call-parser"),
     ],
 )

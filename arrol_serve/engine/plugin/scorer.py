@@ -51,6 +51,21 @@ class FeatureRecord:
     features: list[Tensor] = field(default_factory=list)
     """[D + K] each: hidden state, then the running statistics."""
 
+    def add(self, group: str, index: int, tokens: int, features: Tensor) -> None:
+        self.groups.append(group)
+        self.indices.append(index)
+        self.tokens.append(tokens)
+        self.features.append(features)
+
+    def take(self, group: str) -> FeatureRecord:
+        """Hand over, and forget, the entries of one group."""
+        taken, rest = FeatureRecord(), FeatureRecord()
+        for row in zip(self.groups, self.indices, self.tokens, self.features, strict=True):
+            (taken if row[0] == group else rest).add(*row)
+        self.groups, self.indices = rest.groups, rest.indices
+        self.tokens, self.features = rest.tokens, rest.features
+        return taken
+
 
 class RowScorer:
     """Per-request state and the scoring of a step."""
@@ -117,6 +132,10 @@ class RowScorer:
                 self._keep(plan, count, self._latest[slot])
             self._free.append(slot)
             self._selection = None
+
+    def holds(self, group: str) -> bool:
+        """Whether a rollout of the group is in the tables."""
+        return any(plan["group"] == group for plan in self._plans.values())
 
     @property
     def free_slots(self) -> int:
@@ -200,7 +219,4 @@ class RowScorer:
                 self._keep(plan, self._counts[req_id], features[row])
 
     def _keep(self, plan: MemberPlan, tokens: int, features: Tensor) -> None:
-        self.recorded.groups.append(plan["group"])
-        self.recorded.indices.append(plan["index"])
-        self.recorded.tokens.append(tokens)
-        self.recorded.features.append(features.clone())
+        self.recorded.add(plan["group"], plan["index"], tokens, features.clone())

@@ -46,9 +46,7 @@ class FileWeightTransfer(WeightTransferEngine[FileInit, FileUpdate]):
         pass
 
     def start_weight_update(self) -> None:
-        from vllm.model_executor.model_loader.reload import initialize_layerwise_reload
-
-        initialize_layerwise_reload(self.model)
+        pass  # the model is touched once the files are known to be readable
 
     def update_weights(self, update_info: dict[str, Any]) -> None:
         """As the base class, which waits for an accelerator even where there is none."""
@@ -57,7 +55,12 @@ class FileWeightTransfer(WeightTransferEngine[FileInit, FileUpdate]):
             torch.accelerator.synchronize()
 
     def receive_weights(self, update_info: FileUpdate) -> None:
-        self.model.load_weights(_tensors(Path(update_info.path)))
+        """Raises ``FileNotFoundError`` or ``SafetensorError`` before anything is changed."""
+        from vllm.model_executor.model_loader.reload import initialize_layerwise_reload
+
+        files = _files(Path(update_info.path))
+        initialize_layerwise_reload(self.model)
+        self.model.load_weights(_tensors(files))
 
     def finish_weight_update(self) -> None:
         from vllm.model_executor.model_loader.reload import finalize_layerwise_reload
@@ -81,10 +84,18 @@ def _repack_tied_heads(model: torch.nn.Module) -> None:
             layer.quant_method.process_weights_after_loading(layer)
 
 
-def _tensors(folder: Path) -> Iterator[tuple[str, torch.Tensor]]:
+def _files(folder: Path) -> list[Path]:
+    """Those of the folder, each with a readable header."""
     files = sorted(folder.glob("*.safetensors"))
     if not files:
         raise FileNotFoundError(f"there are no safetensors in {folder}")
+    for file in files:
+        with safe_open(file, framework="pt"):
+            pass
+    return files
+
+
+def _tensors(files: list[Path]) -> Iterator[tuple[str, torch.Tensor]]:
     for file in files:
         with safe_open(file, framework="pt") as tensors:
             names: list[str] = tensors.keys()  # not a mapping: it cannot be iterated

@@ -21,7 +21,7 @@ from arrol_serve.engine.plugin.tap import SamplerTap
 from arrol_serve.engine.plugin.weights import register_backend
 from arrol_serve.engine.plugin.wire import KEY, StepScores, plan_of
 from arrol_serve.errors import UnsupportedEngine
-from arrol_serve.quality.artifact import check_fits, load_head
+from arrol_serve.quality.artifact import check_model, load_head
 
 if TYPE_CHECKING or current_platform.is_cpu():
     from vllm.v1.worker.cpu_worker import CPUWorker as PlatformWorker
@@ -64,15 +64,7 @@ class ArrolWorker(PlatformWorker):
         Raises ``HeadMismatch`` (and keeps the head in force) if it does not fit this model.
         """
         head, manifest = load_head(Path(folder))
-        config = self.model_config
-        check_fits(
-            manifest,
-            hidden_size=config.get_hidden_size(),
-            num_layers=config.hf_text_config.num_hidden_layers,
-            vocab_size=config.get_vocab_size(),
-            architecture=config.architecture,
-            weights_sha256=None,
-        )
+        check_model(manifest, self.model_config)
         self.scorer.head = head.to(self.device).eval().requires_grad_(False)
         self.scorer.head_version = version or manifest.version
         return self.scorer.head_version
@@ -89,6 +81,22 @@ class ArrolWorker(PlatformWorker):
         """Hand over, and forget, the head inputs recorded so far."""
         taken, self.scorer.recorded = self.scorer.recorded, FeatureRecord()
         return taken
+
+    def arrol_take_group(self, group: str) -> dict[str, Any] | None:
+        """As ``arrol_take_features``, of one group and in types that cross processes.
+
+        None: not yet, a rollout of it is still in the tables.
+        """
+        if self.scorer.holds(group):
+            return None
+        taken = self.scorer.recorded.take(group)
+        rows = torch.stack(taken.features).cpu().float() if taken.features else torch.empty(0, 0)
+        return {
+            "indices": taken.indices,
+            "tokens": taken.tokens,
+            "width": rows.shape[1],
+            "data": rows.numpy().astype("<f4").tobytes(),
+        }
 
     def execute_model(self, scheduler_output: Any) -> Any:
         if self.scorer.active and scheduler_output.finished_req_ids:

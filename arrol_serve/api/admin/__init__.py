@@ -1,0 +1,1 @@
+"""The admin port: weights, heads and rollouts for a trainer. Off unless ``--admin-port`` names one."""

@@ -1,0 +1,125 @@
+"""Samples one rollout group for a trainer: the same candidates, pruned in the same place."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from vllm.outputs import RequestOutput
+from vllm.sampling_params import SamplingParams
+
+from arrol_serve.api.admin.schema import Features, RolloutReply, RolloutsReply, RolloutsRequest
+from arrol_serve.engine.candidates import EngineCall, EngineCandidates, GroupOptions
+from arrol_serve.engine.plugin.wire import KEY
+from arrol_serve.errors import InvalidRequest
+
+RELEASE_LIMIT_S = 30.0
+"""How long the worker may take to learn that a group ended: a step, however long steps are."""
+_BEAT_S = 0.01
+
+
+async def sample_group(client: Any, asked: RolloutsRequest, rank: int | None) -> RolloutsReply:
+    """Run the group to its end; cancelled, it leaves nothing behind in the engine.
+
+    Raises ``InvalidRequest`` for what the engine cannot take.
+    """
+    if asked.record is not None and client.vllm_config.parallel_config.data_parallel_size > 1:
+        raise InvalidRequest(
+            "The head's inputs are recorded on servers with one engine: start several replicas "
+            "instead of --data-parallel-size.",
+            param="record",
+        )
+    call = EngineCall(
+        {"prompt_token_ids": asked.prompt_token_ids},
+        SamplingParams(
+            temperature=asked.temperature,
+            max_tokens=asked.max_tokens,
+            seed=asked.seed,
+            logprobs=0 if asked.logprobs else None,
+            flat_logprobs=asked.logprobs,
+        ),
+        f"arrol-rollouts-{uuid.uuid4().hex}",
+        {} if rank is None else {"data_parallel_rank": rank},
+    )
+    candidates = EngineCandidates(client, call, _options(asked))
+    ended = False
+    try:
+        await candidates.launch(range(asked.samples))
+        while candidates.running:
+            await candidates.next_ended(None)
+        ended = True
+    except ValueError as error:  # vLLM's own checks of prompt and parameters
+        raise InvalidRequest(str(error)) from error
+    finally:
+        await candidates.close()
+        if asked.record is not None and not ended:
+            _forget(client, candidates.group)
+    features = None if asked.record is None else await _features(client, candidates.group)
+    outputs = candidates.outputs
+    spans = (s for o in outputs.values() for s in o.outputs[0].weight_versions or ())
+    return RolloutsReply(
+        weight_versions=sorted({span.version for span in spans}),
+        rollouts=[_reply(index, outputs[index]) for index in range(asked.samples)],
+        features=features,
+    )
+
+
+def _options(asked: RolloutsRequest) -> GroupOptions:
+    return GroupOptions(
+        probes=tuple(asked.probes),
+        policy=asked.policy,
+        min_survivors=asked.min_survivors,
+        max_total_tokens=None,
+        signals=tuple(asked.signals),
+        prune_by=asked.prune_by,
+        record=None if asked.record is None else tuple(asked.record),
+    )
+
+
+def _reply(index: int, output: RequestOutput) -> RolloutReply:
+    completion = output.outputs[0]
+    return RolloutReply(
+        index=index,
+        text=completion.text,
+        token_ids=list(completion.token_ids),
+        logprobs=[] if completion.logprobs is None else list(completion.logprobs.logprobs),
+        finish_reason=completion.finish_reason,
+        stop_reason=completion.stop_reason,
+        report=(output.kv_transfer_params or {}).get(KEY, {}),
+    )
+
+
+async def _features(client: Any, group: str) -> Features:
+    """What the workers recorded. They learn of an ended rollout one step after its last token."""
+    async with asyncio.timeout(RELEASE_LIMIT_S):
+        while True:
+            told = await client.collective_rpc("arrol_take_group", args=(group,))
+            if all(part is not None for part in told):
+                return _widest(told)
+            await asyncio.sleep(_BEAT_S)
+
+
+def _widest(told: list[Mapping[str, Any]]) -> Features:
+    """All ranks that sample record the same; earlier pipeline stages record nothing."""
+    part = max(told, key=lambda part: len(part["indices"]))
+    data = base64.b64encode(part["data"]).decode()
+    return Features(indices=part["indices"], tokens=part["tokens"], width=part["width"], data=data)
+
+
+_forgetting: set[asyncio.Task[Any]] = set()
+
+
+def _forget(client: Any, group: str) -> None:
+    """Empty the workers of a group that nobody waits for any more, beside whatever comes next."""
+    task = asyncio.create_task(_features(client, group))
+    _forgetting.add(task)
+    task.add_done_callback(_forgotten)
+
+
+def _forgotten(task: asyncio.Task[Any]) -> None:
+    _forgetting.discard(task)
+    if not task.cancelled():
+        task.exception()  # the engine died, or is stuck: others say so

@@ -1,0 +1,106 @@
+"""What the admin routes take and give."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from arrol_serve.pruning.registry import policy_from_spec
+
+MAX_GROUP = 4096
+"""Rollouts of one group."""
+
+
+class Strict(BaseModel):
+    """Unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class HeadRequest(Strict):
+    path: str
+    """A head's folder, on the server's machine."""
+    version: str | None = None
+    """What to call it; left out: the version in its ``head.json``."""
+
+
+class HeadReply(BaseModel):
+    version: str
+    versions: list[str]
+    """Of every worker; all are equal."""
+
+
+class Status(BaseModel):
+    version: str
+    """Of arrol-serve."""
+    model: str
+    weight_version: str
+    head_versions: list[str | None]
+    """Of every worker."""
+    paused: bool
+    weight_transfer: str
+    """vLLM's weight-transfer backend."""
+    logprobs_mode: str
+    max_model_len: int
+    world_size: int
+    """Workers that receive weights."""
+
+
+class RolloutsRequest(Strict):
+    """One rollout group: token ids in, token ids out. Rollout i is sampled with seed + i."""
+
+    prompt_token_ids: list[int] = Field(min_length=1)
+    samples: int = Field(ge=1, le=MAX_GROUP)
+    seed: int = Field(ge=0, lt=2**62)
+    temperature: float = Field(gt=0, le=2)
+    max_tokens: int = Field(ge=1)
+    logprobs: bool = True
+    """Whether to return the log-probability of each sampled token."""
+    probes: list[int] = []
+    """Rising counts of generated tokens at which the survival policy looks."""
+    policy: dict[str, Any] = {"name": "never"}
+    """A survival policy by name, with its parameters."""
+    min_survivors: int = Field(default=1, ge=1)
+    signals: list[Literal["quality", "confidence"]] = []
+    prune_by: Literal["quality", "confidence"] = "quality"
+    record: list[int] | None = None
+    """Token counts at which to keep the head's inputs, besides the last token; None: keep none."""
+
+    @model_validator(mode="after")
+    def _sound(self) -> RolloutsRequest:
+        for name in ("probes", "record"):
+            counts = getattr(self, name) or []
+            if any(a >= b for a, b in zip((0, *counts), counts, strict=False)):
+                raise ValueError(f"{name} must be positive token counts in rising order")
+        policy_from_spec(self.policy)
+        return self
+
+
+class Features(BaseModel):
+    """The head's inputs at recorded positions, aligned; the last of a rollout is its final token."""
+
+    indices: list[int]
+    tokens: list[int]
+    width: int
+    data: str
+    """Base64 of float32 numbers, little-endian, [positions, width]."""
+
+
+class RolloutReply(BaseModel):
+    index: int
+    text: str
+    token_ids: list[int]
+    logprobs: list[float]
+    """In the engine's ``logprobs_mode``; empty: not asked for."""
+    finish_reason: str | None
+    stop_reason: int | str | None
+    report: dict[str, Any]
+    """The engine's: scores, and the survival probability at each probe."""
+
+
+class RolloutsReply(BaseModel):
+    weight_versions: list[str]
+    """Which weights sampled them; more than one where weights came in between."""
+    rollouts: list[RolloutReply]
+    features: Features | None

@@ -1,0 +1,47 @@
+"""Opens what a recipe's rollouts come from."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from trainer.config import TrainConfig
+from trainer.local_engine import LocalEngine
+from trainer.replicas import Replicas
+from trainer.rollout_engine import RolloutEngine
+from trainer.rollouts import build_engine
+from trainer.weight_sync import sync_options
+from trainer.weight_transfer import ENGINE_BACKENDS
+
+
+def open_engine(model: Path, config: TrainConfig) -> RolloutEngine:
+    """An engine in this process, or ``rollout.replicas``. Raises ``InvalidRequest``."""
+    backend = config.sync.backend
+    if config.rollout.replicas:
+        return Replicas(config, _Encoder(model), ENGINE_BACKENDS[backend])
+    if backend == "ipc":  # a CUDA memory handle cannot be opened by the process that made it
+        os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "1")
+        os.environ.setdefault("VLLM_ALLOW_INSECURE_SERIALIZATION", "1")  # between our own processes
+    llm = build_engine(
+        model,
+        sequences=config.rollout.sequences,
+        max_model_len=config.rollout.max_model_len,
+        **sync_options(backend),
+    )
+    return LocalEngine(llm)
+
+
+class _Encoder:
+    """Questions to the token ids of their prompts, as the engine's own chat would make them."""
+
+    def __init__(self, model: Path) -> None:
+        from transformers import AutoTokenizer
+
+        self._tokenizer = AutoTokenizer.from_pretrained(model)
+
+    def __call__(self, question: str) -> list[int]:
+        chat = [{"role": "user", "content": question}]
+        ids: list[int] = self._tokenizer.apply_chat_template(
+            chat, add_generation_prompt=True, tokenize=True, return_dict=False
+        )
+        return ids
