@@ -141,9 +141,7 @@ def test_seeded_searches_survive_more_prompts_than_one_prefill_takes(server: Ser
         headers = {"authorization": f"Bearer {server.key}"}
         async with httpx.AsyncClient(timeout=120, headers=headers) as http:
             url = f"{server.url}/v1/chat/completions"
-            return await asyncio.gather(
-                *(http.post(url, json=_long_prompt(i)) for i in range(12))
-            )
+            return await asyncio.gather(*(http.post(url, json=_long_prompt(i)) for i in range(12)))
 
     assert [reply.status_code for reply in asyncio.run(everybody())] == [200] * 12
     check_nothing_is_left(server)
