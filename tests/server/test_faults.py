@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
-
 from tests.server.conftest import Server
 from tests.server.processes import readers
 from tests.server.test_load import LONG, check_nothing_is_left
