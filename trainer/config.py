@@ -164,6 +164,8 @@ class OptimSection(Section):
     """Optimizer steps per batch of rollouts; from 2 on, old log-probabilities are computed first."""
     tokens_per_pass: int = Field(default=8192, ge=1)
     """Padded tokens per forward and backward pass; gradients accumulate over passes."""
+    gradient_checkpointing: bool = False
+    """Keep only each layer's input for the backward pass and compute the rest again: less memory."""
 
 
 class SyncSection(Section):
