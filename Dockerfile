@@ -1,27 +1,34 @@
-# docker build --build-arg ENGINE=cpu -t arrol-serve:cpu .     (default: cuda)
-FROM python:3.11-slim-bookworm AS build
+# docker build -t arrol-serve:cuda .
+# docker build --build-arg ENGINE=cpu -t arrol-serve:cpu .
+ARG PYTHON=3.11.13-slim-bookworm
+
+FROM python:${PYTHON} AS build
 ARG ENGINE=cuda
 WORKDIR /src
-RUN python -m venv /opt/arrol
 COPY pyproject.toml README.md LICENSE ./
+COPY docker docker
 COPY arrol_serve arrol_serve
 COPY trainer trainer
 COPY heads heads
-# The image removes vLLM's torchvision and torchaudio on CPU: PyPI's builds do not match its torch.
-RUN /opt/arrol/bin/pip install --no-cache-dir ".[${ENGINE}]" \
-    && if [ "${ENGINE}" = cpu ]; then /opt/arrol/bin/pip uninstall --yes torchvision torchaudio torchcodec; fi
+RUN docker/install.sh "${ENGINE}" /opt/arrol
 
-FROM python:3.11-slim-bookworm
+FROM python:${PYTHON}
 # vLLM compiles small kernels at run time.
-RUN apt-get update && apt-get install --yes --no-install-recommends gcc g++ libc6-dev libnuma1 \
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends gcc g++ libc6-dev libnuma1 \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --create-home arrol
+    && useradd --create-home --uid 10001 arrol \
+    && install --directory --owner=arrol --group=arrol /home/arrol/cache
 COPY --from=build /opt/arrol /opt/arrol
-USER arrol
-ENV PATH=/opt/arrol/bin:$PATH HF_HOME=/home/arrol/cache
+USER 10001
+WORKDIR /home/arrol
+ENV PATH=/opt/arrol/bin:$PATH HF_HOME=/home/arrol/cache PYTHONUNBUFFERED=1
 VOLUME /home/arrol/cache
 EXPOSE 8000
-HEALTHCHECK --start-period=120s --interval=10s --timeout=3s \
+# SIGTERM drains; the engine's processes are children of this one, which waits for them.
+STOPSIGNAL SIGTERM
+HEALTHCHECK --start-period=300s --interval=10s --timeout=3s --retries=3 \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/health')"]
 ENTRYPOINT ["arrol-serve"]
 CMD ["--host", "0.0.0.0"]

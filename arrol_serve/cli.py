@@ -27,8 +27,11 @@ Every option of vLLM's server is accepted too, such as --port, --api-key or
 --tensor-parallel-size: --help=all lists them, --help=WORD searches them.
 
 Other commands: arrol-serve openapi   print the OpenAPI document of our routes
+                arrol-serve plan      what a model needs on a GPU: KV cache, concurrency, tokens/s
 """
 ADDRESS_ERRORS = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
+GRACE_S = 30
+"""Default of vLLM's --shutdown-timeout: seconds that requests have to end after SIGTERM."""
 NOT_OURS = ("headless", "grpc")
 """vLLM's ways to start that have no HTTP server of ours."""
 
@@ -106,6 +109,9 @@ def main(argv: list[str] | None = None) -> None:
     if arguments[:1] == ["openapi"]:
         _print_openapi()
         return
+    if arguments[:1] == ["plan"]:
+        _print_plan(arguments[1:])
+        return
     arguments = arguments[1:] if arguments[:1] == ["serve"] else arguments
     if any(word.startswith("--help=") for word in arguments):
         vllm_args(arguments)  # prints vLLM's help and exits
@@ -129,6 +135,15 @@ def _print_openapi() -> None:
     from arrol_serve.api.openapi import openapi_document
 
     print(yaml.safe_dump(openapi_document(), sort_keys=False, allow_unicode=True), end="")
+
+
+def _print_plan(arguments: list[str]) -> None:
+    from arrol_serve.planner.command import plan_command
+
+    try:
+        print(plan_command(arguments))
+    except InvalidRequest as error:
+        _fail(str(error))
 
 
 def resolve_args(ours: argparse.Namespace, rest: list[str]) -> Any:
@@ -207,7 +222,8 @@ def vllm_args(rest: list[str]) -> Any:
     from vllm.entrypoints.launchers.cli_args import make_arg_parser, validate_parsed_serve_args
 
     parser = make_arg_parser(_vllm_parser())
-    parser.set_defaults(model=None)
+    # Progress bars are for terminals; a full disk under a log file would make them fail the start.
+    parser.set_defaults(model=None, shutdown_timeout=GRACE_S, use_tqdm_on_load=sys.stderr.isatty())
     args = parser.parse_args(_model_as_option(rest))
     model = args.model_tag or args.model
     if model is None:
@@ -281,9 +297,11 @@ def _run(args: Any) -> None:
 
     # vLLM logs an endpoint plugin that fails to import and serves on without it: fail here instead.
     import arrol_serve.api.plugin  # noqa: F401
+    from arrol_serve.api.lifecycle import Lifecycle
 
     cli_env_setup()
     configure_logging_from_args(args)
+    args.arrol_lifecycle = Lifecycle(args.shutdown_timeout)
     try:
         uvloop.run(run_server(args))
     except ArrolError as error:
@@ -295,3 +313,4 @@ def _run(args: Any) -> None:
             f"cannot listen on {args.host or '0.0.0.0'}:{args.port}: {error.strerror}. "  # noqa: S104
             "Choose another with --port."
         )
+    raise SystemExit(args.arrol_lifecycle.exit_status)

@@ -48,6 +48,16 @@ class EngineUnavailable(ArrolError, RuntimeError):
     code = "engine_unavailable"
 
 
+class ShuttingDown(EngineUnavailable):
+    """The server drains; try another replica after ``retry_after_s`` seconds."""
+
+    code = "shutting_down"
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class EngineRefused(ArrolError, RuntimeError):
     """The engine did not do what the admin port asked of it."""
 

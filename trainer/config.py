@@ -33,12 +33,20 @@ class RunSection(Section):
 
 class DataSection(Section):
     source: str = "arithmetic"
-    """A JSONL file, or ``arithmetic``: generated questions of ``levels``."""
+    """A JSONL file; ``hub:NAME``: a Hugging Face dataset, by id or folder; ``gym``: generated
+    ``tasks`` of reasoning-gym; ``arithmetic``: generated questions of ``levels``."""
     levels: tuple[int, ...] = (6,)
+    tasks: tuple[str, ...] = ()
+    """Such as ``chain_sum`` or ``chain_sum?min_terms=3``, taken in turn."""
+    subset: str = ""
+    split: str = "train"
+    """Of a Hugging Face dataset."""
     question: str = "question"
-    """The JSONL field with the question."""
+    """The field with the question; dots lead into nested ones, as in ``prompt.0.content``."""
     answer: str = "answer"
-    """The JSONL field with the right answer."""
+    """The field with the right answer."""
+    answer_after: str = ""
+    """What the answer follows in its field, such as ``####``; empty: the field is the answer."""
     broken_rows: Literal["refuse", "skip"] = "refuse"
 
 
@@ -115,8 +123,9 @@ class HeadSection(Section):
 
 
 class RewardSection(Section):
-    function: str = "math"
-    """``math``, ``exact``, ``module:function``, or a registered name: ``trainer.reward_functions``."""
+    function: str = "auto"
+    """``auto``: ``gym`` for reasoning-gym's tasks, else ``math``; ``exact``; ``module:function``; or a
+    registered name. See ``trainer.reward_functions``."""
     threshold: float = Field(default=0.5, gt=0, le=1)
     """Value of ``function`` from which the head and dynamic sampling count a rollout as right."""
     right: float = 1.0
@@ -155,6 +164,8 @@ class OptimSection(Section):
     """Optimizer steps per batch of rollouts; from 2 on, old log-probabilities are computed first."""
     tokens_per_pass: int = Field(default=8192, ge=1)
     """Padded tokens per forward and backward pass; gradients accumulate over passes."""
+    gradient_checkpointing: bool = False
+    """Keep only each layer's input for the backward pass and compute the rest again: less memory."""
 
 
 class SyncSection(Section):
@@ -177,7 +188,8 @@ class EvalSection(Section):
     every: int = Field(default=0, ge=0)
     """Steps between evaluations; 0: none."""
     source: str = "held_out"
-    """A JSONL file, or ``held_out``: generated questions of ``data.levels`` never trained on."""
+    """A JSONL file or ``hub:NAME``; ``held_out``: generated questions that are never trained on."""
+    split: str = "test"
     questions: int = Field(default=100, ge=1)
     samples: int = Field(default=1, ge=1)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from arrol_serve.errors import InvalidRequest
 from trainer.bundled.arithmetic import held_out_questions
 from trainer.config import TrainConfig
-from trainer.data import JsonLines, Prompt
+from trainer.data import open_source
 from trainer.grading import Grader
+from trainer.gym import GYM
+from trainer.prompt import Prompt, PromptSource
 from trainer.rollout_engine import GroupSampler
 from trainer.rollouts import GroupRequest
 from trainer.seeds import seed_for
@@ -18,11 +19,20 @@ SEED = 77_000
 
 def evaluation_prompts(config: TrainConfig) -> list[Prompt]:
     """The questions, the same at every evaluation. Raises ``InvalidRequest`` for a bad file."""
-    count = config.eval.questions
+    count, data = config.eval.questions, config.data
     if config.eval.source != "held_out":
-        source = JsonLines(Path(config.eval.source), config.data, SEED)
+        chosen = {"source": config.eval.source, "split": config.eval.split}
+        source: PromptSource = open_source(data.model_copy(update=chosen), SEED)
         return [source.prompt(number) for number in range(count)]
-    levels = config.data.levels
+    if data.source == GYM:
+        source = open_source(data, SEED)
+        return [source.prompt(number) for number in range(count)]
+    if data.source != "arithmetic":
+        raise InvalidRequest(
+            "eval.source: only generated questions can be held out; name a file or a dataset.",
+            param="eval.source",
+        )
+    levels = data.levels
     share = -(-count // len(levels))
     pairs = [(level, *pair) for level in levels for pair in held_out_questions(SEED, share, level)]
     return [Prompt(text, f"level {level}", text, gold) for level, text, gold in pairs[:count]]

@@ -12,8 +12,8 @@ from arrol_serve.rollout import PRUNED_STOP_REASON
 from trainer.advantages import group_advantages
 from trainer.batch import TrainRow
 from trainer.config import TrainConfig
-from trainer.data import Prompt, PromptSource
 from trainer.grading import Grade, Grader
+from trainer.prompt import Prompt, PromptSource
 from trainer.reward import reward
 from trainer.rollout_engine import RolloutEngine
 from trainer.rollouts import GroupRequest, SampledRollout

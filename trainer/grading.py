@@ -11,7 +11,8 @@ from typing import Literal
 from arrol_serve.answers.pool import AnswerPool
 from arrol_serve.errors import InvalidRequest
 from trainer.config import RewardSection
-from trainer.data import Prompt
+from trainer.gym import GYM
+from trainer.prompt import Prompt
 from trainer.reward_functions import call, check
 
 Problem = Literal["timeout", "crash", "raised", "nonsense"]
@@ -31,14 +32,17 @@ class Grade:
 class Grader:
     """Grades replies by ``reward.function``; what goes wrong is counted, and shown the first time."""
 
-    def __init__(self, pool: AnswerPool, config: RewardSection) -> None:
-        self._pool, self._config = pool, config
+    def __init__(self, pool: AnswerPool, config: RewardSection, source: str = "") -> None:
+        """``source``: of the data, by which ``auto`` is settled."""
+        self._pool, self._timeout_s = pool, config.timeout_s
+        automatic = "gym" if source == GYM else "math"
+        self._name = automatic if config.function == "auto" else config.function
         self.problems: Counter[str] = Counter()
 
     def check(self) -> None:
         """Raise ``InvalidRequest`` where the function cannot be loaded."""
         limit, self._pool.timeout_s = self._pool.timeout_s, START_S
-        (outcome,) = self._pool.run_many(check, [(self._config.function,)])
+        (outcome,) = self._pool.run_many(check, [(self._name,)])
         self._pool.timeout_s = limit
         wrong = outcome.failure or outcome.value
         if wrong:
@@ -52,12 +56,13 @@ class Grader:
         return [grades[pair] for pair in pairs]
 
     def _called(self, pairs: Sequence[tuple[str, Prompt]]) -> list[Grade]:
-        name = self._config.function
-        jobs = [(name, prompt.question, reply, prompt.gold) for reply, prompt in pairs]
+        jobs = [
+            (self._name, prompt.question, reply, prompt.gold, prompt.key) for reply, prompt in pairs
+        ]
         grades = []
         for outcome, (_, prompt) in zip(self._pool.run_many(call, jobs), pairs, strict=True):
             if outcome.failure is not None:
-                said = f"gave no value in {self._config.timeout_s:g} s"
+                said = f"gave no value in {self._timeout_s:g} s"
                 if outcome.failure == "crash":
                     said = "took its process down"
                 grades.append(self._problem(outcome.failure, said, prompt))
@@ -71,7 +76,7 @@ class Grader:
     def _problem(self, kind: Problem, said: str, prompt: Prompt) -> Grade:
         if not self.problems[kind]:
             print(
-                f"\nreward.function {self._config.function} {said} on {prompt.question[:200]!r}. "
+                f"\nreward.function {self._name} {said} on {prompt.question[:200]!r}. "
                 f"Such rollouts are left out, and counted as reward_problems/{kind}.",
                 file=sys.stderr,
             )

@@ -34,6 +34,7 @@ class UpdateReport:
     mismatch: list[Tensor] = field(default_factory=list)
     """Per token: the trainer's old log-probability minus the engine's."""
     logprob_s: float = 0.0
+    """0 with one minibatch: the update's own forward pass gives the old log-probabilities, ratio 1."""
     update_s: float = 0.0
 
 
@@ -43,6 +44,8 @@ class Learner:
     def __init__(self, model_folder: Path, config: TrainConfig) -> None:
         self.config = config
         self.model = _load(model_folder)
+        if config.optim.gradient_checkpointing:
+            _checkpoint_layers(self.model)
         self.reference = _load(model_folder) if config.algorithm.kl_weight > 0 else None
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=config.optim.lr, weight_decay=config.optim.weight_decay
@@ -153,6 +156,16 @@ def _load(folder: Path) -> Any:
     from transformers import AutoModelForCausalLM
 
     return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+
+
+def _checkpoint_layers(model: Any) -> None:
+    """Transformers recomputes layers in training mode only; the rest stays without dropout."""
+    from transformers.modeling_layers import GradientCheckpointingLayer
+
+    model.gradient_checkpointing_enable({"use_reentrant": False})
+    for layer in model.modules():
+        if isinstance(layer, GradientCheckpointingLayer):
+            layer.training = True  # of the layer alone: its dropouts stay off
 
 
 def learning_rate(config: OptimSection, step: int, steps: int) -> float:

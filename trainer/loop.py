@@ -18,7 +18,7 @@ import torch
 from arrol_serve.answers.pool import AnswerPool
 from trainer import checkpoint
 from trainer.config import TrainConfig
-from trainer.data import Prompt, open_source
+from trainer.data import open_source
 from trainer.evaluate import evaluate, evaluation_prompts
 from trainer.experience import JudgedGroup, Sampler, train_rows
 from trainer.grading import Grader
@@ -29,6 +29,7 @@ from trainer.metrics import rollout_metrics, success_rate, update_metrics
 from trainer.metrics_log import MetricsLog
 from trainer.online_head import OnlineHead, head_rows
 from trainer.open_engine import open_engine
+from trainer.prompt import Prompt
 from trainer.replica import ReplicaLost, ReplicaRefused
 from trainer.run_folder import RunFolder, model_folder, model_name, open_run
 from trainer.stopwatch import Stopwatch
@@ -71,7 +72,7 @@ class Trainer:
         )
         self.exam = evaluation_prompts(config) if config.eval.every else []
         self.pool = AnswerPool(config.reward.workers, config.reward.timeout_s)
-        self.grader = Grader(self.pool, config.reward)
+        self.grader = Grader(self.pool, config.reward, config.data.source)
         self.grader.check()
         self.engine = open_engine(folder, config)
         self.sampler = Sampler(self.engine, self.grader, source, config, record=wanted)

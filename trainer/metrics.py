@@ -35,6 +35,7 @@ def rollout_metrics(groups: Sequence[JudgedGroup]) -> dict[str, float | None]:
     problems = Counter(rollout.problem for rollout in every)
     row: dict[str, float | None] = {
         "reward": float(counts[0] / counts[1]) if counts[1] else None,
+        "shaped_reward": _weighted([rollout.reward for rollout in survivors], w),
         "reward_var": float(np.mean([_variance(group) for group in groups])),
         "kept": 1 - len(pruned) / len(every),
         "kept_at_risk": 1 - len(pruned) / at_risk if at_risk else None,
@@ -76,6 +77,10 @@ def update_metrics(rows: Sequence[TrainRow], report: UpdateReport) -> dict[str, 
         row["mismatch_kl"] = (d.exp() - d - 1).mean().item()
         row["mismatch_max"] = d.abs().max().item()
     return row
+
+
+def _weighted(values: Sequence[float], weights: np.ndarray) -> float | None:
+    return float(np.dot(values, weights) / weights.sum()) if len(values) else None
 
 
 def _rate(group: JudgedGroup) -> float:

@@ -1,8 +1,9 @@
 """What a recipe's ``reward.function`` may name, and how it runs in a worker process.
 
-A reward function takes keywords and returns how good the reply is, from 0 to 1 (a ``bool`` will do)::
+A reward function returns how good a reply is, from 0 to 1 (a ``bool`` will do), and takes as keywords
+what it wants of ``question``, ``reply``, ``gold``, and ``key``, which names the prompt::
 
-    def brevity(*, question: str, reply: str, gold: str) -> float: ...
+    def brevity(*, reply: str, gold: str) -> float: ...
 
 Recipes name it ``"my_package.rewards:brevity"``; the folder that ``arrol-train`` runs in can be
 imported from. A package registers a name of its own by an entry point of the group
@@ -13,6 +14,7 @@ raise, or exit, and must not keep state.
 from __future__ import annotations
 
 import importlib
+import inspect
 import math
 import sys
 from collections.abc import Callable
@@ -25,26 +27,36 @@ from arrol_serve.answers.equivalence import normalise
 from arrol_serve.answers.extract import extract
 from arrol_serve.answers.pool import settled_part, verdict
 from arrol_serve.answers.spec import AnswerSpec
+from trainer.gym import score
 
 GROUP = "arrol_train.rewards"
+KEYWORDS = ("question", "reply", "gold", "key")
 SHOWN = 160
 """Characters of what went wrong that are shown."""
 RewardFunction = Callable[..., float | bool]
 
 
-def math_verify(*, reply: str, gold: str, **_: str) -> bool:
+def math_verify(*, reply: str, gold: str) -> bool:
     """Whether the reply's answer is mathematically the gold. Raises ``ValueError`` for a bad gold."""
     return verdict(settled_part(reply), gold, AnswerSpec())
 
 
-def exact(*, reply: str, gold: str, **_: str) -> bool:
+def exact(*, reply: str, gold: str) -> bool:
     """Whether the reply's answer is spelt as the gold, spaces and case apart."""
     said = settled_part(reply)
     answer = None if said is None else extract(said, AnswerSpec())
     return answer is not None and normalise(answer) == normalise(gold)
 
 
-REGISTRY: dict[str, RewardFunction] = {"math": math_verify, "exact": exact}
+def gym(*, reply: str, key: str) -> float:
+    """reasoning-gym's own score of the reply's answer, or of all of it where none is marked."""
+    said = settled_part(reply)
+    if said is None:
+        return 0.0
+    return score(extract(said, AnswerSpec()) or said.strip(), key)
+
+
+REGISTRY: dict[str, RewardFunction] = {"math": math_verify, "exact": exact, "gym": gym}
 
 
 @cache
@@ -83,10 +95,24 @@ def check(name: str) -> str | None:
     return None
 
 
-def call(name: str, question: str, reply: str, gold: str) -> tuple[str, Any]:
-    """In a worker: ``("value", number)``, or what went wrong: ``("raised" | "nonsense", text)``."""
+@cache
+def _wanted(function: RewardFunction) -> frozenset[str]:
+    """Which keywords it takes."""
+    parameters = inspect.signature(function).parameters.values()
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return frozenset(KEYWORDS)
+    return frozenset(parameter.name for parameter in parameters)
+
+
+def call(name: str, *values: str) -> tuple[str, Any]:
+    """In a worker: ``("value", number)``, or what went wrong: ``("raised" | "nonsense", text)``.
+
+    ``values`` are those of ``KEYWORDS``.
+    """
     try:
-        value: object = resolve(name)(question=question, reply=reply, gold=gold)
+        function = resolve(name)
+        given = dict(zip(KEYWORDS, values, strict=True))
+        value: object = function(**{k: v for k, v in given.items() if k in _wanted(function)})
     except (Exception, SystemExit) as error:  # noqa: BLE001  # told to the trainer, which counts it
         return "raised", _said(error)
     try:

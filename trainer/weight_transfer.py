@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 from vllm.distributed.weight_transfer.base import ParamMeta, WeightSource
 
 from arrol_serve.engine.plugin.weights import BACKEND
-from arrol_serve.errors import InvalidRequest
+from arrol_serve.errors import ArrolError, InvalidRequest
 from trainer.config import TrainConfig
 from trainer.rollout_engine import RolloutEngine, WeightClient
 
@@ -56,6 +57,12 @@ def check_backend(config: TrainConfig) -> None:
         )
 
 
+class NoRoom(ArrolError, RuntimeError):
+    """Weights could not be written for the engines to read."""
+
+    code = "no_room"
+
+
 class FileTransfer:
     """Through a folder that trainer and engines see."""
 
@@ -66,8 +73,15 @@ class FileTransfer:
 
     def send(self) -> None:
         part = self._folder / "model.safetensors.part"
-        save_file(self._learner.weights(), part)
-        part.replace(self._folder / "model.safetensors")
+        try:
+            save_file(self._learner.weights(), part)
+            part.replace(self._folder / "model.safetensors")
+        except (OSError, SafetensorError) as error:  # a full disk has both names
+            part.unlink(missing_ok=True)
+            raise NoRoom(
+                f"The weights for the engine could not be written to {self._folder} ({error}). "
+                "Checkpoints are untouched: make room and run again with --resume auto."
+            ) from error
         self._client.start_weight_update()
         self._client.update_weights({"path": str(self._folder.resolve())})
         self._client.finish_weight_update()

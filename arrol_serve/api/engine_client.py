@@ -7,8 +7,9 @@ streaming) is vLLM's and sees an ordinary ``RequestOutput`` with the winners as 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from copy import copy
-from itertools import count
+from dataclasses import replace
 from typing import Any
 
 from vllm.exceptions import GenerationError
@@ -19,6 +20,7 @@ from arrol_serve import metrics
 from arrol_serve.answers.book import AnswerBook
 from arrol_serve.answers.pool import AnswerPool
 from arrol_serve.api.rechunk import token_pieces
+from arrol_serve.api.spread import EngineSpread
 from arrol_serve.api.ticket import TICKET_KEY, SearchTicket
 from arrol_serve.engine.candidates import EngineCall, EngineCandidates, GroupOptions
 from arrol_serve.engine.plugin.wire import KEY
@@ -34,7 +36,7 @@ class SearchingEngineClient:
         self, inner: Any, pool: AnswerPool, on_end: Callable[[SearchTicket], None]
     ) -> None:
         self._inner, self._pool, self._on_end = inner, pool, on_end
-        self._searches = count()
+        self._spread = EngineSpread(inner.vllm_config.parallel_config.data_parallel_size)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -60,14 +62,18 @@ class SearchingEngineClient:
             return self._inner.generate(prompt, sampling_params, request_id, **options)
         params = sampling_params.clone()
         params.extra_args = {k: v for k, v in extra.items() if k != TICKET_KEY}
-        if options.get("data_parallel_rank") is None:
-            options["data_parallel_rank"] = self._rank()
-        return self._search(ticket, EngineCall(prompt, params, request_id, options))
+        return self._placed(ticket, EngineCall(prompt, params, request_id, options))
 
-    def _rank(self) -> int | None:
-        """One engine for a whole group, so that siblings share the prompt's KV cache."""
-        ranks = self._inner.vllm_config.parallel_config.data_parallel_size
-        return next(self._searches) % ranks if ranks > 1 else None
+    async def _placed(
+        self, ticket: SearchTicket, call: EngineCall
+    ) -> AsyncGenerator[RequestOutput, None]:
+        """The search on one engine: the one a caller named, or the one with the least to do."""
+        with self._spread.place(ticket.plan.samples) as rank:
+            asked = call.options.get("data_parallel_rank")
+            options = {**call.options, "data_parallel_rank": rank if asked is None else asked}
+            async with aclosing(self._search(ticket, replace(call, options=options))) as outputs:
+                async for output in outputs:
+                    yield output
 
     async def _search(
         self, ticket: SearchTicket, call: EngineCall

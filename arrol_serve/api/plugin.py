@@ -18,6 +18,7 @@ from arrol_serve.api.admin.door import AdminDoor
 from arrol_serve.api.admin.server import AdminServer
 from arrol_serve.api.engine_client import SearchingEngineClient
 from arrol_serve.api.error_response import install
+from arrol_serve.api.lifecycle import Lifecycle
 from arrol_serve.api.selection import build_state
 from arrol_serve.config import ServerConfig
 from arrol_serve.engine.probe import probe_engine
@@ -61,6 +62,9 @@ class ArrolEndpoint:
         if self._app is not None:
             install(self._app)
             _close_at_shutdown(self._app, pool, admin)
+            lifecycle: Lifecycle | None = getattr(args, "arrol_lifecycle", None)
+            if lifecycle is not None:
+                lifecycle.install(self._app, engine_client)
 
 
 def _close_at_shutdown(app: FastAPI, pool: AnswerPool, admin: AdminServer | None) -> None:

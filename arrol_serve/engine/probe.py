@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from typing import Any
 
@@ -24,8 +25,18 @@ async def probe_engine(client: Any) -> str | None:
             f"The engine runs without arrol-serve's worker ({error}). Start it with arrol-serve, "
             "and without --worker-cls or --scheduler-cls."
         ) from error
+    engines = client.vllm_config.parallel_config.data_parallel_size
+    await asyncio.gather(
+        *(_prove(client, rank if engines > 1 else None) for rank in range(engines))
+    )
+    version: str | None = status["head_version"]
+    return version
+
+
+async def _prove(client: Any, rank: int | None) -> None:
+    """That the engine of this data-parallel rank prunes; None: there is only one."""
     try:
-        fates = await _fates(client)
+        fates = await _fates(client, rank)
     except ArrolError:
         raise
     except Exception as error:
@@ -35,13 +46,13 @@ async def probe_engine(client: Any) -> str | None:
             f"The engine does not prune: two probe candidates ended {sorted(fates)}. "
             "Start it with arrol-serve, and without --scheduler-cls."
         )
-    version: str | None = status["head_version"]
-    return version
 
 
-async def _fates(client: Any) -> list[Fate]:
+async def _fates(client: Any, rank: int | None) -> list[Fate]:
     params = SamplingParams(temperature=1.0, max_tokens=4, ignore_eos=True, seed=0, detokenize=True)
-    call = EngineCall({"prompt_token_ids": [0, 1]}, params, f"arrol-probe-{uuid.uuid4().hex}", {})
+    options = {} if rank is None else {"data_parallel_rank": rank}
+    name = f"arrol-probe-{uuid.uuid4().hex}"
+    call = EngineCall({"prompt_token_ids": [0, 1]}, params, name, options)
     group = GroupOptions((1,), {"name": "random", "keep": 0.5}, 1, None, (), "quality")
     candidates = EngineCandidates(client, call, group)
     await candidates.launch(range(2))

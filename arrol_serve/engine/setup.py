@@ -6,6 +6,8 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from vllm.platforms import current_platform
+
 from arrol_serve.engine.plugin.compat import check_vllm
 from arrol_serve.engine.plugin.wire import KEY
 from arrol_serve.errors import HeadMismatch, InvalidRequest
@@ -20,6 +22,8 @@ def engine_options(
 ) -> dict[str, Any]:
     """The vLLM engine arguments that load the plugin, for ``LLM`` and ``AsyncEngineArgs`` alike.
 
+    On a CPU prompts are never prefilled in chunks: vLLM 0.32 then rewinds the generator of a request
+    that has a seed by its offset, which CPU generators do not have, and the engine dies.
     Raises ``UnsupportedEngine`` for another vLLM.
     """
     check_vllm()
@@ -28,6 +32,7 @@ def engine_options(
         "worker_cls": WORKER,
         "scheduler_cls": SCHEDULER,
         "additional_config": {**(additional_config or {}), KEY: ours},
+        **({"enable_chunked_prefill": False} if current_platform.is_cpu() else {}),
     }
 
 
@@ -49,6 +54,12 @@ def prepare(args: Any, head: Path | None) -> HeadManifest | None:
                 f"--{option.replace('_', '-')} is arrol-serve's own seam: remove the option.",
                 param=option,
             )
+    if current_platform.is_cpu() and getattr(args, "enable_chunked_prefill", None):
+        raise InvalidRequest(
+            "On a CPU a seeded request whose prompt is prefilled in chunks ends vLLM's engine: start "
+            "without --enable-chunked-prefill.",
+            param="enable_chunked_prefill",
+        )
     manifest = None if head is None else load_head(head)[1]
     for name, value in engine_options(head, getattr(args, "additional_config", None)).items():
         setattr(args, name, value)

@@ -9,10 +9,11 @@ import pytest
 
 from arrol_serve.answers.pool import AnswerPool
 from trainer.config import load_config
-from trainer.data import Prompt, open_source
+from trainer.data import open_source
 from trainer.experience import Experience, Sampler
 from trainer.grading import Grader
 from trainer.local_engine import LocalEngine
+from trainer.prompt import Prompt
 from trainer.stopwatch import Stopwatch
 
 ARROL = {"name": "arrol", "kappa": 0.5}

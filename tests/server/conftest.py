@@ -29,6 +29,7 @@ class Server:
     url: str
     key: str
     log: Path
+    pid: int
 
     def client(self) -> OpenAI:
         return OpenAI(base_url=f"{self.url}/v1", api_key=self.key, max_retries=0)
@@ -81,7 +82,7 @@ def start(log: Path, *options: str) -> tuple[subprocess.Popen[bytes], Server]:
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1"}
     with log.open("wb") as file:
         process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=environment)
-    server = Server(f"http://127.0.0.1:{port}", "secret", log)
+    server = Server(f"http://127.0.0.1:{port}", "secret", log, process.pid)
     end = time.monotonic() + START_LIMIT_S
     while time.monotonic() < end:
         assert process.poll() is None, log.read_text(errors="replace")[-4000:]

@@ -132,3 +132,24 @@ def test_plain_requests_are_not_touched_by_groups_beside_them(server: Server) ->
 
     replies = asyncio.run(beside())
     assert {r.json()["choices"][0]["message"]["content"] for r in replies[1::2]} == {alone}
+
+
+def test_seeded_searches_survive_more_prompts_than_one_prefill_takes(server: Server) -> None:
+    """vLLM 0.32 on a CPU: chunked prefill of a prompt with a seed used to end the engine."""
+
+    async def everybody() -> list[httpx.Response]:
+        headers = {"authorization": f"Bearer {server.key}"}
+        async with httpx.AsyncClient(timeout=120, headers=headers) as http:
+            url = f"{server.url}/v1/chat/completions"
+            return await asyncio.gather(*(http.post(url, json=_long_prompt(i)) for i in range(12)))
+
+    assert [reply.status_code for reply in asyncio.run(everybody())] == [200] * 12
+    check_nothing_is_left(server)
+
+
+def _long_prompt(number: int) -> dict[str, Any]:
+    """A prompt of some 400 tokens of its own, so that the prefix cache does not help."""
+    asked = f"What is {number}+{number}+{'+'.join(str(100 + number + i) for i in range(95))}?"
+    messages = [{"role": "user", "content": asked}]
+    search = {"samples": 2, "vote": "uniform"}
+    return LONG | {"messages": messages, "max_tokens": 4, "seed": number, "arrol": search}

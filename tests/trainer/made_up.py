@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from arrol_serve.rollout import PRUNED_STOP_REASON
-from trainer.data import Prompt
 from trainer.experience import JudgedGroup, JudgedRollout
+from trainer.prompt import Prompt
 from trainer.rollouts import SampledRollout
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import numpy as np
 import pytest
 
 from trainer.advantages import group_advantages
@@ -64,3 +65,24 @@ def test_snips_undoes_pruning_on_average() -> None:
             into.append(1 - max(found.advantages))  # the baseline that was subtracted
     assert sum(plain) / 400 == pytest.approx(0.3 / 1.1, abs=0.02)
     assert sum(corrected) / 400 == pytest.approx(0.5, abs=0.02)
+
+
+def snips_error(size: int, *, snips: bool) -> float:
+    """Distance of the survivors' policy gradient from that of the whole group, in the limit 0."""
+    rng = np.random.default_rng(size)
+    rewards = (rng.random(size) < 0.3).astype(float)
+    scores = rng.normal(size=(size, 3)) + rewards[:, None]  # gradients of log-probabilities
+    survival = np.where(rewards > 0, 0.8, 0.3)
+    alive = rng.random(size) < survival
+    whole = group_advantages(rewards, np.ones(size))
+    part = group_advantages(rewards[alive], survival[alive], snips=snips)
+    assert whole is not None
+    assert part is not None
+    full = (np.array(whole.advantages)[:, None] * scores).mean(0)
+    terms = np.array(part.weights) * np.array(part.advantages)
+    return float(np.abs((terms[:, None] * scores[alive]).mean(0) - full).max())
+
+
+def test_the_corrected_gradient_converges_to_that_of_all_rollouts() -> None:
+    assert snips_error(200_000, snips=True) < 0.01
+    assert snips_error(200_000, snips=False) > 0.03  # balance changed, so did the gradient

@@ -9,8 +9,9 @@ import pytest
 from arrol_serve.answers.pool import AnswerPool
 from arrol_serve.errors import InvalidRequest
 from trainer.config import RewardSection
-from trainer.data import Prompt
 from trainer.grading import Grade, Grader
+from trainer.gym import Gym
+from trainer.prompt import Prompt
 
 MOODY = "tests.trainer.rewards_for_tests:moody"
 TOWER = "\\boxed{9^{9^{9^{9^{9}}}}}"
@@ -80,10 +81,21 @@ def test_registered_rewards(pool: AnswerPool) -> None:
     assert [grade.value for grade in grades(pool, "math", *replies)] == [1, 1, 0]
 
 
+def test_gym_tasks_are_scored_by_the_gym(pool: AnswerPool) -> None:
+    pytest.importorskip("reasoning_gym")
+    prompt = Gym(("gcd",), seed=1).prompt(3)
+    grader = Grader(pool, RewardSection(), source="gym")
+    replies = [f"It is \\boxed{{{prompt.gold}}}.", prompt.gold, "\\boxed{123456789}"]
+    values = [grade.value for grade in grader.grade([(reply, prompt) for reply in replies])]
+    assert values[:2] == [1.0, 1.0]
+    assert values[2] is not None
+    assert values[2] < 0.5
+
+
 @pytest.mark.parametrize(
     ("function", "says"),
     [
-        ("mth", "known are math, exact"),
+        ("mth", "known are math, exact, gym"),
         ("no.such.module:f", "No module named"),
         ("tests.trainer.rewards_for_tests:nothing", "has no attribute 'nothing'"),
         ("tests.trainer.rewards_for_tests:NOT_A_FUNCTION", "not a function"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from trainer.experience import train_rows
 from trainer.learner import UpdateReport
 from trainer.metrics import rollout_metrics, success_rate, update_metrics
 from trainer.metrics_log import MetricsLog, read_metrics
+from trainer.online_head import _figures
+from trainer.stopwatch import Stopwatch
 
 MIXED = group(
     [rollout(True, 0.25), rollout(False, 0.5), rollout(True), rollout(None, 0.25, pruned=True)]
@@ -26,6 +29,9 @@ def test_rewards_are_weighted_back_to_what_they_were_without_pruning() -> None:
     assert success_rate(MIXED) == pytest.approx((5.0, 7.0))
     row = rollout_metrics([MIXED, UNIFORM])
     assert row["reward"] == pytest.approx(7 / 9)
+    assert row["shaped_reward"] == pytest.approx(7 / 9)
+    halved = group([replace(one, reward=one.reward / 2 - 1) for one in MIXED.rollouts])
+    assert rollout_metrics([halved])["shaped_reward"] == pytest.approx((5 * -0.5 + 2 * -1) / 7)
     assert row["reward_var"] == pytest.approx((2 / 9 + 0) / 2)
 
 
@@ -70,6 +76,54 @@ def test_the_mismatch_is_the_k3_estimate() -> None:
     expected = (torch.tensor([0.1, -0.1]).exp() - 1 - torch.tensor([0.1, -0.1])).sum() / 3
     assert row["mismatch_kl"] == pytest.approx(expected.item(), rel=1e-4)
     assert row["mismatch_max"] == pytest.approx(0.1)
+
+
+def test_tokens_trained_are_those_of_survivors_with_signal() -> None:
+    rows = train_rows([MIXED, UNIFORM], load_config(None))
+    row = update_metrics(rows, UpdateReport(steps=2, loss=3.0, grad_norm=1.0))
+    assert (row["rollouts_trained"], row["tokens_trained"]) == (3, 12)
+    assert (row["loss"], row["grad_norm"]) == (1.5, 0.5)
+
+
+def test_rollouts_without_a_verdict_are_counted_by_reason() -> None:
+    broken = [replace(rollout(None), problem=kind) for kind in ("timeout", "raised", "raised")]
+    row = rollout_metrics([group([*broken, rollout(True), rollout(None, 0.5, pruned=True)])])
+    assert row["no_verdict"] == 3
+    assert (row["reward_problems/timeout"], row["reward_problems/raised"]) == (1, 2)
+    assert row["reward_problems/nonsense"] == 0
+    assert row["reward"] == 1.0
+
+
+def test_buckets_go_by_the_rate_before_pruning() -> None:
+    """1/4 and 3/4 weighted: the survivors alone would say 1/2 of both."""
+    hard = group([rollout(True), rollout(False, 1 / 3)])
+    easy = group([rollout(True, 1 / 3), rollout(False)])
+    row = rollout_metrics([hard, easy])
+    assert (row["kept_positive/hard"], row["kept_positive/easy"]) == (0.5, 0.5)
+    assert row["kept_positive/medium"] is None
+
+
+def test_the_head_is_judged_by_hand_worked_figures() -> None:
+    """(0.8, 0.6, 0.4, 0.3) against (1, 0, 1, 0): three pairs of four in order, each alone in its bin."""
+    probability = torch.tensor([0.8, 0.6, 0.4, 0.3], dtype=torch.float64)
+    label = torch.tensor([1.0, 0.0, 1.0, 0.0], dtype=torch.float64)
+    groups = torch.zeros(4, dtype=torch.float64)
+    figures = _figures(torch.logit(probability), label, groups)
+    assert figures["head/auc"] == pytest.approx(0.75)
+    assert figures["head/auc_within_group"] == pytest.approx(0.75)
+    assert figures["head/accuracy"] == pytest.approx(0.5)
+    assert figures["head/ece"] == pytest.approx((0.2 + 0.6 + 0.6 + 0.3) / 4)
+
+
+def test_a_step_s_phases_add_up_within_its_total() -> None:
+    clock = Stopwatch()
+    for name in ("generate", "reward", "generate"):
+        with clock.phase(name):
+            time.sleep(0.01)
+    row = clock.row()
+    assert row.keys() == {"seconds/generate", "seconds/reward", "seconds/total"}
+    assert row["seconds/generate"] >= 0.02
+    assert row["seconds/total"] >= row["seconds/generate"] + row["seconds/reward"]
 
 
 def test_a_resumed_log_drops_what_a_killed_run_left(tmp_path: Path) -> None:

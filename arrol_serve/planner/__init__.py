@@ -1,0 +1,1 @@
+"""``arrol-serve plan``: what a model needs on a GPU, before one is rented. Arithmetic, no engine."""
