@@ -51,6 +51,8 @@ class SearchOutcome:
     """Tokens that pruned and cancelled rollouts would have cost, at the mean finished length."""
     verifier_timeouts: int
     latency_ms: int
+    vote_seconds: float
+    """Spent on reading and comparing answers."""
 
 
 @dataclass(slots=True)
@@ -61,6 +63,7 @@ class _Search:
     book: AnswerBook
     rollouts: list[Rollout] = field(default_factory=list)
     stop: StopCause | None = None
+    vote_seconds: float = 0.0
 
     def ballots(self) -> list[Ballot]:
         return [self._ballot(r) for r in self.rollouts if r.votes]
@@ -77,7 +80,9 @@ class _Search:
     async def take(self, rollout: Rollout) -> None:
         self.rollouts.append(rollout)
         if rollout.votes:
+            began = time.monotonic()
             await self.book.add(rollout.index, rollout.text)
+            self.vote_seconds += time.monotonic() - began
 
     def settled(self, outstanding: int) -> bool:
         """Whether the vote is decided, so that the rest need not be sampled."""
@@ -176,6 +181,7 @@ def _outcome(state: _Search, choices: int, started: float) -> SearchOutcome:
         saved_estimate=saved_estimate(cut, finished),
         verifier_timeouts=state.book.timeouts,
         latency_ms=round((time.monotonic() - started) * 1000),
+        vote_seconds=state.vote_seconds,
     )
 
 

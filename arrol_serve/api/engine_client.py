@@ -16,6 +16,7 @@ from vllm.exceptions import GenerationError
 from vllm.outputs import CompletionOutput, RequestOutput
 from vllm.sampling_params import RequestOutputKind, SamplingParams
 
+from arrol_serve import metrics
 from arrol_serve.answers.book import AnswerBook
 from arrol_serve.answers.pool import AnswerPool
 from arrol_serve.api.rechunk import token_pieces
@@ -82,6 +83,7 @@ class SearchingEngineClient:
             yield _opening(call)
         candidates = EngineCandidates(self._inner, call, _group_options(ticket.plan))
         book = AnswerBook(self._pool, ticket.plan.answer)
+        metrics.IN_FLIGHT.inc()
         try:
             ticket.outcome = await search(
                 candidates, book, ticket.plan, choices=ticket.choices, listener=_tell(ticket)

@@ -11,16 +11,15 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.datastructures import State
 
-from arrol_serve import metrics
 from arrol_serve.answers.pool import AnswerPool
 from arrol_serve.api import chat, completion, models
+from arrol_serve.api.accounting import Accounting
 from arrol_serve.api.admin.door import AdminDoor
 from arrol_serve.api.admin.server import AdminServer
 from arrol_serve.api.engine_client import SearchingEngineClient
 from arrol_serve.api.error_response import install
 from arrol_serve.api.lifecycle import Lifecycle
 from arrol_serve.api.selection import build_state
-from arrol_serve.api.ticket import SearchTicket
 from arrol_serve.config import ServerConfig
 from arrol_serve.engine.probe import probe_engine
 
@@ -52,7 +51,7 @@ class ArrolEndpoint:
         except BaseException:
             await asyncio.to_thread(pool.close)
             raise
-        searching = SearchingEngineClient(engine_client, pool, count_search)
+        searching = SearchingEngineClient(engine_client, pool, Accounting(config.head_id))
         for (
             serving
         ) in state._state.values():  # every route: the client is also what guards our keys
@@ -83,18 +82,3 @@ def _close_at_shutdown(app: FastAPI, pool: AnswerPool, admin: AdminServer | None
             await asyncio.to_thread(pool.close)
 
     app.router.lifespan_context = lifespan
-
-
-def count_search(ticket: SearchTicket) -> None:
-    """Add an ended search to the metrics."""
-    outcome = ticket.outcome
-    if outcome is None:
-        metrics.REQUESTS.labels("failed" if ticket.failure else "client_left").inc()
-        return
-    metrics.REQUESTS.labels(outcome.stop).inc()
-    metrics.GROUPS.set(ticket.engine_groups)
-    for rollout in outcome.rollouts:
-        metrics.CANDIDATES.labels(rollout.fate.value).inc()
-        metrics.TOKENS.labels(rollout.fate.value).inc(rollout.token_count)
-    metrics.SAVED.inc(outcome.saved_estimate)
-    metrics.TIMEOUTS.inc(outcome.verifier_timeouts)

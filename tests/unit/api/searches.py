@@ -49,6 +49,7 @@ def outcome(
         saved_estimate=11,
         verifier_timeouts=0,
         latency_ms=12,
+        vote_seconds=0.002,
     )
 
 
