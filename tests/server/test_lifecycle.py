@@ -79,6 +79,7 @@ def check_few_blocks(server: Server) -> None:
 
 def check_drain(pid: int, server: Server, crowd: ThreadPoolExecutor) -> None:
     short = [crowd.submit(server.post, SHORT | {"stream": i > 1}) for i in range(4)]
+    wait_busy(server, len(short), "arrol_searches_in_flight")  # ahead of the endless ones
     endless = [
         crowd.submit(server.post, ENDLESS | {"stream": streams}) for streams in (False, True)
     ]
