@@ -58,7 +58,7 @@ class HeadData:
     def load(path: Path) -> HeadData:
         """Raises ``BrokenShard``."""
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 data = HeadData(*(stored[f.name] for f in fields(HeadData)))
         except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
             raise BrokenShard(f"{path} is not whole ({error}).") from error

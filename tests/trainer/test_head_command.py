@@ -106,7 +106,7 @@ def test_killed_and_with_a_broken_shard_it_ends_as_an_unbroken_run(
 def test_what_is_no_shard_is_named(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "000000.npz"
     path.write_bytes(content)
-    with pytest.raises(BrokenShard, match="000000.npz is not whole"):
+    with pytest.raises(BrokenShard, match=r"000000\.npz is not whole"):
         HeadData.load(path)
 
 
