@@ -14,6 +14,7 @@ from arrol_serve.answers.pool import AnswerPool
 from arrol_serve.answers.spec import AnswerSpec
 from arrol_serve.bundled import HEADS, MODEL, MODEL_NAME
 from arrol_serve.errors import ArrolError
+from trainer.evaluation.by_k import parse_k
 from trainer.evaluation.datasets import DataError, Item, Source, load
 from trainer.evaluation.grading import unusable
 from trainer.evaluation.methods import METHODS
@@ -37,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--limit", type=int, help="questions of each data set")
     p.add_argument("--methods", help="commas; default: all that the model allows")
     p.add_argument("--samples", type=int, default=16)
+    p.add_argument("--k", help="commas; pass@k, maj@k, weighted@k; default: powers of two")
     p.add_argument("--temperature", type=float, default=1.0)
     p.add_argument("--max-tokens", type=int, default=256)
     p.add_argument("--max-model-len", type=int, default=512)
@@ -64,6 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def evaluate(args: argparse.Namespace) -> None:
     """Sample what is missing, then report. Raises what ``main`` prints."""
     methods = chosen_methods(args.methods, args.head is not None or args.model == MODEL_NAME)
+    ks = parse_k(args.k, args.samples)
     source = Source(args.data_dir, args.question_field, args.answer_field, args.limit)
     items = load(args.data.split(","), source)
     settings = _settings(args, items)
@@ -80,7 +83,7 @@ def evaluate(args: argparse.Namespace) -> None:
         )
     finally:
         pool.close()
-    report = summarise(settings, kept, methods, problems)
+    report = summarise(settings, kept, methods, problems, ks)
     write(report, args.out)
     draw(report, args.out)
     print(markdown(report))
