@@ -20,6 +20,22 @@ def draw(report: Mapping[str, Any], folder: Path) -> None:
         _calibration(report["quality"]["bins"], folder / "calibration.png")
 
 
+def draw_comparison(comparison: Mapping[str, Any], folder: Path) -> None:
+    """``compare.png``: each method's paired difference and its interval."""
+    rows = comparison["methods"]
+    figure, axes = plt.subplots(figsize=(6.5, 1.5 + 0.35 * len(rows)))
+    axes.axvline(0, color="grey", linestyle="--")
+    for place, row in enumerate(rows):
+        x, (low, high) = row["difference"], row["interval"]
+        error = [[max(0.0, x - low)], [max(0.0, high - x)]]
+        axes.errorbar(x, place, xerr=error, fmt="o", capsize=3, color="C0")
+    axes.set_yticks(range(len(rows)), [row["method"] for row in rows])
+    axes.invert_yaxis()
+    axes.set_xlabel("difference in accuracy, second minus first (95 % bootstrap interval)")
+    axes.grid(alpha=0.3, axis="x")
+    _save(figure, folder / "compare.png")
+
+
 def _accuracy(report: Mapping[str, Any], path: Path) -> None:
     figure, axes = plt.subplots(figsize=(8.5, 5))
     axes.set_prop_cycle(color=plt.get_cmap("tab20").colors)

@@ -11,6 +11,7 @@ import numpy as np
 
 from arrol_serve.quality.calibration import within_group_auc
 from trainer.evaluation.by_k import by_k, table
+from trainer.evaluation.datasets import Item
 from trainer.evaluation.methods import METHODS, uniform_curve
 from trainer.evaluation.records import Record
 from trainer.evaluation.sampling import UNPRUNED
@@ -21,12 +22,13 @@ BASELINE = "uniform"
 
 def summarise(
     settings: Mapping[str, Any],
+    items: Sequence[Item],
     arms: Mapping[str, Sequence[Record]],
     methods: Sequence[str],
     unusable: Mapping[str, str],
     ks: Sequence[int],
 ) -> dict[str, Any]:
-    """The report. ``arms`` holds the records of each arm, in the order of the questions."""
+    """The report. ``arms`` holds the records of each arm, in the order of ``items``."""
     curve = uniform_curve(arms[UNPRUNED])
     base = [METHODS[BASELINE].apply(r) for r in arms[UNPRUNED]]
     full = sum(o.tokens for o in base)
@@ -48,11 +50,12 @@ def summarise(
                 "tokens_relative": tokens / full if full else None,
                 "uniform_tokens_at_equal_accuracy": tokens_at(accuracy, *curve),
                 "right": right,
+                "tokens": [o.tokens for o in outcomes],
             }
         )
     return {
         "settings": dict(settings),
-        "questions": [r.id for r in arms[UNPRUNED]],
+        "questions": [{"id": item.id, "sha256": item.sha256} for item in items],
         "unusable_golds": dict(unusable),
         "timeouts": {arm: sum(r.timeouts for r in records) for arm, records in arms.items()},
         "methods": rows,
