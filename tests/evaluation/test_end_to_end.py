@@ -41,14 +41,16 @@ def test_a_killed_run_goes_on_to_the_report_of_an_unbroken_one(tmp_path: Path) -
     process.kill()
     process.communicate()
     kept = records.read_bytes()
-    finish(start(killed, "--methods", METHODS))
+    finish(start(killed, "--methods", METHODS, "--k", "1,3"))
     assert records.read_bytes().startswith(kept[: kept.rfind(b"\n") + 1])
-    table, _ = finish(start(whole, "--methods", METHODS))
-    for name in ("report.json", "report.md", "accuracy.png", "calibration.png"):
+    table, _ = finish(start(whole, "--methods", METHODS, "--k", "3,1"))
+    for name in ("report.json", "report.md", "accuracy.png", "by_k.png", "calibration.png"):
         assert (killed / name).read_bytes() == (whole / name).read_bytes(), name
-    rows = {
-        row["method"]: row for row in json.loads((whole / "report.json").read_text())["methods"]
-    }
+    report = json.loads((whole / "report.json").read_text())
+    by_k = {(row["measure"], row["k"]): row["accuracy"] for row in report["by_k"]}
+    assert set(by_k) == {(name, k) for name in ("pass", "maj", "weighted") for k in (1, 3)}
+    assert by_k["pass", 1] <= by_k["pass", 3]
+    rows = {row["method"]: row for row in report["methods"]}
     assert list(rows) == METHODS.split(",")
     assert all(name in table for name in rows)
     assert rows["pruned"]["tokens_relative"] < 0.95

@@ -14,10 +14,12 @@ from arrol_serve.answers.pool import AnswerPool
 from arrol_serve.answers.spec import AnswerSpec
 from arrol_serve.bundled import HEADS, MODEL, MODEL_NAME
 from arrol_serve.errors import ArrolError
+from trainer.evaluation.by_k import parse_k
+from trainer.evaluation.compare import compare, read_report, table
 from trainer.evaluation.datasets import DataError, Item, Source, load
 from trainer.evaluation.grading import unusable
 from trainer.evaluation.methods import METHODS
-from trainer.evaluation.plots import draw
+from trainer.evaluation.plots import draw, draw_comparison
 from trainer.evaluation.records import RecordError
 from trainer.evaluation.report import markdown, summarise, write
 from trainer.evaluation.runs import Sampler, SettingsChanged, open_folder, sample_all
@@ -28,15 +30,14 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(prog="arrol-eval", description=__doc__)
     p.add_argument("--model", default=MODEL_NAME, help="folder of the model; default: the bundled")
     p.add_argument("--head", type=Path, help="folder of its quality head")
-    p.add_argument(
-        "--data", required=True, help="names, .jsonl or .csv files, arithmetic:LEVEL; commas"
-    )
+    p.add_argument("--data", help="names, .jsonl or .csv files, arithmetic:LEVEL; commas")
     p.add_argument("--data-dir", type=Path, help="folder of the named sets; or ARROL_DATA")
     p.add_argument("--question-field", default="question")
     p.add_argument("--answer-field", default="answer")
     p.add_argument("--limit", type=int, help="questions of each data set")
     p.add_argument("--methods", help="commas; default: all that the model allows")
     p.add_argument("--samples", type=int, default=16)
+    p.add_argument("--k", help="commas; pass@k, maj@k, weighted@k; default: powers of two")
     p.add_argument("--temperature", type=float, default=1.0)
     p.add_argument("--max-tokens", type=int, default=256)
     p.add_argument("--max-model-len", type=int, default=512)
@@ -45,8 +46,13 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--keep", type=float, default=0.5, help="share that the pruned arms keep")
     p.add_argument("--chunk", type=int, default=50, help="questions sampled before they are kept")
     p.add_argument("--answer-timeout", type=float, default=5.0, help="seconds for one answer")
+    p.add_argument("--out", type=Path, help="folder of the run; goes on if it exists")
     p.add_argument(
-        "--out", type=Path, required=True, help="folder of the run; goes on if it exists"
+        "--compare",
+        type=Path,
+        nargs=2,
+        metavar="RUN",
+        help="folders of two finished runs: sample nothing, compare them; --out keeps the result",
     )
     return p
 
@@ -54,7 +60,12 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     try:
-        evaluate(args)
+        if args.compare:
+            compare_runs(args.compare[0], args.compare[1], args.out)
+        elif args.data is None or args.out is None:
+            raise DataError("an evaluation needs --data and --out; a comparison --compare RUN RUN")
+        else:
+            evaluate(args)
     except (DataError, RecordError, SettingsChanged, ArrolError) as error:
         print(f"arrol-eval: {error}", file=sys.stderr)
         return 2
@@ -64,6 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def evaluate(args: argparse.Namespace) -> None:
     """Sample what is missing, then report. Raises what ``main`` prints."""
     methods = chosen_methods(args.methods, args.head is not None or args.model == MODEL_NAME)
+    ks = parse_k(args.k, args.samples)
     source = Source(args.data_dir, args.question_field, args.answer_field, args.limit)
     items = load(args.data.split(","), source)
     settings = _settings(args, items)
@@ -80,10 +92,22 @@ def evaluate(args: argparse.Namespace) -> None:
         )
     finally:
         pool.close()
-    report = summarise(settings, kept, methods, problems)
+    report = summarise(settings, usable, kept, methods, problems, ks)
     write(report, args.out)
     draw(report, args.out)
     print(markdown(report))
+
+
+def compare_runs(first: Path, second: Path, out: Path | None) -> None:
+    """Print the comparison; with ``out``, keep it there as JSON, Markdown and a plot."""
+    found = compare(read_report(first), read_report(second))
+    text = table(found, (first.name, second.name))
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "compare.json").write_text(json.dumps(found, indent=1) + "\n")
+        (out / "compare.md").write_text(text)
+        draw_comparison(found, out)
+    print(text)
 
 
 def chosen_methods(names: str | None, head: bool) -> list[str]:
@@ -102,7 +126,7 @@ def chosen_methods(names: str | None, head: bool) -> list[str]:
 def _settings(args: argparse.Namespace, items: Sequence[Item]) -> dict[str, Any]:
     """What must not change when a run goes on; no paths, so that runs elsewhere compare."""
     asked = ("samples", "temperature", "max_tokens", "seed", "probe", "keep", "chunk")
-    texts = json.dumps([[i.id, i.question, i.gold] for i in items])
+    texts = json.dumps([[i.id, i.sha256] for i in items])
     return {
         "model": Path(args.model).name,
         "head": args.head.name if args.head else None,

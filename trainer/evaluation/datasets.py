@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -37,6 +38,11 @@ class Item:
     id: str
     question: str
     gold: str
+
+    @property
+    def sha256(self) -> str:
+        """Tells apart questions that two files have under one id."""
+        return hashlib.sha256(json.dumps([self.question, self.gold]).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from arrol_serve.quality.calibration import within_group_auc
+from trainer.evaluation.by_k import by_k, table
+from trainer.evaluation.datasets import Item
 from trainer.evaluation.methods import METHODS, uniform_curve
 from trainer.evaluation.records import Record
 from trainer.evaluation.sampling import UNPRUNED
@@ -20,11 +22,13 @@ BASELINE = "uniform"
 
 def summarise(
     settings: Mapping[str, Any],
+    items: Sequence[Item],
     arms: Mapping[str, Sequence[Record]],
     methods: Sequence[str],
     unusable: Mapping[str, str],
+    ks: Sequence[int],
 ) -> dict[str, Any]:
-    """The report. ``arms`` holds the records of each arm, in the order of the questions."""
+    """The report. ``arms`` holds the records of each arm, in the order of ``items``."""
     curve = uniform_curve(arms[UNPRUNED])
     base = [METHODS[BASELINE].apply(r) for r in arms[UNPRUNED]]
     full = sum(o.tokens for o in base)
@@ -46,14 +50,16 @@ def summarise(
                 "tokens_relative": tokens / full if full else None,
                 "uniform_tokens_at_equal_accuracy": tokens_at(accuracy, *curve),
                 "right": right,
+                "tokens": [o.tokens for o in outcomes],
             }
         )
     return {
         "settings": dict(settings),
-        "questions": [r.id for r in arms[UNPRUNED]],
+        "questions": [{"id": item.id, "sha256": item.sha256} for item in items],
         "unusable_golds": dict(unusable),
         "timeouts": {arm: sum(r.timeouts for r in records) for arm, records in arms.items()},
         "methods": rows,
+        "by_k": by_k(arms[UNPRUNED], ks),
         "uniform_curve": {"tokens": curve[0], "accuracy": curve[1]},
         "quality": _quality(arms[UNPRUNED]),
     }
@@ -106,11 +112,16 @@ def markdown(report: Mapping[str, Any]) -> str:
             f"| {'-' if relative is None else format(relative, '.2f')} "
             f"| {'not reached' if equal is None else format(equal, '.1f')} |"
         )
-    return "\n".join([*lines, "", *_notes(report)]) + "\n"
+    return "\n".join([*lines, "", *table(report["by_k"]), "", *_notes(report)]) + "\n"
 
 
 def _notes(report: Mapping[str, Any]) -> list[str]:
     notes = [f"Time-outs (counted as wrong): {sum(report['timeouts'].values())}.", ""]
+    if any(row["method"] == "adaptive" for row in report["methods"]):
+        notes += [
+            "`adaptive` is a replay of kept rollouts in order: it did not stop an engine.",
+            "",
+        ]
     quality = report["quality"]
     if quality and quality["auc_within_group"]:
         within = quality["auc_within_group"]
