@@ -161,7 +161,7 @@ class Trainer:
         checkpoint.save(
             self.run.checkpoints,
             self.done,
-            self.learner.weights(),
+            self.learner.state(),
             state,
             self.config.checkpoint.keep,
         )
@@ -169,7 +169,7 @@ class Trainer:
     def load(self, path: Path) -> None:
         """Go on from a checkpoint."""
         state = checkpoint.load_state(path)
-        self.learner.load_weights(path / checkpoint.MODEL)
+        self.learner.load_state(path / checkpoint.MODEL)
         self.learner.optimizer.load_state_dict(state["optimizer"])
         if self.head is not None:
             self.head.load_state(state["head"])
