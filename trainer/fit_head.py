@@ -24,12 +24,13 @@ from arrol_serve.quality.calibration import within_group_auc
 from arrol_serve.quality.head import QualityHead
 from arrol_serve.quality.statistics import STATISTICS
 from trainer.head_card import write_card
-from trainer.head_collect import SHARD, Question, collect, usable
+from trainer.head_collect import SHARD, Question, Sampling, collect, usable
 from trainer.head_data import HeadData
 from trainer.head_files import base_model_facts
 from trainer.head_training import FitOptions, fit_head, report, split_groups
 from trainer.local_engine import LocalEngine
 from trainer.provenance import provenance
+from trainer.recompute import Recomputer
 from trainer.rollout_engine import RecordingSampler
 from trainer.rollouts import build_engine
 from trainer.saving import saving_table
@@ -60,6 +61,8 @@ class HeadJob:
     max_tokens: int = 256
     probe: int | None = None
     seed: int = 0
+    recompute: bool = False
+    """Whether transformers computes the features from the kept rollouts, instead of the engine."""
 
 
 def make_head(
@@ -75,15 +78,10 @@ def make_head(
     config = AutoConfig.from_pretrained(job.model)
     questions, unusable = _usable(job.questions)
     _claim(job)
-    data = collect(
-        open_sampler or (lambda: LocalEngine(build_engine(job.model))),
-        questions,
-        samples=job.samples,
-        positions=job.positions,
-        seed=job.seed,
-        folder=job.work,
-        max_tokens=job.max_tokens,
-    )
+    how = Sampling(job.samples, job.positions, job.max_tokens, job.seed, job.work)
+    sampler = open_sampler or (lambda: LocalEngine(build_engine(job.model)))
+    recompute = (lambda: Recomputer(job.model).features) if job.recompute else None
+    data = collect(questions, how, sampler, recompute)
     fit, calibrate, test = split_groups(data, SPLIT, job.seed)
     for name, part in (("fit", fit), ("calibration", calibrate), ("test", test)):
         _check_mixed(name, part)
@@ -111,9 +109,10 @@ def make_head(
     )
     saving = saving_table(head, test, hidden_size, job.positions)
     save_head(job.out, head, manifest)
-    details = {"inputs": ablation, "statistics alone": alone(test, job.positions), "saving": saving}
+    single = alone(test, job.positions)
+    details = {"inputs": ablation, "statistics alone": single, "saving": saving}
     (job.out / "ablation.json").write_text(json.dumps(details, indent=2) + "\n")
-    write_card(job.out, manifest, ablation, saving, head, test, hidden_size)
+    write_card(job.out, manifest, ablation, single, saving, head, test, hidden_size)
     return manifest
 
 
