@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,21 +13,13 @@ from arrol_serve.answers.pool import AnswerPool
 from arrol_serve.answers.spec import AnswerSpec
 from arrol_serve.engine.plugin.scorer import FeatureRecord
 from trainer.head_data import BrokenShard, HeadData
+from trainer.head_job import HeadJob, Question
 from trainer.rollout_engine import RecordingSampler
 from trainer.rollout_files import load_rollouts, save_rollouts
 from trainer.rollouts import GroupRequest, SampledRollout
 
 SHARD = 25
 """Questions a shard: what an interruption costs at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What to ask, the right answer, and the temperature to sample rollouts at."""
-
-    text: str
-    gold: str
-    temperature: float = 1.0
 
 
 def usable(
@@ -46,24 +37,13 @@ def usable(
     return good, bad
 
 
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """How rollouts are sampled, and the folder that keeps them."""
-
-    samples: int
-    positions: tuple[int, ...]
-    max_tokens: int
-    seed: int
-    folder: Path
-
-
 Compute = Callable[[Sequence[SampledRollout], Sequence[int]], FeatureRecord]
 """(rollout group, positions) -> the head's inputs at these token counts and at each last token."""
 
 
 def collect(
     questions: Sequence[Question],
-    how: Sampling,
+    job: HeadJob,
     open_sampler: Callable[[], RecordingSampler],
     open_compute: Callable[[], Compute] | None = None,
 ) -> HeadData:
@@ -73,16 +53,16 @@ def collect(
     with verdicts. Those already there are kept, broken ones are made again. ``open_sampler`` is called
     when the first one is missing; ``open_compute`` if the sampler does not record the features.
     """
-    how.folder.mkdir(parents=True, exist_ok=True)
+    job.work.mkdir(parents=True, exist_ok=True)
     shards = [(at, questions[at : at + SHARD]) for at in range(0, len(questions), SHARD)]
     pool = AnswerPool(workers=1, timeout_s=5.0)
     try:
-        _sample(shards, how, open_sampler, pool, records=open_compute is None)
+        _sample(shards, job, open_sampler, pool, records=open_compute is None)
         if open_compute is not None:
-            _compute(shards, how, open_compute, pool)
+            _compute(shards, job, open_compute, pool)
     finally:
         pool.close()
-    return HeadData.concat([HeadData.load(how.folder / f"{at:06d}.npz") for at, _ in shards])
+    return HeadData.concat([HeadData.load(job.work / f"{at:06d}.npz") for at, _ in shards])
 
 
 Shards = Sequence[tuple[int, Sequence[Question]]]
@@ -90,7 +70,7 @@ Shards = Sequence[tuple[int, Sequence[Question]]]
 
 def _sample(
     shards: Shards,
-    how: Sampling,
+    job: HeadJob,
     open_sampler: Callable[[], RecordingSampler],
     pool: AnswerPool,
     *,
@@ -100,12 +80,12 @@ def _sample(
     sampler: RecordingSampler | None = None
     try:
         for at, batch in _progress(shards, "rollouts"):
-            path, texts = how.folder / f"{at:06d}.npz", how.folder / f"{at:06d}.jsonl"
-            if _whole(path) or (not records and _rollouts(texts, how) is not None):
+            path, texts = job.work / f"{at:06d}.npz", job.work / f"{at:06d}.jsonl"
+            if _whole(path) or (not records and _rollouts(texts, job) is not None):
                 continue
             sampler = sampler or open_sampler()
-            requests = _requests(batch, at, how, records=records)
-            groups = sampler.sample(requests, how.samples, max_tokens=how.max_tokens)
+            requests = _requests(batch, at, job, records=records)
+            groups = sampler.sample(requests, job.samples, max_tokens=job.max_tokens)
             save_rollouts(texts, groups)
             if records:
                 labelled(sampler.take_features(), groups, batch, pool).save(path)
@@ -115,18 +95,18 @@ def _sample(
 
 
 def _compute(
-    shards: Shards, how: Sampling, open_compute: Callable[[], Compute], pool: AnswerPool
+    shards: Shards, job: HeadJob, open_compute: Callable[[], Compute], pool: AnswerPool
 ) -> None:
     compute: Compute | None = None
     for at, batch in _progress(shards, "hidden states"):
-        path = how.folder / f"{at:06d}.npz"
+        path = job.work / f"{at:06d}.npz"
         if _whole(path):
             continue
         compute = compute or open_compute()
-        groups = load_rollouts(path.with_suffix(".jsonl"), how.samples)
+        groups = load_rollouts(path.with_suffix(".jsonl"), job.samples)
         record = FeatureRecord()
         for group in groups:
-            found = compute(group, how.positions)
+            found = compute(group, job.positions)
             rows = (found.groups, found.indices, found.tokens, found.features)
             for row in zip(*rows, strict=True):
                 record.add(*row)
@@ -151,26 +131,26 @@ def _whole(path: Path) -> bool:
     return True
 
 
-def _rollouts(path: Path, how: Sampling) -> list[list[SampledRollout]] | None:
+def _rollouts(path: Path, job: HeadJob) -> list[list[SampledRollout]] | None:
     if not path.exists():
         return None
     try:
-        return load_rollouts(path, how.samples)
+        return load_rollouts(path, job.samples)
     except BrokenShard as error:
         print(f"\n{error} Its questions are sampled again.", file=sys.stderr)
         return None
 
 
 def _requests(
-    questions: Sequence[Question], start: int, how: Sampling, *, records: bool
+    questions: Sequence[Question], start: int, job: HeadJob, *, records: bool
 ) -> list[GroupRequest]:
     return [
         GroupRequest(
             str(start + i),
             question.text,
-            how.seed + (start + i) * how.samples,
+            job.seed + (start + i) * job.samples,
             temperature=question.temperature,
-            record=how.positions if records else None,
+            record=job.positions if records else None,
         )
         for i, question in enumerate(questions)
     ]

@@ -13,7 +13,7 @@ from arrol_serve.errors import InvalidRequest
 from arrol_serve.quality.artifact import slug
 from trainer.config import DataSection
 from trainer.data import open_source
-from trainer.head_collect import Question
+from trainer.head_job import HeadJob, Question
 
 if TYPE_CHECKING:
     from trainer.rollout_engine import RecordingSampler
@@ -60,6 +60,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="let transformers compute hidden states from the kept rollouts; --url may then be any "
         "vLLM server (its key in OPENAI_API_KEY)",
     )
+    parser.add_argument(
+        "--layers",
+        type=int,
+        nargs="+",
+        default=[],
+        help="other layers to compare with the last one, computed again from the kept rollouts; for "
+        "the report, served heads read the last",
+    )
     parser.add_argument("--out", type=Path, help="default: heads/<model's name>")
     parser.add_argument("--work", type=Path, help="sampled shards, kept; default: runs/head-<name>")
 
@@ -82,7 +90,7 @@ def run(args: argparse.Namespace) -> Path:
     name = bundled.MODEL_NAME if is_bundled else model.name
     out = args.out or Path("heads") / slug(name)
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
-    from trainer.fit_head import HeadJob, make_head
+    from trainer.fit_head import make_head
 
     job = HeadJob(
         model=model,
@@ -96,6 +104,7 @@ def run(args: argparse.Namespace) -> Path:
         probe=args.probe,
         seed=args.seed,
         recompute=args.recompute,
+        layers=tuple(args.layers),
     )
     source = "arithmetic of levels " + " ".join(map(str, args.levels))
     shown = source if args.data == "arithmetic" else Path(args.data).name

@@ -22,48 +22,56 @@ from trainer.rollouts import SampledRollout
 
 
 class Recomputer:
-    """``layer``: whose output is the hidden state; None: the last one's, after the final norm."""
+    """``layers``: whose outputs take the hidden state's place, side by side; none: the last one's, after
+    the final norm. Layer n is what n layers have made of the embedding."""
 
-    def __init__(self, model: Path, layer: int | None = None) -> None:
+    def __init__(self, model: Path, layers: Sequence[int] = ()) -> None:
         from transformers import AutoModelForCausalLM
 
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         found = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
         self._model: Any = found.to(self._device).eval()
-        self._layer = layer
+        self._layers = tuple(layers)
 
     @torch.inference_mode()
     def features(self, group: Sequence[SampledRollout], positions: Sequence[int]) -> FeatureRecord:
-        """Of one rollout group, at ``positions`` and at each last token."""
+        """Of one prompt's rollout group, at ``positions`` and at each last token."""
         record = FeatureRecord()
         group = [rollout for rollout in group if rollout.token_ids]
         if not group:
             return record
-        hidden, states = self._hidden(group)
         lengths = [rollout.token_count for rollout in group]
+        rows = [place for place, length in enumerate(lengths) for _ in range(length)]
+        steps = [step for length in lengths for step in range(length)]
+        hidden, states = self._hidden(group, rows, steps)
         tokens = torch.tensor([t for r in group for t in r.token_ids], device=self._device)
-        logprobs, entropies = self._read(torch.cat(states), tokens)
+        logprobs, entropies = self._read(states, tokens)
         statistics = _statistics(torch.split(logprobs, lengths), torch.split(entropies, lengths))
-        for row, rollout in enumerate(group):
-            for count in sorted({p for p in positions if p < lengths[row]} | {lengths[row]}):
-                parts = [hidden[row][count - 1], statistics[row][count - 1]]
-                record.add(rollout.group, rollout.index, count, torch.cat(parts).cpu())
+        table = torch.cat([hidden, statistics[rows, steps]], dim=1).cpu()
+        for rollout, part in zip(group, torch.split(table, lengths), strict=True):
+            last = rollout.token_count
+            for count in sorted({p for p in positions if p < last} | {last}):
+                record.add(rollout.group, rollout.index, count, part[count - 1].clone())
         return record
 
-    def _hidden(self, group: Sequence[SampledRollout]) -> tuple[list[Tensor], list[Tensor]]:
-        """The head's states and the output layer's, [T, D] for each rollout."""
-        ids = [torch.tensor([*r.prompt_ids, *r.token_ids[:-1]]) for r in group]
+    def _hidden(
+        self, group: Sequence[SampledRollout], rows: list[int], steps: list[int]
+    ) -> tuple[Tensor, Tensor]:
+        """The head's states and the output layer's, [sum of T, D]. The prompt is read once."""
+        *before, last = group[0].prompt_ids
+        replies = [torch.tensor([last, *rollout.token_ids[:-1]]) for rollout in group]
         # Causal: what is padded on the right is never looked at.
-        batch = pad_sequence(ids, batch_first=True).to(self._device)
+        batch, cache = pad_sequence(replies, batch_first=True).to(self._device), None
+        if before:
+            prompt = torch.tensor([before], device=self._device)
+            cache = self._model.base_model(input_ids=prompt, use_cache=True).past_key_values
+            cache.batch_repeat_interleave(len(group))
         found = self._model.base_model(
-            input_ids=batch, use_cache=False, output_hidden_states=self._layer is not None
+            input_ids=batch, past_key_values=cache, output_hidden_states=bool(self._layers)
         )
-        last = found.last_hidden_state
-        read = last if self._layer is None else found.hidden_states[self._layer]
-        spans = [slice(len(r.prompt_ids) - 1, len(i)) for r, i in zip(group, ids, strict=True)]
-        return tuple(  # type: ignore[return-value]
-            [rows[place, span] for place, span in enumerate(spans)] for rows in (read, last)
-        )
+        final = found.last_hidden_state[rows, steps]
+        chosen = [found.hidden_states[layer][rows, steps] for layer in self._layers]
+        return torch.cat(chosen, dim=1) if chosen else final, final
 
     def _read(self, states: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """Log-probability of each sampled token and entropy of its distribution, [sum of T]."""

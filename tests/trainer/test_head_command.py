@@ -72,10 +72,16 @@ def test_kept_rollouts_give_the_same_head_without_an_engine(made: Path, tmp_path
     shards = {path: path.stat().st_mtime_ns for path in (made / "work").glob("*.npz")}
     assert len(shards) == 2
     words = [*SMALL.split(), "--work", str(made / "work")]
-    again = head(*words, "--out", str(tmp_path / "two"), VLLM_CPU_KVCACHE_SPACE="nonsense")
+    again = head(
+        *words, "--layers", "4", "--out", str(tmp_path / "two"), VLLM_CPU_KVCACHE_SPACE="nonsense"
+    )
     assert again.returncode == 0, again.stderr[-3000:]
     assert shards == {path: path.stat().st_mtime_ns for path in (made / "work").glob("*.npz")}
     assert weights(tmp_path / "two") == weights(made / "one")
+    compared = json.loads((tmp_path / "two" / "ablation.json").read_text())["inputs"]
+    assert compared.keys() >= {"layer 4 only", "layer 4 and statistics", "hidden only"}
+    assert compared["layer 4 only"]["16"]["rollouts"] == compared["hidden only"]["16"]["rollouts"]
+    assert compared["layer 4 only"]["16"]["auc"] != compared["hidden only"]["16"]["auc"]
     other = head(*words, "--seed", "5", "--out", str(tmp_path / "three"))
     assert other.returncode != 0
     assert "another folder with --work" in other.stderr
@@ -176,6 +182,7 @@ def test_golds_that_cannot_be_parsed_are_named_and_too_few_others_refused(tmp_pa
         ("--model nowhere", "config.json"),
         ("--temperature 0", "must differ"),
         ("--samples 1", "at least 2"),
+        ("--layers 8", "the model has 8 layers"),
         ("--url http://127.0.0.1:9", "ARROL_ADMIN_KEY"),
         ("--url http://127.0.0.1:9 --recompute --work {work}", "does not answer"),
     ],
