@@ -76,6 +76,7 @@ def head_words(args: argparse.Namespace) -> list[str]:
 
 def evaluation_words(args: argparse.Namespace) -> list[str]:
     words = ["--head", str(args.work / "head"), "--probe", str(PROBE), "--chunk", "25"]
+    words += ["--max-model-len", "512"]
     return [*words, "--out", str(args.work / "evaluation")]
 
 
