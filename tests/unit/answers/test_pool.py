@@ -209,7 +209,7 @@ def test_judge_raises_without_a_verdict(pool: AnswerPool) -> None:
 
 def test_closing_fails_what_waits_and_leaves_no_process(pool: AnswerPool) -> None:
     async def close_while_reading(closing: AnswerPool) -> None:
-        reading = asyncio.create_task(closing.read(HANGING_TEXT, HANGING_REGEX, ()))
+        reading = asyncio.create_task(closing.read(rf"\boxed{{{TOWER}}}", AUTO, ()))
         await asyncio.sleep(0.2)
         await asyncio.to_thread(closing.close)
         with pytest.raises(RuntimeError, match="closed"):
