@@ -20,8 +20,7 @@ from tqdm import tqdm
 from arrol_serve.answers.equivalence import equivalent
 from arrol_serve.answers.extract import extract
 from arrol_serve.answers.spec import AnswerSpec
-from arrol_serve.engine.candidates import fate_of
-from arrol_serve.rollout import Fate
+from arrol_serve.rollout import Fate, fate_of
 from arrol_serve.voting import Ballot, VoteRule, tally
 from benchmarks.plots import accuracy_plot
 from benchmarks.record import write_result
