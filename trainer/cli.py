@@ -11,7 +11,7 @@ from pathlib import Path
 from arrol_serve.errors import ArrolError
 from trainer import head_command
 
-EXTRA = ("httpx", "matplotlib", "tqdm")
+EXTRA = ("httpx", "matplotlib", "peft", "tqdm")
 """What the extra ``train`` brings."""
 STOPPED = 143
 """Exit status after SIGTERM, as of a process that it killed."""

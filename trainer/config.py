@@ -33,7 +33,7 @@ class RunSection(Section):
 
 class DataSection(Section):
     source: str = "arithmetic"
-    """A JSONL file; ``hub:NAME``: a Hugging Face dataset, by id or folder; ``gym``: generated
+    """A JSONL or CSV file; ``hub:NAME``: a Hugging Face dataset, by id or folder; ``gym``: generated
     ``tasks`` of reasoning-gym; ``arithmetic``: generated questions of ``levels``."""
     levels: tuple[int, ...] = (6,)
     tasks: tuple[str, ...] = ()
@@ -168,6 +168,18 @@ class OptimSection(Section):
     """Keep only each layer's input for the backward pass and compute the rest again: less memory."""
 
 
+class LoraSection(Section):
+    rank: int = Field(default=0, ge=0)
+    """Of the trained adapters; 0: the whole model is trained."""
+    alpha: int = Field(default=32, ge=1)
+    """The adapters' product counts ``alpha / rank`` times."""
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Of the adapters' inputs, in passes with gradient only."""
+    target_modules: tuple[str, ...] = ()
+    """Last parts of the names of adapted layers, such as ``q_proj``; none: every linear layer but the
+    output layer."""
+
+
 class SyncSection(Section):
     backend: Literal["path", "ipc", "nccl"] = "path"
     """``path``: files; ``ipc``: an engine on the trainer's GPU; ``nccl``: replicas on other GPUs."""
@@ -215,6 +227,7 @@ class TrainConfig(Section):
     reward: RewardSection = RewardSection()
     algorithm: AlgorithmSection = AlgorithmSection()
     optim: OptimSection = OptimSection()
+    lora: LoraSection = LoraSection()
     sync: SyncSection = SyncSection()
     checkpoint: CheckpointSection = CheckpointSection()
     eval: EvalSection = EvalSection()
@@ -235,6 +248,8 @@ class TrainConfig(Section):
             )
         if self.reward.overlong_tokens > longest:
             raise ValueError("reward.overlong_tokens is above rollout.max_tokens")
+        if self.lora.rank == 0 and self.lora != LoraSection():
+            raise ValueError("lora.rank is 0, so that nothing else of [lora] takes effect")
         return self
 
 

@@ -24,12 +24,13 @@ from arrol_serve.quality.calibration import (
 )
 from arrol_serve.quality.head import QualityHead
 from trainer import checkpoint
+from trainer.adapters import save_adapters
 from trainer.config import TrainConfig
 from trainer.head_files import base_model_facts, write_head
 from trainer.learner import Learner
 from trainer.online_head import FINAL, OnlineHead
 from trainer.provenance import provenance
-from trainer.run_folder import RunFolder, model_folder
+from trainer.run_folder import RunFolder, model_folder, model_name
 
 
 def export(run: RunFolder, target: Path) -> Path:
@@ -48,8 +49,10 @@ def export(run: RunFolder, target: Path) -> Path:
     part = target.with_name(target.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     learner = Learner(model_folder(config), config)
-    learner.load_weights(newest / checkpoint.MODEL)
+    learner.load_state(newest / checkpoint.MODEL)
     _write_model(part, learner, model_folder(config))
+    if config.lora.rank:
+        save_adapters(learner.model, config.lora, model_name(config), part / "adapter")
     (part / "provenance.json").write_text(json.dumps(provenance(facts), indent=2) + "\n")
     if state["head"] is not None:
         name = slug(target.name)
@@ -59,14 +62,17 @@ def export(run: RunFolder, target: Path) -> Path:
 
 
 def _write_model(folder: Path, learner: Learner, source: Path) -> None:
-    """Save, load back, and compare every tensor."""
+    """Save with adapters merged in, load back, and compare every tensor."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    learner.model.save_pretrained(folder)
+    weights = learner.weights()
+    model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32)
+    model.load_state_dict(weights, strict=False)  # tied ones are not among them
+    model.save_pretrained(folder)
     AutoTokenizer.from_pretrained(source).save_pretrained(folder)
     back = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     found = dict(back.named_parameters())
-    for name, value in learner.weights().items():
+    for name, value in weights.items():
         if not torch.equal(found[name], value):
             raise RuntimeError(f"{name} came back from {folder} changed")
 
@@ -80,7 +86,7 @@ def _write_head(
     model: Path,
 ) -> None:
     """Calibrated on rollouts that the head was judged on before it learned from them."""
-    facts = base_model_facts(learner.model, name, weights_sha256(str(model)))
+    facts = base_model_facts(learner.model.config, name, weights_sha256(str(model)))
     online = OnlineHead(facts.hidden_size, config.head, config.prune, config.run.seed)
     online.load_state(state["head"])
     head, unseen = online.head.eval(), online.unseen

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from trainer.adapters import add_adapters, dropping_out, merged, without_adapters
 from trainer.batch import TrainRow, token_batch
 from trainer.config import OptimSection, TrainConfig
 from trainer.logprobs import completion_logprobs
@@ -39,16 +41,22 @@ class UpdateReport:
 
 
 class Learner:
-    """Owns the trained model (float32) and its AdamW."""
+    """Owns the trained model (float32), or its adapters, and their AdamW."""
 
     def __init__(self, model_folder: Path, config: TrainConfig) -> None:
         self.config = config
         self.model = _load(model_folder)
+        if config.lora.rank:
+            add_adapters(self.model, config.lora, seed_for(config.run.seed, "lora"))
+            self.model.eval()
         if config.optim.gradient_checkpointing:
             _checkpoint_layers(self.model)
-        self.reference = _load(model_folder) if config.algorithm.kl_weight > 0 else None
+        own = config.algorithm.kl_weight > 0 and not config.lora.rank
+        self._initial = _load(model_folder) if own else None
         self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=config.optim.lr, weight_decay=config.optim.weight_decay
+            self.trained().values(),
+            lr=config.optim.lr,
+            weight_decay=config.optim.weight_decay,
         )
 
     def update(self, rows: Sequence[TrainRow], step: int) -> UpdateReport:
@@ -56,18 +64,38 @@ class Learner:
         report = UpdateReport(lr=learning_rate(self.config.optim, step, self.config.run.steps))
         began = time.monotonic()
         several = self.config.optim.minibatches > 1
-        old = self._logprobs(self.model, rows) if several else None
-        reference = None if self.reference is None else self._logprobs(self.reference, rows)
+        # With dropout the pass with gradient is not that of the policy that sampled.
+        apart = several or self.config.lora.dropout > 0
+        old = self._logprobs(self.model, rows) if apart else None
+        reference = self._reference(rows) if self.config.algorithm.kl_weight > 0 else None
         report.logprob_s = time.monotonic() - began
         order = list(range(len(rows)))
         if several:
             generator = torch.Generator().manual_seed(seed_for(self.config.run.seed, "order", step))
             order = torch.randperm(len(rows), generator=generator).tolist()
         size = math.ceil(len(rows) / self.config.optim.minibatches) or 1
-        for start in range(0, len(rows), size):
-            self._step(rows, order[start : start + size], old, reference, report)
+        with self._dropout(step):
+            for start in range(0, len(rows), size):
+                self._step(rows, order[start : start + size], old, reference, report)
         report.update_s = time.monotonic() - began - report.logprob_s
         return report
+
+    @contextmanager
+    def _dropout(self, step: int) -> Iterator[None]:
+        """Drawn anew in each step, and the same when the step is repeated."""
+        if self.config.lora.dropout == 0:
+            yield
+            return
+        with torch.random.fork_rng(devices=[]), dropping_out(self.model):
+            torch.manual_seed(seed_for(self.config.run.seed, "dropout", step))
+            yield
+
+    def _reference(self, rows: Sequence[TrainRow]) -> list[Tensor]:
+        """Log-probabilities of the initial model."""
+        if self._initial is not None:
+            return self._logprobs(self._initial, rows)
+        with without_adapters(self.model):
+            return self._logprobs(self.model, rows)
 
     def _step(
         self,
@@ -111,8 +139,8 @@ class Learner:
         report.steps += 1
 
     def _apply(self, lr: float) -> float:
-        parameters = self.model.parameters()
-        norm = torch.nn.utils.clip_grad_norm_(parameters, self.config.optim.clip_norm)
+        trained = self.trained().values()
+        norm = torch.nn.utils.clip_grad_norm_(trained, self.config.optim.clip_norm)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         self.optimizer.step()
@@ -137,19 +165,30 @@ class Learner:
         """The trained model's log-probabilities of each row's completion."""
         return self._logprobs(self.model, rows, temperature)
 
-    def load_weights(self, file: Path) -> None:
-        """Exactly the weights that ``weights`` gave."""
-        missing, unexpected = self.model.load_state_dict(load_file(file), strict=False)
-        tied = set(self.model.state_dict()) - set(self.weights())
-        if unexpected or set(missing) - tied:
-            raise ValueError(f"{file} is not of this model: {[*missing, *unexpected][:3]}")
+    def trained(self) -> dict[str, torch.nn.Parameter]:
+        """What the optimizer moves, by name: with ``lora.rank`` the adapters alone. Tied ones once."""
+        named = self.model.named_parameters()
+        return {name: weight for name, weight in named if weight.requires_grad}
 
+    @torch.no_grad()
+    def state(self) -> dict[str, Tensor]:
+        """Of ``trained``: what a checkpoint has to hold."""
+        return {name: weight.detach().contiguous() for name, weight in self.trained().items()}
+
+    @torch.no_grad()
+    def load_state(self, file: Path) -> None:
+        """Exactly what ``state`` gave."""
+        saved, trained = load_file(file), self.trained()
+        if saved.keys() != trained.keys():
+            odd = sorted(saved.keys() ^ trained.keys())
+            raise ValueError(f"{file} is not of this model: {odd[:3]}")
+        for name, weight in trained.items():
+            weight.copy_(saved[name])
+
+    @torch.no_grad()
     def weights(self) -> dict[str, Tensor]:
-        """By checkpoint name; tied ones once."""
-        return {
-            name: parameter.detach().contiguous()
-            for name, parameter in self.model.named_parameters()
-        }
+        """The whole policy by checkpoint name, adapters merged in; tied ones once."""
+        return {name: value.contiguous() for name, value in merged(self.model)}
 
 
 def _load(folder: Path) -> Any:

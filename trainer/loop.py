@@ -63,7 +63,7 @@ class Trainer:
         self.history = SuccessHistory()
         folder = model_folder(config)
         self.learner = Learner(folder, config)
-        self.facts = base_model_facts(self.learner.model, model_name(config))
+        self.facts = base_model_facts(self.learner.model.config, model_name(config))
         wanted = config.head.train == "always" or config.prune.mode.startswith("arrol")
         self.head = (
             OnlineHead(self.facts.hidden_size, config.head, config.prune, config.run.seed)
@@ -161,7 +161,7 @@ class Trainer:
         checkpoint.save(
             self.run.checkpoints,
             self.done,
-            self.learner.weights(),
+            self.learner.state(),
             state,
             self.config.checkpoint.keep,
         )
@@ -169,7 +169,7 @@ class Trainer:
     def load(self, path: Path) -> None:
         """Go on from a checkpoint."""
         state = checkpoint.load_state(path)
-        self.learner.load_weights(path / checkpoint.MODEL)
+        self.learner.load_state(path / checkpoint.MODEL)
         self.learner.optimizer.load_state_dict(state["optimizer"])
         if self.head is not None:
             self.head.load_state(state["head"])

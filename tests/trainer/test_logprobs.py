@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig
@@ -48,8 +49,6 @@ def growth(limit: int) -> int:
 
 
 def measure(limit: int) -> int:
-    import resource
-
     from trainer.batch import TrainRow
 
     config = LlamaConfig(
@@ -62,9 +61,18 @@ def measure(limit: int) -> int:
     )
     model = AutoModelForCausalLM.from_config(config)
     batch = token_batch([TrainRow((1,), (2,) * TOKENS, (-1.0,) * TOKENS, 1.0, 1.0)])
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak()
     completion_logprobs(model, batch, 1.0, limit=limit).sum().backward()
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    return peak() - before
+
+
+def peak() -> int:
+    """This process's largest resident size in bytes. ``ru_maxrss`` would include its parent's."""
+    status = Path("/proc/self/status").read_text()
+    return (
+        int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
+        * 1024
+    )
 
 
 def test_logits_of_a_large_vocabulary_are_never_held_whole() -> None:

@@ -151,4 +151,4 @@ def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
 
     save_file({"other": torch.zeros(1)}, tmp_path / "w.safetensors")
     with pytest.raises(ValueError, match="not of this model"):
-        Learner(MODEL, load_config(None)).load_weights(tmp_path / "w.safetensors")
+        Learner(MODEL, load_config(None)).load_state(tmp_path / "w.safetensors")
