@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from trainer.provenance import provenance
@@ -81,7 +81,8 @@ def read_result(name: str) -> Result:
 
 def hardware() -> list[str]:
     """Processor, memory and GPUs of this machine, where they can be told."""
-    found = [_processor(), f"{psutil.virtual_memory().total / 2**30:.0f} GiB", *_gpus()]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    found = [_processor(), f"{memory / 2**30:.0f} GiB", *_gpus()]
     return [part for part in found if part]
 
 
