@@ -218,7 +218,7 @@ def main() -> None:
         "temperature": args.temperature,
         "sequences": 128,
     }
-    path = write_result(args.name, settings, rows)
+    path = write_result(args.name, settings, rows, seeds=[EVALUATION_SEED])
     accuracy_plot(path)
     for row in rows:
         low, high = row["interval"]
