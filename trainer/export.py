@@ -86,7 +86,7 @@ def _write_head(
     model: Path,
 ) -> None:
     """Calibrated on rollouts that the head was judged on before it learned from them."""
-    facts = base_model_facts(learner.model, name, weights_sha256(str(model)))
+    facts = base_model_facts(learner.model.config, name, weights_sha256(str(model)))
     online = OnlineHead(facts.hidden_size, config.head, config.prune, config.run.seed)
     online.load_state(state["head"])
     head, unseen = online.head.eval(), online.unseen

@@ -11,7 +11,7 @@ from arrol_serve.errors import InvalidRequest
 from arrol_serve.quality.artifact import slug
 from trainer.config import DataSection
 from trainer.data import open_source
-from trainer.head_data import Question
+from trainer.head_collect import Question
 
 POSITIONS = (32, 64, 128, 256, 512, 1024, 2048, 4096)
 CONTEXT_LEFT = 512
@@ -67,6 +67,8 @@ def run(args: argparse.Namespace) -> Path:
     out = args.out or Path("heads") / slug(name)
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     from trainer.fit_head import HeadJob, make_head
+    from trainer.local_engine import LocalEngine
+    from trainer.rollouts import build_engine
 
     job = HeadJob(
         model=model,
@@ -85,8 +87,13 @@ def run(args: argparse.Namespace) -> Path:
     make_head(
         job,
         {"data": f"{shown} at temperature {args.temperature:g}"},
-        dtype="float32" if is_bundled else args.dtype,
-        max_model_len=args.max_model_len or args.max_tokens + CONTEXT_LEFT,
+        lambda: LocalEngine(
+            build_engine(
+                model,
+                dtype="float32" if is_bundled else args.dtype,
+                max_model_len=args.max_model_len or args.max_tokens + CONTEXT_LEFT,
+            )
+        ),
     )
     return out
 

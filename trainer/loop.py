@@ -63,7 +63,7 @@ class Trainer:
         self.history = SuccessHistory()
         folder = model_folder(config)
         self.learner = Learner(folder, config)
-        self.facts = base_model_facts(self.learner.model, model_name(config))
+        self.facts = base_model_facts(self.learner.model.config, model_name(config))
         wanted = config.head.train == "always" or config.prune.mode.startswith("arrol")
         self.head = (
             OnlineHead(self.facts.hidden_size, config.head, config.prune, config.run.seed)

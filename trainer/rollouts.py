@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from arrol_serve.engine.plugin.wire import KEY, MemberPlan
-from arrol_serve.engine.setup import engine_options
+from arrol_serve.engine.setup import check_base_model, engine_options
+from arrol_serve.quality.artifact import load_manifest
 
 NEVER: dict[str, Any] = {"name": "never"}
 
@@ -52,7 +53,12 @@ class GroupRequest:
 def build_engine(
     model: Path, head: Path | None = None, *, sequences: int = 128, **options: Any
 ) -> Any:
-    """A vLLM ``LLM`` in this process with the plugin loaded. One engine a process."""
+    """A vLLM ``LLM`` in this process with the plugin loaded. One engine a process.
+
+    Raises ``HeadMismatch`` for a head that was made for another model.
+    """
+    if head is not None:
+        check_base_model(load_manifest(head), str(model))
     os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")

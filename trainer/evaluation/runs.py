@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +34,10 @@ def open_folder(folder: Path, settings: Mapping[str, Any]) -> None:
         part.write_text(json.dumps(settings, indent=1) + "\n")
         part.replace(path)
         return
-    before = json.loads(path.read_text())
+    try:
+        before = dict(json.loads(path.read_text()))
+    except (ValueError, TypeError) as error:
+        raise SettingsChanged(f"{path} is corrupted; choose another --out") from error
     changed = [k for k in {**before, **settings} if before.get(k) != settings.get(k)]
     if changed:
         raise SettingsChanged(
@@ -72,7 +76,23 @@ def sample_all(
     return {arm: [kept.records[arm, item.id] for item in items] for arm in arms}
 
 
+def write_timing(folder: Path, arms: Sequence[str]) -> str:
+    """Sum the kept times in ``timing.json``; a sentence for people.
+
+    Wall time is not reproducible, so it stays out of the report.
+    """
+    path, totals = folder / "timing.jsonl", dict.fromkeys(arms, 0.0)
+    chunks: dict[tuple[str, int], float] = {}
+    for line in path.read_text().splitlines() if path.exists() else []:
+        with contextlib.suppress(ValueError, KeyError, TypeError):  # torn by a crash
+            row = json.loads(line)
+            chunks[row["arm"], int(row["start"])] = float(row["seconds"])
+    for (arm, _), seconds in chunks.items():
+        totals[arm] = totals.get(arm, 0.0) + seconds
+    (folder / "timing.json").write_text(json.dumps({"sampling_seconds": totals}, indent=1) + "\n")
+    return "Sampling took " + ", ".join(f"{s:.1f} s ({arm})" for arm, s in totals.items()) + "."
+
+
 def _keep_time(folder: Path, arm: str, start: int, seconds: float) -> None:
-    """Wall time is not reproducible, so it stays out of the report."""
     with (folder / "timing.jsonl").open("a") as file:
         file.write(json.dumps({"arm": arm, "start": start, "seconds": seconds}) + "\n")

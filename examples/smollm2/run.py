@@ -1,0 +1,94 @@
+"""Everything in one command: model folder, questions, quality head, evaluation, results.
+
+    python -m examples.smollm2.run
+
+Goes on where it stopped. Half an hour or more on two CPU cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from examples.smollm2.convert import convert, packaged_gguf
+from examples.smollm2.task import questions, teach, write_questions
+
+MAX_TOKENS = 64
+POSITIONS = (8, 16, 24, 32)
+PROBE = 16
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser("examples.smollm2.run", description=__doc__)
+    parser.add_argument("--work", type=Path, default=Path("runs/smollm2"))
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    parser.add_argument("--questions", type=int, default=240, help="for the head")
+    parser.add_argument(
+        "--evaluate", type=int, default=100, help="questions kept for the evaluation"
+    )
+    parser.add_argument("--samples", type=int, default=8)
+    parser.add_argument("--temperature", type=float, default=0.7)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    model = model_folder(args.work / "SmolLM2-135M-Instruct")
+    rows = questions(args.evaluate + args.questions, args.seed)
+    files = {"evaluate": rows[: args.evaluate], "head": rows[args.evaluate :]}
+    for name, part in files.items():
+        write_questions(args.work / f"{name}.jsonl", part)
+    step("trainer.cli", "head", *common(args, model, "head"), *head_words(args))
+    step("trainer.evaluation.cli", *common(args, model, "evaluate"), *evaluation_words(args))
+    for name in ("head", "evaluation"):
+        shutil.copytree(args.work / name, args.out / name, dirs_exist_ok=True, ignore=left_out)
+    print((args.out / "evaluation" / "report.md").read_text())
+
+
+def model_folder(folder: Path) -> Path:
+    """The converted model with the worked examples in its template; appears whole or not at all."""
+    if not folder.exists():
+        part = folder.with_name(folder.name + ".part")
+        shutil.rmtree(part, ignore_errors=True)
+        convert(packaged_gguf(), part)
+        teach(part)
+        part.rename(folder)
+    return folder
+
+
+def common(args: argparse.Namespace, model: Path, data: str) -> list[str]:
+    words = {
+        "--model": model,
+        "--data": args.work / f"{data}.jsonl",
+        "--samples": args.samples,
+        "--temperature": args.temperature,
+        "--max-tokens": MAX_TOKENS,
+        "--seed": args.seed,
+    }
+    return [str(word) for pair in words.items() for word in pair]
+
+
+def head_words(args: argparse.Namespace) -> list[str]:
+    words = ["--questions", str(args.questions), "--probe", str(PROBE)]
+    words += ["--positions", *map(str, POSITIONS), "--work", str(args.work / "rollouts")]
+    return [*words, "--out", str(args.work / "head")]
+
+
+def evaluation_words(args: argparse.Namespace) -> list[str]:
+    words = ["--head", str(args.work / "head"), "--probe", str(PROBE), "--chunk", "25"]
+    return [*words, "--out", str(args.work / "evaluation")]
+
+
+def step(module: str, *words: str) -> None:
+    """One engine a process, so each step is one."""
+    done = subprocess.run([sys.executable, "-m", module, *words], check=False)
+    if done.returncode:
+        sys.exit(done.returncode)
+
+
+def left_out(_: str, names: list[str]) -> list[str]:
+    return [name for name in names if name in ("records.jsonl", "timing.jsonl", "settings.json")]
+
+
+if __name__ == "__main__":
+    main()
