@@ -14,11 +14,9 @@ from vllm.sampling_params import RequestOutputKind, SamplingParams
 
 from arrol_serve.engine.plugin.wire import KEY, MemberPlan, Report
 from arrol_serve.rollout import (
-    BUDGET_STOP_REASON,
-    PRUNED_STOP_REASON,
-    Fate,
     ProbeScore,
     Rollout,
+    fate_of,
 )
 
 
@@ -164,15 +162,6 @@ class EngineCandidates:
             for task in tasks.values():
                 task.cancel()
         await asyncio.gather(*tasks.values(), return_exceptions=True)
-
-
-def fate_of(finish_reason: str | None, stop_reason: int | str | None) -> Fate:
-    """The one mapping from vLLM's finish and stop reasons to ours."""
-    if stop_reason == PRUNED_STOP_REASON:
-        return Fate.PRUNED
-    if finish_reason == "length" or stop_reason == BUDGET_STOP_REASON:
-        return Fate.TRUNCATED
-    return Fate.FINISHED if finish_reason == "stop" else Fate.CANCELLED
 
 
 def _sigmoid(logit: float) -> float:

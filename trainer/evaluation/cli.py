@@ -22,7 +22,9 @@ from trainer.rows import DataError
 
 def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(prog="arrol-eval", description=__doc__)
-    p.add_argument("--model", default=MODEL_NAME, help="folder of the model; default: the bundled")
+    p.add_argument(
+        "--model", default=MODEL_NAME, help="folder of the model, or its name with --url"
+    )
     p.add_argument("--head", type=Path, help="folder of its quality head")
     p.add_argument("--out", type=Path, help="folder of the run; goes on if it exists")
     p.add_argument("--methods", help="commas; default: all that the model allows")
@@ -36,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     )
     _data_options(p.add_argument_group("data"))
     _sampling_options(p.add_argument_group("sampling"))
+    _server_options(p.add_argument_group("a running server instead of an engine in this process"))
     return p
 
 
@@ -60,7 +63,15 @@ def _sampling_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--seed", type=int, default=0)
     group.add_argument("--probe", type=int, default=32, help="tokens at which pruned arms look")
     group.add_argument("--keep", type=float, default=0.5, help="share that the pruned arms keep")
-    group.add_argument("--chunk", type=int, default=50, help="questions sampled, then kept")
+    group.add_argument("--chunk", type=int, help="questions sampled, then kept")
+
+
+def _server_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--url", help="of any server with OpenAI's API: http://HOST:PORT/v1")
+    group.add_argument(
+        "--api-key-env", default="OPENAI_API_KEY", help="environment variable with its key"
+    )
+    group.add_argument("--concurrency", type=int, default=8, help="requests under way at once")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -6,25 +6,31 @@ import argparse
 import hashlib
 import json
 import math
+import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from arrol_serve.answers.pool import AnswerPool
-from arrol_serve.bundled import HEADS, MODEL, MODEL_NAME
+from arrol_serve.bundled import MODEL_NAME
 from trainer.evaluation.answer_option import parse_answer
+from trainer.evaluation.backends import Backend, engine_backend
 from trainer.evaluation.by_k import parse_k
 from trainer.evaluation.datasets import Item, Source, load
 from trainer.evaluation.grading import unusable
 from trainer.evaluation.methods import METHODS
 from trainer.evaluation.plots import draw
+from trainer.evaluation.remote import Endpoint, remote_backend
 from trainer.evaluation.report import summarise, write
 from trainer.evaluation.report_text import markdown
-from trainer.evaluation.runs import Sampler, open_folder, sample_all, write_timing
-from trainer.evaluation.sampling import UNPRUNED, Settings, sample
+from trainer.evaluation.runs import open_folder, sample_all, write_timing
+from trainer.evaluation.sampling import UNPRUNED, Settings
 from trainer.rows import DataError
 
+CHUNK = 50
+"""Questions, for an engine in this process."""
 PROMPT_ROOM = 256
 """Tokens left for the prompt where the context's length is not given."""
 SHOWN = 10
@@ -35,6 +41,7 @@ LEAST: Mapping[str, float] = {
     "seed": 0,
     "probe": 1,
     "chunk": 1,
+    "concurrency": 1,
     "limit": 1,
     "max_model_len": 2,
     "temperature": 0,
@@ -44,10 +51,12 @@ LEAST: Mapping[str, float] = {
 def evaluate(args: argparse.Namespace) -> None:
     """Sample what is missing, then report. Raises what ``cli.main`` prints."""
     check(args)
-    methods = chosen_methods(args.methods, args.head is not None or args.model == MODEL_NAME)
+    args.chunk = args.chunk or (CHUNK if args.url is None else 4 * args.concurrency)
     ks, spec = parse_k(args.k, args.samples), parse_answer(args.answer)
     items = load(args.data.split(","), _source(args))
-    settings = _settings(args, items)
+    backend = _backend(args)
+    methods = chosen_methods(args.methods, backend.offers)
+    settings = _settings(args, items, backend.through)
     open_folder(args.out, settings)
     arms = list(dict.fromkeys([UNPRUNED, *(METHODS[m].arm for m in methods)]))
     pool = AnswerPool(workers=1, timeout_s=args.answer_timeout)
@@ -58,7 +67,7 @@ def evaluate(args: argparse.Namespace) -> None:
         if not usable:
             raise DataError(f"no usable gold answer: {next(iter(problems.values()))}")
         kept = sample_all(
-            _engine_sampler(args), pool, usable, arms, args.out, chunk=args.chunk, spec=spec
+            backend.sampler, pool, usable, arms, args.out, chunk=args.chunk, spec=spec
         )
     finally:
         pool.close()
@@ -84,23 +93,45 @@ def check(args: argparse.Namespace) -> None:
         raise DataError(f"--answer-timeout {args.answer_timeout}: it must be above 0")
     if args.temperature == 0 and args.samples > 1:
         raise DataError("--temperature 0 gives the same reply every time: set --samples 1")
-    if args.model != MODEL_NAME and not (Path(args.model) / "config.json").is_file():
+    if args.url is not None:
+        _check_remote(args)
+    elif args.model != MODEL_NAME and not (Path(args.model) / "config.json").is_file():
         raise DataError(
             f"--model {args.model} is not a folder with a Hugging Face checkpoint (no config.json)"
         )
 
 
-def chosen_methods(names: str | None, head: bool) -> list[str]:
+def _check_remote(args: argparse.Namespace) -> None:
+    if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", args.url):
+        raise DataError(
+            f"--url {args.url}: it must be a server's, such as http://127.0.0.1:8000/v1"
+        )
+    for name in ("head", "max_model_len"):
+        if getattr(args, name) is not None:
+            raise DataError(f"--{name.replace('_', '-')} is the server's with --url: leave it out")
+
+
+def chosen_methods(names: str | None, offers: frozenset[str]) -> list[str]:
     """Without a head its votes would be uniform votes under another name: refused."""
     if names is None:
-        return [name for name, method in METHODS.items() if head or not method.needs_head]
+        return [name for name, method in METHODS.items() if method.needs <= offers]
     methods = list(dict.fromkeys(names.split(",")))
     for name in methods:
         if name not in METHODS:
             raise DataError(f"there is no method {name!r}; known: {', '.join(METHODS)}")
-        if METHODS[name].needs_head and not head:
-            raise DataError(f"the method {name!r} needs a quality head; give --head")
+        lacking = METHODS[name].needs - offers
+        if lacking:
+            raise DataError(f"the method {name!r} needs {' and '.join(sorted(lacking))}")
     return methods
+
+
+def _backend(args: argparse.Namespace) -> Backend:
+    settings = Settings(**{name: getattr(args, name) for name in Settings.__slots__})
+    if args.url is None:
+        length = args.max_model_len or args.max_tokens + PROMPT_ROOM
+        return engine_backend(args.model, args.head, length, settings)
+    key = os.environ.get(args.api_key_env)
+    return remote_backend(Endpoint(args.url, args.model, key, args.concurrency), settings)
 
 
 def _source(args: argparse.Namespace) -> Source:
@@ -123,32 +154,14 @@ def _tell(problems: Mapping[str, str]) -> None:
         print("\n".join([head, *shown, *more]), file=sys.stderr)
 
 
-def _settings(args: argparse.Namespace, items: Sequence[Item]) -> dict[str, Any]:
+def _settings(args: argparse.Namespace, items: Sequence[Item], through: str) -> dict[str, Any]:
     """What must not change when a run goes on; no paths, so that runs elsewhere compare."""
     asked = ("samples", "temperature", "max_tokens", "seed", "probe", "keep", "chunk", "answer")
     texts = json.dumps([[i.id, i.sha256] for i in items])
     return {
-        "model": Path(args.model).name,
+        "model": args.model if args.url else Path(args.model).name,
+        "through": through,
         "head": args.head.name if args.head else None,
         "data_sha256": hashlib.sha256(texts.encode()).hexdigest(),
         **{name: getattr(args, name) for name in asked},
     }
-
-
-def _engine_sampler(args: argparse.Namespace) -> Sampler:
-    """Builds the engine at the first chunk that is missing: a finished run needs none."""
-    engine: list[Any] = []
-    values = {name: getattr(args, name) for name in Settings.__slots__}
-    length = args.max_model_len or args.max_tokens + PROMPT_ROOM
-
-    def sampler(arm: str, items: Sequence[Item], start: int) -> Any:
-        if not engine:
-            from trainer.rollouts import build_engine
-
-            bundled = args.model == MODEL_NAME
-            model = MODEL if bundled else Path(args.model)
-            head = args.head or (HEADS / MODEL_NAME if bundled else None)
-            engine.append(build_engine(model, head, max_model_len=length))
-        return sample(engine[0], arm, items, start, Settings(**values))
-
-    return sampler

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from arrol_serve.rollout import Fate
 from arrol_serve.voting import Ballot, VoteRule, decided, tally
+from trainer.evaluation.needs import CONFIDENCE, HEAD, PRUNING
 from trainer.evaluation.records import Record, Sample
 from trainer.evaluation.statistics import pass_at_k
 
@@ -26,7 +27,7 @@ class Method:
 
     arm: str
     apply: Callable[[Record], Outcome]
-    needs_head: bool = False
+    needs: frozenset[str] = frozenset()
 
 
 def vote(samples: Sequence[Sample], rule: VoteRule) -> float:
@@ -86,21 +87,24 @@ def adaptive(record: Record, agreement: float = 0.95) -> Outcome:
     return Outcome(vote(taken, "uniform"), sum(s.tokens for s in taken))
 
 
+_HEAD, _CONFIDENCE = frozenset({HEAD}), frozenset({CONFIDENCE})
+_PRUNING = frozenset({PRUNING})
+
 METHODS: dict[str, Method] = {
     "pass@1": Method("unpruned", _one),
     "pass@k": Method("unpruned", _any),
     "uniform": Method("unpruned", _voted("uniform")),
     "adaptive": Method("unpruned", adaptive),
-    "quality": Method("unpruned", _voted("quality"), needs_head=True),
-    "rank": Method("unpruned", _voted("rank"), needs_head=True),
-    "confidence": Method("unpruned", _voted("confidence")),
-    "best": Method("unpruned", _voted("best"), needs_head=True),
-    "deepconf-offline-10": Method("unpruned", deepconf(0.1)),
-    "deepconf-offline-90": Method("unpruned", deepconf(0.9)),
-    "pruned": Method("pruned", _voted("quality"), needs_head=True),
-    "pruned-uniform": Method("pruned", _voted("uniform"), needs_head=True),
-    "random-pruned": Method("random-pruned", _voted("uniform")),
-    "random-pruned-quality": Method("random-pruned", _voted("quality"), needs_head=True),
+    "quality": Method("unpruned", _voted("quality"), _HEAD),
+    "rank": Method("unpruned", _voted("rank"), _HEAD),
+    "confidence": Method("unpruned", _voted("confidence"), _CONFIDENCE),
+    "best": Method("unpruned", _voted("best"), _HEAD),
+    "deepconf-offline-10": Method("unpruned", deepconf(0.1), _CONFIDENCE),
+    "deepconf-offline-90": Method("unpruned", deepconf(0.9), _CONFIDENCE),
+    "pruned": Method("pruned", _voted("quality"), _HEAD | _PRUNING),
+    "pruned-uniform": Method("pruned", _voted("uniform"), _HEAD | _PRUNING),
+    "random-pruned": Method("random-pruned", _voted("uniform"), _PRUNING),
+    "random-pruned-quality": Method("random-pruned", _voted("quality"), _HEAD | _PRUNING),
 }
 
 

@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from arrol_serve.engine.candidates import fate_of
+from arrol_serve.rollout import fate_of
 from trainer.evaluation.datasets import Item
 from trainer.evaluation.grading import Reply
 from trainer.rollouts import GroupRequest, SampledRollout, sample_groups
 
 UNPRUNED = "unpruned"
+SEED_STEP = 1000
+"""Between questions: no two share a seed, as long as they have fewer rollouts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,11 @@ def policy_of(arm: str, keep: float) -> Mapping[str, Any] | None:
     return None if arm == UNPRUNED else {"name": names[arm], "keep": keep}
 
 
+def seed_of(settings: Settings, place: int) -> int:
+    """Of the first rollout of the question at this place of the evaluation; the next has one more."""
+    return settings.seed + place * SEED_STEP
+
+
 def sample(
     engine: Any, arm: str, items: Sequence[Item], start: int, settings: Settings
 ) -> list[list[Reply]]:
@@ -42,7 +49,7 @@ def sample(
         GroupRequest(
             f"{arm}/{start + i}",
             item.question,
-            seed=settings.seed + (start + i) * 1000,
+            seed=seed_of(settings, start + i),
             temperature=settings.temperature,
             probes=() if policy is None else (settings.probe,),
             policy=policy,
