@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from arrol_serve.bundled import HEADS, MODEL, MODEL_NAME
+from arrol_serve.errors import ArrolError
 from trainer.evaluation.datasets import Item
 from trainer.evaluation.grading import Reply
 from trainer.evaluation.needs import CONFIDENCE, HEAD, ONLINE, PRUNING
@@ -40,6 +41,8 @@ def engine_backend(
     def sampler(arm: str, items: Sequence[Item], start: int) -> list[list[Reply]]:
         try:
             return draw(arm, items, start)
+        except ArrolError:  # says itself what is wrong
+            raise
         except ValueError as error:  # a context that is too short, a model that is none
             span = f"{items[0].id} to {items[-1].id}"
             raise DataError(f"the engine does not take the questions {span}: {error}") from error
