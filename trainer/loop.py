@@ -37,7 +37,7 @@ from trainer.survival import Knowledge, survival_spec
 from trainer.weight_sync import WeightSync
 from trainer.weight_transfer import check_backend, open_transfer
 
-NOTHING = Knowledge((), 0.0, 0.0)
+NOTHING = Knowledge((), 0.0)
 
 
 def train(config: TrainConfig, *, resume: bool) -> bool:

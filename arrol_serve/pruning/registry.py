@@ -8,7 +8,8 @@ from dataclasses import MISSING, fields
 from typing import Any
 
 from arrol_serve.errors import InvalidRequest
-from arrol_serve.pruning.arrol import Arrol, ArrolSigned
+from arrol_serve.pruning.arrol import Arrol
+from arrol_serve.pruning.arrol_signed import ArrolSigned
 from arrol_serve.pruning.confidence_floor import ConfidenceFloor
 from arrol_serve.pruning.never import Never
 from arrol_serve.pruning.random_drop import RandomDrop

@@ -56,7 +56,7 @@ class AnswerOptions(_Strict):
 
     extract: Extract = "auto"
     regex: str | None = Field(
-        default=None, description='For "extract": "regex"; the last match counts.'
+        default=None, description='For "extract": "regex", in RE2 syntax; the last match counts.'
     )
     json_pointer: str | None = Field(default=None, description='For "extract": "json" (RFC 6901).')
     equivalence: Equivalence = "math"

@@ -31,6 +31,7 @@ BAD_ARROL = [
     ({"early_stop": {"agreement": 0.1}}, "arrol.early_stop.agreement", ""),
     ({"answer": {"extract": "regex"}}, "arrol.answer.regex", ""),
     ({"answer": {"extract": "regex", "regex": "("}}, "arrol.answer.regex", "compile"),
+    ({"answer": {"extract": "regex", "regex": "(?=4)2"}}, "arrol.answer.regex", "look-around"),
     ({"answer": {"json_pointer": "/a"}}, "arrol.answer.json_pointer", ""),
     ({"deadline_s": -1}, "arrol.deadline_s", ""),
     ({"deadline_s": 10**9}, "arrol.deadline_s", ""),
