@@ -198,14 +198,17 @@ class RowScorer:
         return self._window_sum[slots] / torch.minimum(length + 1, size)
 
     def values(self, selection: Selection, hidden: Tensor) -> Tensor:
-        """``[S, 2]``: quality logit and windowed confidence of the scored rows; NaN: not computed."""
+        """``[S, 3]``, NaN where not computed: the scored rows' quality logit as of a probe, windowed
+        confidence, and quality logit as of a last token."""
         states = selection.take(hidden).float()
         statistics = self.statistics.features(selection.slots)
         unknown = torch.full((len(states),), math.nan, device=self.device)
-        quality = unknown if self.head is None else self.head(states, statistics)
+        quality = final = unknown
+        if self.head is not None:
+            quality, final = self.head.calibrated(self.head.raw(states, statistics))
         confidence, self._confidence = self._confidence, None
         self._record(selection, states, statistics)
-        return torch.stack([quality, unknown if confidence is None else confidence], dim=1)
+        return torch.stack([quality, unknown if confidence is None else confidence, final], dim=1)
 
     def _record(self, selection: Selection, states: Tensor, statistics: Tensor) -> None:
         if not selection.records:

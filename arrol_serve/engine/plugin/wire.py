@@ -58,7 +58,11 @@ class Report(TypedDict):
 
 @dataclass(slots=True)
 class StepScores:
-    """Scores of one engine step. ``values[i] = [quality logit, confidence]``; NaN: not computed."""
+    """Scores of one engine step, NaN where not computed.
+
+    ``values[i] = [quality logit at a probe, confidence, quality logit at the last token]``: only the
+    scheduler knows which token is the last.
+    """
 
     req_ids: list[str] = field(default_factory=list)
     values: list[list[float]] = field(default_factory=list)
