@@ -21,7 +21,7 @@ from tqdm import tqdm
 from arrol_serve.engine.plugin.rows import StepRows
 from arrol_serve.engine.plugin.scheduler import LiveGroup, Member, PruningMixin
 from arrol_serve.engine.plugin.scorer import RowScorer
-from arrol_serve.engine.plugin.wire import MemberPlan, StepScores
+from arrol_serve.engine.plugin.wire import CONFIDENCE_WINDOW, MemberPlan, StepScores
 from arrol_serve.pruning.group import Group
 from arrol_serve.quality.head import QualityHead
 from benchmarks.record import write_result
@@ -51,6 +51,7 @@ def member_plan(row: int) -> MemberPlan:
         max_total_tokens=None,
         signals=["quality"],
         prune_by="quality",
+        confidence_window=CONFIDENCE_WINDOW,
         record=None,
     )
 
