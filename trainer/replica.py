@@ -97,6 +97,8 @@ class Replica:
             "policy": dict(request.policy or NEVER),
             "min_survivors": request.min_survivors,
             "signals": list(request.signals),
+            "prune_by": request.prune_by,
+            "confidence_window": request.confidence_window,
             "record": None if request.record is None else list(request.record),
         }
         told = self.post("/admin/rollouts", body)
