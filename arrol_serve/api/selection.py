@@ -111,7 +111,7 @@ def _check_size(request: Any, config: ServerConfig) -> None:
             f"n may be at most {config.max_samples} on this server, got {clip(request.n)}.",
             param="n",
         )
-    prompt = getattr(request, "prompt", None)
+    prompt: Any = getattr(request, "prompt", None)
     several = isinstance(prompt, list) and not isinstance(next(iter(prompt), 0), int)
     if several and len(prompt) > MAX_PROMPTS:
         raise InvalidRequest(
