@@ -23,6 +23,7 @@ from arrol_serve.answers.pool import AnswerPool
 from arrol_serve.api.admission import Admission, Turn
 from arrol_serve.api.caller import CALLER
 from arrol_serve.api.outputs import in_pieces, opening, prompt_ids, together
+from arrol_serve.api.request_log import RequestRecord, logged
 from arrol_serve.api.spread import EngineSpread
 from arrol_serve.api.ticket import TICKET_KEY, SearchTicket
 from arrol_serve.engine.candidates import EngineCall, EngineCandidates, GroupOptions
@@ -68,12 +69,14 @@ class SearchingEngineClient:
             )
         call = EngineCall(prompt, sampling_params, request_id, options)
         patience = None if ticket is None else ticket.plan.deadline_s
-        turn = self._admission.admit(CALLER.get(), self._request(call, ticket), patience)
+        key, request = CALLER.get(), self._request(call, ticket)
+        turn = self._admission.admit(key, request, patience)
+        record = RequestRecord(request_id, key, request.samples, request.search)
         if ticket is None:
-            return self._plain(call, turn)
+            return self._plain(call, turn, record)
         params = sampling_params.clone()
         params.extra_args = {k: v for k, v in extra.items() if k != TICKET_KEY}
-        return self._search(ticket, replace(call, params=params), turn)
+        return self._search(ticket, replace(call, params=params), turn, record)
 
     def _request(self, call: EngineCall, ticket: SearchTicket | None) -> Request:
         longest = self._inner.vllm_config.model_config.max_model_len
@@ -86,27 +89,32 @@ class SearchingEngineClient:
         )
 
     async def _plain(
-        self, call: EngineCall, turn: AbstractAsyncContextManager[Turn]
+        self, call: EngineCall, turn: AbstractAsyncContextManager[Turn], record: RequestRecord
     ) -> AsyncGenerator[RequestOutput, None]:
         delta = call.params.output_kind is RequestOutputKind.DELTA
-        with _errors_for(call):
+        with _errors_for(call), logged(record):
             async with turn as got, aclosing(self._generate(call)) as outputs:
+                record.queue_ms = round(got.waited_s * 1000)
                 async for output in outputs:
                     new = sum(len(choice.token_ids) for choice in output.outputs)
-                    got.generated = got.generated + new if delta else new
+                    record.tokens = got.generated = got.generated + new if delta else new
                     yield output
 
     def _generate(self, call: EngineCall) -> AsyncGenerator[RequestOutput, None]:
         return self._inner.generate(call.prompt, call.params, call.request_id, **call.options)
 
     async def _search(
-        self, ticket: SearchTicket, call: EngineCall, turn: AbstractAsyncContextManager[Turn]
+        self,
+        ticket: SearchTicket,
+        call: EngineCall,
+        turn: AbstractAsyncContextManager[Turn],
+        record: RequestRecord,
     ) -> AsyncGenerator[RequestOutput, None]:
         streaming = call.params.output_kind is not RequestOutputKind.FINAL_ONLY
         if streaming:  # lets vLLM send the role chunk while the search waits and goes on
             yield opening(call)
-        with _errors_for(call):
-            winners = await self._winners(ticket, call, turn)
+        with _errors_for(call), logged(record):
+            winners = await self._winners(ticket, call, turn, record)
         if not streaming:
             yield together(winners, call)
             return
@@ -115,20 +123,26 @@ class SearchingEngineClient:
             yield output
 
     async def _winners(
-        self, ticket: SearchTicket, call: EngineCall, turn: AbstractAsyncContextManager[Turn]
+        self,
+        ticket: SearchTicket,
+        call: EngineCall,
+        turn: AbstractAsyncContextManager[Turn],
+        record: RequestRecord,
     ) -> list[RequestOutput]:
         """The best candidates' outputs; the ticket knows the outcome, or the failure."""
         metrics.IN_FLIGHT.inc()
         try:
             async with turn as got:
+                record.queue_ms = round(got.waited_s * 1000)
                 candidates = await self._run(ticket, call, got.waited_s)
-                got.generated = ticket.generated_tokens
+                record.tokens = got.generated = ticket.generated_tokens
         except Exception as error:
             ticket.failure = error
             raise
         finally:
             self._on_end(ticket)
         assert ticket.outcome is not None  # noqa: S101  # or _run has raised
+        record.stop = ticket.outcome.stop
         winners = [candidates.outputs[index] for index in ticket.outcome.ranked]
         ticket.prompt_tokens = len(winners[0].prompt_token_ids or ())
         return winners

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -30,9 +31,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("small")
     config = folder / "arrol.toml"
     config.write_text(LIMITS)
-    process, running = start(
-        folder / "server.log", "--arrol-config", str(config), "--max-num-seqs", "8"
-    )
+    options = ["--arrol-config", str(config), "--max-num-seqs", "8"]
+    options += ["--logging-config.formatter", "json"]
+    process, running = start(folder / "server.log", *options)
     yield running
     process.terminate()
     assert process.wait(60) == 0
@@ -140,3 +141,23 @@ def test_the_deadline_counts_from_arrival(small: Server) -> None:
     assert reply.status_code in (200, 429, 504)
     assert seconds < QUEUE_S
     nobody_is_left(small)
+
+
+def test_the_log_has_one_json_line_for_each_request_and_no_prompt(small: Server) -> None:
+    secret = "Rumpelstilzchen"
+    messages = [{"role": "user", "content": f"{secret}: what is 12*3+5?"}]
+    bodies = [PLAIN | {"messages": messages}, BIG | {"messages": messages, "max_tokens": 20}]
+    replies = [reply for reply, _ in asyncio.run(at_once(*((small, body) for body in bodies)))]
+    text = small.log.read_text(errors="replace")
+    lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    for reply, search in zip(replies, (False, True), strict=True):
+        assert reply.status_code == 200
+        body = reply.json()
+        (line,) = [one for one in lines if one.get("request_id") == body["id"]]
+        assert (line["outcome"], line["search"], line["levelname"]) == ("answered", search, "INFO")
+        assert line["tokens"] == body["usage"]["completion_tokens"]
+        assert line["latency_ms"] >= line["queue_ms"] >= 0
+        assert line["stop"] == (body["arrol"]["stop"] if search else None)
+    assert {one["outcome"] for one in lines if "outcome" in one} >= {"answered", "client_left"}
+    assert secret not in text
+    assert small.key not in text
