@@ -69,9 +69,9 @@ class SearchingEngineClient:
             )
         call = EngineCall(prompt, sampling_params, request_id, options)
         patience = None if ticket is None else ticket.plan.deadline_s
-        key, request = CALLER.get(), self._request(call, ticket)
-        turn = self._admission.admit(key, request, patience)
-        record = RequestRecord(request_id, key, request.samples, request.search)
+        caller, request = CALLER.get(), self._request(call, ticket)
+        turn = self._admission.admit(caller, request, patience)
+        record = RequestRecord(request_id, caller, request.samples, request.search)
         if ticket is None:
             return self._plain(call, turn, record)
         params = sampling_params.clone()

@@ -144,8 +144,8 @@ def test_the_deadline_counts_from_arrival(small: Server) -> None:
 
 
 def test_the_log_has_one_json_line_for_each_request_and_no_prompt(small: Server) -> None:
-    secret = "Rumpelstilzchen"
-    messages = [{"role": "user", "content": f"{secret}: what is 12*3+5?"}]
+    word = "Rumpelstilzchen"
+    messages = [{"role": "user", "content": f"{word}: what is 12*3+5?"}]
     bodies = [PLAIN | {"messages": messages}, BIG | {"messages": messages, "max_tokens": 20}]
     replies = [reply for reply, _ in asyncio.run(at_once(*((small, body) for body in bodies)))]
     text = small.log.read_text(errors="replace")
@@ -159,5 +159,4 @@ def test_the_log_has_one_json_line_for_each_request_and_no_prompt(small: Server)
         assert line["latency_ms"] >= line["queue_ms"] >= 0
         assert line["stop"] == (body["arrol"]["stop"] if search else None)
     assert {one["outcome"] for one in lines if "outcome" in one} >= {"answered", "client_left"}
-    assert secret not in text
-    assert small.key not in text
+    assert word not in text
