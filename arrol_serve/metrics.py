@@ -56,6 +56,8 @@ REFUSED = Counter(
     "Requests turned away: queue, wait, concurrency, requests, tokens, key or body",
     ["reason"],
 )
+for _reason in ("queue", "wait", "concurrency", "requests", "tokens", "key", "body"):
+    REFUSED.labels(_reason)  # zero, not absent, before the first
 GROUPS = Gauge(
     "arrol_engine_groups",
     "Rollout groups alive in the engine when the last search ended",

@@ -18,7 +18,7 @@ import httpx
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
-START_LIMIT_S = 200
+START_LIMIT_S = float(os.environ.get("ARROL_TEST_START_S", "200"))
 KEEP_ALIVE_S = 0.2
 OTHER_KEY = "the-environments-key"
 FILE_KEY = "the-files-key"
