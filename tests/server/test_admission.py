@@ -14,6 +14,7 @@ import pytest
 
 from tests.server.conftest import OTHER_KEY, Server, start
 from tests.server.test_load import LONG, leave
+from tests.server.traces import Receiver, receiving
 
 QUEUE_S = 20.0
 AT_ONCE = 60
@@ -26,13 +27,21 @@ LIMITS = f"max_load = 1.0\nmax_queue_s = {QUEUE_S}\nconcurrent_per_key = {AT_ONC
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Eight candidates at once: one big group fills it."""
+def spans() -> Iterator[Receiver]:
+    with pytest.MonkeyPatch.context() as patch, receiving() as receiver:
+        patch.setenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/protobuf")
+        patch.setenv("OTEL_BSP_SCHEDULE_DELAY", "200")  # ms
+        yield receiver
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory, spans: Receiver) -> Iterator[Server]:
+    """Eight candidates at once: one big group fills it. It logs JSON and sends traces."""
     folder = tmp_path_factory.mktemp("small")
     config = folder / "arrol.toml"
     config.write_text(LIMITS)
     options = ["--arrol-config", str(config), "--max-num-seqs", "8"]
-    options += ["--logging-config.formatter", "json"]
+    options += ["--logging-config.formatter", "json", "--otlp-traces-endpoint", spans.url]
     process, running = start(folder / "server.log", *options)
     yield running
     process.terminate()
@@ -160,3 +169,13 @@ def test_the_log_has_one_json_line_for_each_request_and_no_prompt(small: Server)
         assert line["stop"] == (body["arrol"]["stop"] if search else None)
     assert {one["outcome"] for one in lines if "outcome" in one} >= {"answered", "client_left"}
     assert word not in text
+
+
+def test_each_candidate_is_a_span_of_the_clients_trace(small: Server, spans: Receiver) -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    reply = small.post(BIG | {"max_tokens": 20}, traceparent=f"00-{trace}-b7ad6b7169203331-01")
+    assert reply.status_code == 200
+    found = spans.spans_of(reply.json()["id"], BIG["arrol"]["samples"])
+    assert len(found) == BIG["arrol"]["samples"]
+    assert {span["trace"] for span in found} == {trace}
+    assert {span["gen_ai.usage.completion_tokens"] for span in found} == {20}
