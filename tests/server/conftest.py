@@ -118,7 +118,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     ]
     keys = log.with_name("keys")
     keys.write_text(f"# one a line\n\n{FILE_KEY}  # of a team\n")
-    tools += ["--api-key-file", str(keys)]
+    patient = log.with_name("arrol.toml")
+    patient.write_text("max_queue_s = 600.0  # a slow machine is no reason to refuse\n")
+    tools += ["--api-key-file", str(keys), "--arrol-config", str(patient)]
     process, running = start(log, "--keep-alive-s", str(KEEP_ALIVE_S), "--alias", alias, *tools)
     yield running
     process.terminate()
