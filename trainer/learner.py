@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,12 +14,13 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from trainer.adapters import add_adapters, dropping_out, merged, without_adapters
+from trainer.adapters import dropping_out, merged, without_adapters
 from trainer.batch import TrainRow, token_batch
 from trainer.config import OptimSection, TrainConfig
-from trainer.logprobs import completion_logprobs
 from trainer.loss import LossInputs, denominator, policy_loss
 from trainer.packing import pack
+from trainer.policy_model import PolicyModel, initial_model, trained_model
+from trainer.precision import device
 from trainer.seeds import seed_for
 
 
@@ -41,23 +42,24 @@ class UpdateReport:
 
 
 class Learner:
-    """Owns the trained model (float32), or its adapters, and their AdamW."""
+    """Owns the policy and the AdamW of what is trained of it; both keep float32."""
 
     def __init__(self, model_folder: Path, config: TrainConfig) -> None:
         self.config = config
-        self.model = _load(model_folder)
-        if config.lora.rank:
-            add_adapters(self.model, config.lora, seed_for(config.run.seed, "lora"))
-            self.model.eval()
-        if config.optim.gradient_checkpointing:
-            _checkpoint_layers(self.model)
+        self.device = device()
+        self.policy = trained_model(model_folder, config, self.device)
         own = config.algorithm.kl_weight > 0 and not config.lora.rank
-        self._initial = _load(model_folder) if own else None
+        self._initial = initial_model(model_folder, config, self.device) if own else None
         self.optimizer = torch.optim.AdamW(
             self.trained().values(),
             lr=config.optim.lr,
             weight_decay=config.optim.weight_decay,
         )
+
+    @property
+    def model(self) -> Any:
+        """As transformers knows it."""
+        return self.policy.inner
 
     def update(self, rows: Sequence[TrainRow], step: int) -> UpdateReport:
         """``optim.minibatches`` optimizer steps on ``rows``; none where there is nothing to learn."""
@@ -66,7 +68,7 @@ class Learner:
         several = self.config.optim.minibatches > 1
         # With dropout the pass with gradient is not that of the policy that sampled.
         apart = several or self.config.lora.dropout > 0
-        old = self._logprobs(self.model, rows) if apart else None
+        old = self._logprobs(self.policy, rows) if apart else None
         reference = self._reference(rows) if self.config.algorithm.kl_weight > 0 else None
         report.logprob_s = time.monotonic() - began
         order = list(range(len(rows)))
@@ -79,6 +81,9 @@ class Learner:
                 self._step(rows, order[start : start + size], old, reference, report)
         report.update_s = time.monotonic() - began - report.logprob_s
         return report
+
+    def _tensor(self, values: Iterable[float]) -> Tensor:
+        return torch.tensor(list(values), device=self.device)
 
     @contextmanager
     def _dropout(self, step: int) -> Iterator[None]:
@@ -95,7 +100,7 @@ class Learner:
         if self._initial is not None:
             return self._logprobs(self._initial, rows)
         with without_adapters(self.model):
-            return self._logprobs(self.model, rows)
+            return self._logprobs(self.policy, rows)
 
     def _step(
         self,
@@ -117,24 +122,24 @@ class Learner:
         self.optimizer.zero_grad(set_to_none=True)
         for places in pack([rows[i].length for i in chosen], budget):
             micro = [chosen[place] for place in places]
-            batch = token_batch([rows[i] for i in micro])
-            new = completion_logprobs(self.model, batch, self.config.rollout.temperature)
+            batch = token_batch([rows[i] for i in micro]).to(self.device)
+            new = self.policy(batch, self.config.rollout.temperature)
             before = new.detach() if old is None else torch.cat([old[i] for i in micro])
-            engine = torch.tensor([p for i in micro for p in rows[i].engine_logprobs])
+            engine = self._tensor(p for i in micro for p in rows[i].engine_logprobs)
             inputs = LossInputs(
                 new=new,
                 old=before,
                 engine=engine,
                 reference=None if reference is None else torch.cat([reference[i] for i in micro]),
-                advantage=torch.tensor([rows[i].advantage for i in micro]),
-                weight=torch.tensor([rows[i].weight for i in micro]),
+                advantage=self._tensor(rows[i].advantage for i in micro),
+                weight=self._tensor(rows[i].weight for i in micro),
             )
             sums = policy_loss(batch, inputs, options)
             (sums.loss / total).backward()  # type: ignore[no-untyped-call]
             report.loss += sums.loss.item() / total
             report.clipped += sums.clipped
             report.terms += sums.terms
-            report.mismatch.append(before - engine)
+            report.mismatch.append((before - engine).cpu())
         report.grad_norm += self._apply(report.lr)
         report.steps += 1
 
@@ -148,14 +153,14 @@ class Learner:
 
     @torch.no_grad()
     def _logprobs(
-        self, model: Any, rows: Sequence[TrainRow], temperature: float | None = None
+        self, model: PolicyModel, rows: Sequence[TrainRow], temperature: float | None = None
     ) -> list[Tensor]:
         """Of each row's completion, without gradient."""
         temperature = temperature or self.config.rollout.temperature
         found: list[Tensor] = [torch.empty(0)] * len(rows)
         for places in pack([row.length for row in rows], self.config.optim.tokens_per_pass):
-            batch = token_batch([rows[i] for i in places])
-            values = completion_logprobs(model, batch, temperature)
+            batch = token_batch([rows[i] for i in places]).to(self.device)
+            values = model(batch, temperature)
             counts = [len(rows[i].token_ids) for i in places]
             for i, part in zip(places, torch.split(values, counts), strict=True):
                 found[i] = part
@@ -163,7 +168,8 @@ class Learner:
 
     def score(self, rows: Sequence[TrainRow], temperature: float) -> list[Tensor]:
         """The trained model's log-probabilities of each row's completion."""
-        return self._logprobs(self.model, rows, temperature)
+        found = self._logprobs(self.policy, rows, temperature)
+        return [values.cpu() for values in found]
 
     def trained(self) -> dict[str, torch.nn.Parameter]:
         """What the optimizer moves, by name: with ``lora.rank`` the adapters alone. Tied ones once."""
@@ -187,24 +193,9 @@ class Learner:
 
     @torch.no_grad()
     def weights(self) -> dict[str, Tensor]:
-        """The whole policy by checkpoint name, adapters merged in; tied ones once."""
-        return {name: value.contiguous() for name, value in merged(self.model)}
-
-
-def _load(folder: Path) -> Any:
-    from transformers import AutoModelForCausalLM
-
-    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-
-
-def _checkpoint_layers(model: Any) -> None:
-    """Transformers recomputes layers in training mode only; the rest stays without dropout."""
-    from transformers.modeling_layers import GradientCheckpointingLayer
-
-    model.gradient_checkpointing_enable({"use_reentrant": False})
-    for layer in model.modules():
-        if isinstance(layer, GradientCheckpointingLayer):
-            layer.training = True  # of the layer alone: its dropouts stay off
+        """The whole policy in ``optim.dtype`` by checkpoint name, adapters merged in; tied ones once."""
+        dtype = self.policy.dtype
+        return {name: value.to(dtype).contiguous() for name, value in merged(self.model)}
 
 
 def learning_rate(config: OptimSection, step: int, steps: int) -> float:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from trainer.config import TrainConfig
 from trainer.local_engine import LocalEngine
+from trainer.precision import compute_dtype
 from trainer.replicas import Replicas
 from trainer.rollout_engine import RolloutEngine
 from trainer.rollouts import build_engine
@@ -26,6 +27,8 @@ def open_engine(model: Path, config: TrainConfig) -> RolloutEngine:
         model,
         sequences=config.rollout.sequences,
         max_model_len=config.rollout.max_model_len,
+        gpu_memory_utilization=config.rollout.gpu_memory,
+        dtype=str(compute_dtype(config.optim)).removeprefix("torch."),
         **sync_options(backend),
     )
     return LocalEngine(llm)

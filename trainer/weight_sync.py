@@ -10,6 +10,7 @@ from arrol_serve.errors import ArrolError
 from trainer.batch import TrainRow
 from trainer.config import TrainConfig
 from trainer.learner import Learner
+from trainer.precision import largest_gap
 from trainer.rollout_engine import GroupSampler, RolloutEngine
 from trainer.rollouts import GroupRequest
 from trainer.seeds import seed_for
@@ -70,11 +71,12 @@ class WeightSync:
         row = TrainRow(sampled.prompt_ids, sampled.token_ids, sampled.logprobs, 0.0, 1.0)
         ours = learner.score([row], PROBE_TEMPERATURE)[0]
         gap = (ours - torch.tensor(row.engine_logprobs)).abs().max().item()
-        if not gap <= config.sync.max_gap:  # NaN fails too
+        allowed = largest_gap(config.sync, config.optim)
+        if not gap <= allowed:  # NaN fails too
             raise SyncFailed(
                 f"After the sync of version {version} the log-probabilities of {part.name} differ "
                 f"from the trainer's by up to {gap:.2g} nats (sync.max_gap is "
-                f"{config.sync.max_gap:g}): it would sample from other weights than those that are "
+                f"{allowed:g}): it would sample from other weights than those that are "
                 "trained. Look for a model that the engine computes differently, or a precision "
                 "that needs a wider gap."
             )
