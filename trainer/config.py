@@ -29,6 +29,8 @@ class RunSection(Section):
     """A local folder with a Hugging Face checkpoint; ``bundled``: the model that ships."""
     steps: int = Field(default=100, ge=1)
     seed: int = Field(default=0, ge=0)
+    rank_timeout_s: float = Field(default=1800.0, gt=0)
+    """Seconds that a rank of ``torchrun`` waits for the others; longer than a step's rollouts take."""
 
 
 class DataSection(Section):

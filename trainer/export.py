@@ -50,7 +50,7 @@ def export(run: RunFolder, target: Path) -> Path:
     part = target.with_name(target.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     learner = Learner(model_folder(config), config)
-    learner.load_state(newest / checkpoint.MODEL)
+    learner.state.load_model(newest / checkpoint.MODEL)
     _write_model(part, learner, model_folder(config))
     if config.lora.rank:
         save_adapters(learner.model, config.lora, model_name(config), part / "adapter")

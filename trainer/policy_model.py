@@ -26,11 +26,6 @@ class PolicyModel(torch.nn.Module):
         super().__init__()
         self.inner, self.dtype = inner, dtype
 
-    @property
-    def device(self) -> torch.device:
-        device: torch.device = next(self.inner.parameters()).device
-        return device
-
     def forward(self, batch: TokenBatch, temperature: float) -> Tensor:
         """[N] float32 log-probabilities of the completion tokens."""
         lower = self.dtype is not torch.float32
@@ -38,12 +33,12 @@ class PolicyModel(torch.nn.Module):
             return completion_logprobs(self.inner, batch, temperature)
 
 
-def initial_model(folder: Path, config: TrainConfig, device: torch.device) -> PolicyModel:
+def initial_model(folder: Path, config: TrainConfig) -> PolicyModel:
     """As ``run.model`` has it, to be compared with."""
-    return PolicyModel(load_model(folder).to(device), compute_dtype(config.optim))
+    return PolicyModel(load_model(folder), compute_dtype(config.optim))
 
 
-def trained_model(folder: Path, config: TrainConfig, device: torch.device) -> PolicyModel:
+def trained_model(folder: Path, config: TrainConfig) -> PolicyModel:
     """With what the recipe puts into it: adapters, checkpointed layers."""
     inner = load_model(folder)
     if config.lora.rank:
@@ -51,7 +46,7 @@ def trained_model(folder: Path, config: TrainConfig, device: torch.device) -> Po
         inner.eval()
     if config.optim.gradient_checkpointing:
         _checkpoint_layers(inner)
-    return PolicyModel(inner.to(device), compute_dtype(config.optim))
+    return PolicyModel(inner, compute_dtype(config.optim))
 
 
 def load_model(folder: Path) -> Any:

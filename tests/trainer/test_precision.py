@@ -38,7 +38,7 @@ def test_the_update_is_close_to_that_of_float32() -> None:
         for name in ("float32", "bfloat16")
     )
     assert half.update(rows(), 0).loss == pytest.approx(full.update(rows(), 0).loss, rel=0.05)
-    assert {weight.dtype for weight in half.state().values()} == {torch.float32}
+    assert {weight.dtype for weight in half.state.model().values()} == {torch.float32}
     moments = [state["exp_avg"].dtype for state in half.optimizer.state.values()]
     assert set(moments) == {torch.float32}
     assert {weight.dtype for weight in half.weights().values()} == {torch.bfloat16}

@@ -18,7 +18,7 @@ from trainer.learner import Learner
 from trainer.metrics_log import read_metrics
 from trainer.precision import GAPS
 from trainer.run_folder import model_folder
-from trainer.weight_transfer import LearnerSource, check_backend
+from trainer.weight_transfer import StagedWeights, check_backend
 
 ON_CPU = pytest.mark.skipif(torch.cuda.is_available(), reason="about machines without a GPU")
 REPLICAS = 'rollout.replicas=["http://127.0.0.1:1"]'
@@ -38,7 +38,7 @@ def test_files_work_everywhere() -> None:
 
 def test_what_is_declared_is_what_is_sent() -> None:
     config = load_config(None)
-    source = LearnerSource(Learner(model_folder(config), config), torch.device("cpu"))
+    source = StagedWeights(Learner(model_folder(config), config).weights(), torch.device("cpu"))
     declared = [(meta.name, meta.dtype, meta.shape) for meta in source.metadata()]
     assert declared == [(name, t.dtype, tuple(t.shape)) for name, t in source]
     assert len(declared) == len({name for name, _, _ in declared}) > 10
