@@ -35,16 +35,16 @@ class Transfer(Protocol):
 def check_backend(config: TrainConfig, ranks: int = 1) -> None:
     """Raise ``InvalidRequest`` where ``sync.backend`` cannot work on this machine or in this set-up."""
     backend, remote = config.sync.backend, bool(config.rollout.replicas)
-    if backend != "path" and not torch.cuda.is_available():
-        raise InvalidRequest(
-            f"sync.backend = {backend!r} moves weights between GPUs, and this machine has none that "
-            'PyTorch can use: set sync.backend = "path".',
-            param="sync.backend",
-        )
     if backend == "ipc" and ranks > 1:
         raise InvalidRequest(
             'sync.backend = "ipc" needs the engine in a process of its own, which torchrun\'s ranks do '
             'not have: use "path", or rollout.replicas with "nccl".',
+            param="sync.backend",
+        )
+    if backend != "path" and not torch.cuda.is_available():
+        raise InvalidRequest(
+            f"sync.backend = {backend!r} moves weights between GPUs, and this machine has none that "
+            'PyTorch can use: set sync.backend = "path".',
             param="sync.backend",
         )
     if backend == "ipc" and remote:

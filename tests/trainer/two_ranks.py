@@ -17,7 +17,12 @@ from trainer.sharding import whole
 CASES = {
     "one": ["optim.tokens_per_pass=1000"],
     "uneven": ["optim.tokens_per_pass=70"],
-    "twice": ["optim.tokens_per_pass=40", "optim.minibatches=2", "algorithm.kl_weight=0.1"],
+    "twice": [
+        "optim.tokens_per_pass=40",
+        "optim.lr=1e-7",
+        "optim.minibatches=2",
+        "algorithm.kl_weight=0.1",
+    ],
     "gspo": ["optim.tokens_per_pass=70", "algorithm.sequence_ratio=true"],
     "lora": ["optim.tokens_per_pass=70", "lora.rank=4", "algorithm.kl_weight=0.1"],
     "checkpointed": ["optim.tokens_per_pass=70", "optim.gradient_checkpointing=true"],
