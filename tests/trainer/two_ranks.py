@@ -19,7 +19,7 @@ CASES = {
     "uneven": ["optim.tokens_per_pass=70"],
     "twice": [
         "optim.tokens_per_pass=40",
-        "optim.lr=1e-7",
+        "optim.lr=1e-9",
         "optim.minibatches=2",
         "algorithm.kl_weight=0.1",
     ],
