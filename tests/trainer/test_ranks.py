@@ -65,7 +65,9 @@ def test_the_gradient_does_not_depend_on_the_number_of_ranks(
     updates: tuple[dict[str, Any], dict[str, Any]], case: str
 ) -> None:
     one, two = (found[case] for found in updates)
-    assert (one["gradient"] - two["gradient"]).norm() < 1e-5 * one["gradient"].norm()
+    # The old log-probabilities of a second minibatch come from passes packed in another way.
+    close = 1e-4 if case == "twice" else 1e-5
+    assert (one["gradient"] - two["gradient"]).norm() < close * one["gradient"].norm()
     torch.testing.assert_close(two["report"], one["report"], rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(two["scores"], one["scores"], rtol=1e-3, atol=1e-3)
     assert (one["steps"], one["tokens"]) == (two["steps"], two["tokens"])
