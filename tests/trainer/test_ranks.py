@@ -28,7 +28,7 @@ from trainer.packing import pack_for, share
 from trainer.ranks import Ranks
 from trainer.weight_transfer import check_backend
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(900)  # two engines start in each run
 
 
 def by_two(words: list[str]) -> list[str]:
@@ -160,7 +160,7 @@ def test_the_others_end_when_one_is_lost(tmp_path: Path) -> None:
 def test_all_save_when_told_to_end(tmp_path: Path) -> None:
     out, log = tmp_path / "told", tmp_path / "log"
     words = by_two(policy(out, **ENDLESS, **{"checkpoint.every": 500}))
-    words[4:4] = ["--shutdown-timeout", str(int(LIMIT_S))]
+    words[3:3] = ["--shutdown-timeout", str(int(LIMIT_S))]
     with running(words, log) as process:
         wait_for_step(out, process, log)
         process.terminate()
