@@ -76,18 +76,20 @@ def train(out: Path, arm: str, seed: int, steps: int) -> None:
     run = folder(out, arm, seed)
     if len(_trained(run)) >= steps:
         return
-    changes = COMMON | ARMS[arm] | {"run.seed": seed, "run.steps": steps, "run.out": str(run)}
-    words = ["policy", str(RECIPE), "--resume", "auto"]
-    words += [f"--{key}={json.dumps(value)}" for key, value in changes.items()]
+    words = command(out, arm, seed, steps)
     done = subprocess.run(
-        [sys.executable, "-m", "trainer.cli", *words],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
+        words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False
     )
     if done.returncode != 0:
         raise SystemExit(done.stderr[-3000:])
+
+
+def command(out: Path, arm: str, seed: int, steps: int) -> list[str]:
+    """What brings a run to ``steps`` steps."""
+    run = folder(out, arm, seed)
+    changes = COMMON | ARMS[arm] | {"run.seed": seed, "run.steps": steps, "run.out": str(run)}
+    words = [sys.executable, "-m", "trainer.cli", "policy", str(RECIPE), "--resume", "auto"]
+    return words + [f"--{key}={json.dumps(value)}" for key, value in changes.items()]
 
 
 def _trained(run: Path) -> Rows:
