@@ -113,16 +113,16 @@ def training() -> str:
         f"keep 0.5 unless named. Before training pass@1 is {min(before):.3f}. Differences are paired by "
         f"seed, with the lowest and highest. {_where(result)}.",
         "",
-        "| rollouts pruned by | s/step | generate | log-probs | update | speed | pass@1 | against none, "
-        "equal steps | against none, equal seconds |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| rollouts pruned by | seeds | s/step | generate | log-probs | update | speed | pass@1 "
+        "| against none, equal steps | against none, equal seconds |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in result["rows"]:
         phases = " | ".join(f"{row[f'seconds_{p}']:.2f}" for p in ("generate", "logprob", "update"))
         gains = " | ".join(_spread(row[k]) for k in ("gain_over_none", "gain_at_equal_seconds"))
         lines.append(
-            f"| {row['arm']} | {row['seconds_per_step']:.2f} | {phases} | {row['speedup']:.2f}x "
-            f"| {_mean(row['pass@1']):.3f} | {gains} |"
+            f"| {row['arm']} | {len(row['seeds'])} | {row['seconds_per_step']:.2f} | {phases} "
+            f"| {row['speedup']:.2f}x | {_mean(row['pass@1']):.3f} | {gains} |"
         )
     return "\n".join([*lines, "", "![Training](benchmarks/results/training.png)"])
 

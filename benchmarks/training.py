@@ -1,8 +1,8 @@
 """Pruned against unpruned training: ``python -m benchmarks.training``.
 
 One recipe with every arm and seed. The arms of a seed take turns, fifteen steps each, by resuming their
-runs, so that the machine's moods hit all alike; a finished run is not repeated, and a seed that is not
-through yet is left out of the result.
+runs, so that the machine's moods hit all alike; a finished run is not repeated, and what is not through yet
+is left out of the result.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ ARMS: dict[str, dict[str, Any]] = {
     "none": {"prune.mode": "none"},
     "random": {"prune.mode": "random"},
     "arrol": {"prune.mode": "arrol"},
-    "arrol_signed": {"prune.mode": "arrol_signed"},
+    "arrol_signed": {"prune.mode": "arrol_signed", "prune.lam": 2.0},
     "arrol, keep 0.25": {"prune.mode": "arrol", "prune.keep": 0.25},
     "arrol, keep 0.75": {"prune.mode": "arrol", "prune.keep": 0.75},
     "DAPO, none": {"prune.mode": "none", **DAPO},
@@ -96,10 +96,20 @@ def _trained(run: Path) -> Rows:
     return [row for row in read_metrics(run) if row["step"] > 0]
 
 
-def summarise(out: Path, seeds: Sequence[int]) -> list[dict[str, Any]]:
-    """One row for each arm: means over seeds, and differences to ``none`` paired by seed."""
-    base = [read_metrics(folder(out, "none", seed)) for seed in seeds]
-    return [_row(arm, [read_metrics(folder(out, arm, s)) for s in seeds], base) for arm in ARMS]
+def summarise(out: Path, seeds: Sequence[int], steps: int) -> list[dict[str, Any]]:
+    """One row for each arm, over the seeds that have come to ``steps`` steps with it and with ``none``."""
+    rows = []
+    for arm in ARMS:
+        done = [
+            s
+            for s in seeds
+            if all(len(_trained(folder(out, a, s))) >= steps for a in (arm, "none"))
+        ]
+        if done:
+            runs = [read_metrics(folder(out, arm, seed)) for seed in done]
+            base = [read_metrics(folder(out, "none", seed)) for seed in done]
+            rows.append({"seeds": done} | _row(arm, runs, base))
+    return rows
 
 
 def _row(arm: str, runs: Sequence[Rows], base: Sequence[Rows]) -> dict[str, Any]:
@@ -107,11 +117,9 @@ def _row(arm: str, runs: Sequence[Rows], base: Sequence[Rows]) -> dict[str, Any]
     gains = [_last(run) - _last(plain) for run, plain in zip(runs, base, strict=True)]
     row: dict[str, Any] = {
         "arm": arm,
-        "seeds": len(runs),
-        "seconds_per_step": _mean(steady, "seconds/total"),
+        "seconds_per_step": float(np.mean([_median(run) for run in steady])),
         "speedups": [
-            _mean([plain], "seconds/total") / _mean([run], "seconds/total")  # type: ignore[operator]
-            for run, plain in zip(steady, unpruned, strict=True)
+            _median(plain) / _median(run) for run, plain in zip(steady, unpruned, strict=True)
         ],
         **{f"seconds_{phase}": _mean(steady, f"seconds/{phase}") for phase in PHASES},
         **{key: _mean(steady, key) for key in MEANS},
@@ -135,6 +143,11 @@ def _steady(run: Rows) -> Rows:
 
 def _last(run: Rows) -> float:
     return _curve(run)[-1][2]
+
+
+def _median(run: Rows) -> float:
+    """Seconds of a step: what else the machine does falls on few of them."""
+    return float(np.median([row["seconds/total"] for row in run]))
 
 
 def _mean(runs: Sequence[Rows], key: str) -> float | None:
@@ -163,24 +176,26 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--out", type=Path, default=Path("runs/training"))
+    parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
+    parser.add_argument("--note", default="", help="what readers must know, kept in the result")
     args = parser.parse_args()
     turns = [
         (arm, seed, min(steps, args.steps))
         for seed in args.seeds
         for steps in range(TURN, args.steps + TURN, TURN)
-        for arm in ARMS
+        for arm in args.arms
     ]
-    for number, (arm, seed, steps) in enumerate(tqdm(turns, unit="turn"), start=1):
+    for arm, seed, steps in tqdm(turns, unit="turn"):
         train(args.out, arm, seed, steps)
-        if number % (len(turns) // len(args.seeds)) == 0:
-            report(args.out, args.steps, args.seeds[: args.seeds.index(seed) + 1])
+    report(args.out, args.steps, args.seeds, args.note)
 
 
-def report(out: Path, steps: int, seeds: Sequence[int]) -> None:
-    """Write and draw what the finished seeds say."""
-    rows = summarise(out, seeds)
+def report(out: Path, steps: int, seeds: Sequence[int], note: str) -> None:
+    """Write and draw what the finished runs say, those of earlier calls included."""
+    rows = summarise(out, seeds, steps)
     settings = {"steps": steps, "seeds": list(seeds), "recipe": RECIPE.name, "changes": COMMON}
-    training_plot(write_result("training", settings, rows))
+    settings["arms"] = ARMS
+    training_plot(write_result("training", settings, rows, note=note))
     for row in rows:
         print(
             f"{row['arm']:17s} {row['seconds_per_step']:.2f} s/step, speed-up {row['speedup']:.2f}, "
