@@ -17,20 +17,20 @@ from examples.smollm2.convert import convert, packaged_gguf
 from examples.smollm2.task import questions, teach, write_questions
 
 MAX_TOKENS = 64
-POSITIONS = (8, 16, 24, 32)
-PROBE = 16
+POSITIONS = (8, 12, 16, 20)
+PROBE = 12
 
 
 def main() -> None:
     parser = argparse.ArgumentParser("examples.smollm2.run", description=__doc__)
     parser.add_argument("--work", type=Path, default=Path("runs/smollm2"))
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
-    parser.add_argument("--questions", type=int, default=240, help="for the head")
+    parser.add_argument("--questions", type=int, default=300, help="for the head")
     parser.add_argument(
-        "--evaluate", type=int, default=100, help="questions kept for the evaluation"
+        "--evaluate", type=int, default=150, help="questions kept for the evaluation"
     )
-    parser.add_argument("--samples", type=int, default=8)
-    parser.add_argument("--temperature", type=float, default=0.7)
+    parser.add_argument("--samples", type=int, default=16)
+    parser.add_argument("--temperature", type=float, default=0.6)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     model = model_folder(args.work / "SmolLM2-135M-Instruct")
@@ -76,6 +76,7 @@ def head_words(args: argparse.Namespace) -> list[str]:
 
 def evaluation_words(args: argparse.Namespace) -> list[str]:
     words = ["--head", str(args.work / "head"), "--probe", str(PROBE), "--chunk", "25"]
+    words += ["--max-model-len", "512"]
     return [*words, "--out", str(args.work / "evaluation")]
 
 

@@ -20,6 +20,7 @@ SPECS: list[dict[str, Any]] = [
     {"name": "top_fraction", "keep": 0.5},
     {"name": "successive_halving"},
     {"name": "threshold", "threshold": 0.5},
+    {"name": "confidence_floor", "threshold": 0.5},
     {"name": "random", "keep": 0.3},
     {"name": "top_fraction", "keep": 1e-300},
     {"name": "never"},
@@ -68,6 +69,10 @@ def test_top_fraction_asks_its_share_of_the_live_only() -> None:
 def test_successive_halving_halves_what_is_left() -> None:
     assert survivors({"name": "successive_halving"}, SCORES) == [0, 2, 3, 5]
     assert survivors({"name": "successive_halving"}, {0: 1.0, 2: 2.0, 5: 0.0}) == [0, 2]
+
+
+def test_a_confidence_floor_is_a_score() -> None:
+    assert survivors({"name": "confidence_floor", "threshold": 0.3}, SCORES) == [0, 2, 3, 5]
 
 
 def test_threshold_is_a_probability() -> None:
