@@ -146,7 +146,6 @@ async def measure(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--note", default="", help="what readers must know, kept in the result")
     args = parser.parse_args()
     with server(ARMS["vLLM"]) as theirs, server(ARMS["arrol-serve"]) as ours:
         urls = {"vLLM": theirs[0], "arrol-serve": ours[0]}
@@ -161,7 +160,7 @@ def main() -> None:
         "waiting": WAITING,
         "bytes_per_waiting_request": memory,
     }
-    write_result("load", settings, rows, note=args.note)
+    write_result("load", settings, rows)
     for row in rows:
         print(
             f"{row['figure']:24s} {row['arm']:12s} "
