@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from benchmarks import table
 from benchmarks.record import RESULTS, read_result
+from benchmarks.render.simulation import groups, simulation
 
 PAGE = RESULTS.parent.parent / "docs" / "benchmarks.md"
 BLOCK = re.compile(r"(<!-- result: (\w+) -->\n).*?(<!-- end of result -->)", re.DOTALL)
@@ -51,6 +52,8 @@ RENDERERS: dict[str, Callable[[], str]] = {
     "runs": runs,
     "accuracy": table.accuracy,
     "accuracy_t1": table.limits,
+    "groups": groups,
+    "simulation": simulation,
     "plugin_cost": table.cost,
     "latency": table.latency,
     "training": table.training,

@@ -14,7 +14,7 @@ def serving() -> str:
     parts = [
         f"N = {settings['samples']}, temperature {settings['temperature']:g}, at most "
         f"{settings['max_tokens']} tokens, held-out questions of level "
-        f"{', '.join(map(str, settings['levels']))}, blocks of {settings['block']} in turns. Tokens and "
+        f"{', '.join(map(str, settings['levels']))}; the ways take turns, block by block. Tokens and "
         f"goodput (correct answers a second) are relative to {settings['baseline']}, with 95 % intervals "
         f"over blocks; accuracy is paired with our uniform vote. {made.machine}, {made.date}, "
         f"`{made.command}`. {result.note}".rstrip()

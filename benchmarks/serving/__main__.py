@@ -35,8 +35,10 @@ PROMPTS = {
     "\\boxed{}": " Put the final answer in \\boxed{}.",
 }
 """Prompt form -> what is added to the question. The first is the peers' best case."""
-FULL = {"1": 64, "8": 192, "32": 320}
+FULL = {"1": 64, "8": 192, "32": 384}
 """Questions at once -> questions."""
+LEAST_BLOCK = 8
+"""Questions of a block; more are at once, then as many as that."""
 TEMPLATE = Path(__file__).with_name("chat_template.jinja")
 
 
@@ -64,12 +66,17 @@ def questions(settings: Mapping[str, Any], prompt: str) -> list[Question]:
     return [Question(i, text + PROMPTS[prompt], gold) for i, (text, gold) in enumerate(found)]
 
 
+def block_size(settings: Mapping[str, Any], concurrency: int | str) -> int:
+    """Questions that an arm answers before the next arm's turn."""
+    return max(settings["least_block"], int(concurrency))
+
+
 def plan(settings: Mapping[str, Any]) -> list[tuple[str, int, int, Arm]]:
     """Every block in the order in which it runs; the arms' order rotates from block to block."""
     all_arms = arms(settings["samples"])
     found = []
     for concurrency, count in settings["questions"].items():
-        for block in range(-(-count // settings["block"])):
+        for block in range(-(-count // block_size(settings, concurrency))):
             for prompt in settings["prompts"]:
                 turn = block % len(all_arms)
                 order = all_arms[turn:] + all_arms[:turn]
@@ -86,8 +93,9 @@ def measure(urls: Mapping[str, str], settings: Mapping[str, Any], journal: Journ
     for prompt, concurrency, block, arm in tqdm(plan(settings), unit="block"):
         if (prompt, concurrency, block, arm.name) in journal.blocks:
             continue
-        start = block * settings["block"]
-        end = min(start + settings["block"], settings["questions"][str(concurrency)])
+        size = block_size(settings, concurrency)
+        start = block * size
+        end = min(start + size, settings["questions"][str(concurrency)])
         chosen = asked[prompt][start:end]
         done = asyncio.run(run_block(urls, arm, chosen, concurrency, sampling))
         marks = [right(text, q.gold) for text, q in zip(done.texts, chosen, strict=True)]
@@ -127,7 +135,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "temperature": 1.75,
         "max_tokens": 200,
         "levels": [6],
-        "block": 8 if args.quick else 32,
+        "least_block": LEAST_BLOCK,
         "questions": {level: max(8, round(share * count)) for level, count in FULL.items()},
         "prompts": list(PROMPTS)[:1] if args.quick else list(PROMPTS),
     }
