@@ -1,8 +1,9 @@
 """Measures one model on a GPU: ``python -m benchmarks gpu NAME --folder CHECKPOINT --data-dir DATA``.
 
-A head is made, evaluated on maths questions with every vote and pruning, and the policy is trained with
-every prune mode and seed. A step that has finished is not run again. ``--dry-run`` checks every setting
-with the programs' own parsers and prints the commands; it needs no GPU, no checkpoint and no data.
+A head is made, evaluated on maths questions with every vote and pruning, served beside the peers, and the
+policy is trained with every prune mode and seed. A step that has finished is not run again. ``--dry-run``
+checks every setting with the programs' own parsers and prints the commands; it needs no GPU, no checkpoint
+and no data.
 """
 
 from __future__ import annotations
@@ -19,12 +20,10 @@ import torch
 from tqdm import tqdm
 
 from arrol_serve.errors import ArrolError
-from benchmarks.gpu.plan import MODELS, MODES, SEEDS, Step, check, missing, plan
+from benchmarks.gpu.plan import MODELS, MODES, RESULTS, SEEDS, SETTINGS, Step, check, missing, plan
 from benchmarks.record import write_result
 from trainer.config import load_config
 from trainer.metrics_log import read_metrics
-
-RESULTS = Path(__file__).parent / "results"
 
 
 def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -70,7 +69,7 @@ def run(step: Step) -> None:
 def main(argv: Sequence[str] | None = None) -> None:
     args = parsed(argv)
     out = args.out / args.name
-    steps = plan(args.folder, args.data_dir, out, args.steps)
+    steps = plan(args.name, args.folder, args.data_dir, out, args.steps)
     try:
         for step in steps:
             check(step)
@@ -87,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         run(step)
     cold_start = load_config(Path(steps[-1].words[1])).prune.cold_start
     rows = evaluated(out / "evaluation" / "report.json") + trained(out, cold_start)
-    settings = {"model": MODELS[args.name], "commands": [step.shown() for step in steps]}
+    settings = {"model": MODELS[args.name], "steps": args.steps, **SETTINGS}
     print(write_result(args.name, settings, rows, seeds=SEEDS, folder=RESULTS))
 
 

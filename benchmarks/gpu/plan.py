@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.serving import __main__ as serving
 from trainer import cli as trainer_cli
 from trainer.checkpoint import PREFIX
 from trainer.config import load_config
 from trainer.evaluation import cli as evaluation_cli
 
+RESULTS = Path(__file__).parent / "results"
 RECIPE = Path(__file__).with_name("recipe.toml")
 MODELS: dict[str, str] = {
     "qwen3-1.7b": "Qwen/Qwen3-1.7B",
@@ -23,6 +25,7 @@ MODES = ("none", "arrol", "random")
 SEEDS = (0, 1, 2)
 SAMPLES, PROBE, KEEP, MAX_TOKENS = 16, 512, 0.5, 4096
 """Probe and keep are the paper's; it trains with groups of 16."""
+SETTINGS = {"samples": SAMPLES, "probe": PROBE, "keep": KEEP, "max_tokens": MAX_TOKENS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +44,8 @@ class Step:
         return " ".join(["python -m", self.module, *self.words])
 
 
-def plan(folder: Path, data: Path, out: Path, steps: int) -> list[Step]:
-    """Make the head, evaluate with it, train with every prune mode and seed."""
+def plan(name: str, folder: Path, data: Path, out: Path, steps: int) -> list[Step]:
+    """Make the head, evaluate and serve with it, train with every prune mode and seed."""
     head = out / "head"
     train = data / "dapo17k.jsonl"
     sampled = ("--samples", SAMPLES, "--temperature", 1.0, "--max-tokens", MAX_TOKENS)
@@ -51,6 +54,9 @@ def plan(folder: Path, data: Path, out: Path, steps: int) -> list[Step]:
     eval_words = ("--model", folder, "--head", head, "--data", ",".join(EVALUATED), "--data-dir", data,
                   *sampled, "--probe", PROBE, "--keep", KEEP,
                   "--max-model-len", MAX_TOKENS + 1024, "--out", out / "evaluation")  # fmt: skip
+    serve_words = ("serving", "--model", folder, "--head", head, "--data", "math500", "--data-dir", data,
+                   *sampled, "--probe", PROBE, "--out", out / "serving",
+                   "--name", f"{name}_serving", "--results", RESULTS)  # fmt: skip
     found = [
         Step("head", "trainer.cli", _words(head_words), head / "head.json"),
         Step(
@@ -59,6 +65,7 @@ def plan(folder: Path, data: Path, out: Path, steps: int) -> list[Step]:
             _words(eval_words),
             out / "evaluation" / "report.json",
         ),
+        Step("serving", "benchmarks", _words(serve_words), RESULTS / f"{name}_serving.json"),
     ]
     for seed in SEEDS:
         for mode in MODES:
@@ -82,6 +89,9 @@ def check(step: Step) -> None:
     """Let the program's own parser and configuration refuse what is wrong: ``SystemExit``, ``ArrolError``."""
     if step.module == "trainer.evaluation.cli":
         evaluation_cli.parser().parse_args(step.words)
+        return
+    if step.module == "benchmarks":
+        serving.parsed(step.words[1:])
         return
     args, rest = trainer_cli.build_parser().parse_known_args(step.words)
     if args.command == "policy":

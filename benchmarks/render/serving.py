@@ -13,8 +13,8 @@ def serving() -> str:
     settings, made = result.settings, result.provenance
     parts = [
         f"N = {settings['samples']}, temperature {settings['temperature']:g}, at most "
-        f"{settings['max_tokens']} tokens, held-out questions of level "
-        f"{', '.join(map(str, settings['levels']))}; the ways take turns, block by block. Tokens and "
+        f"{settings['max_tokens']} tokens, questions of {settings['data']}; the ways take turns, block by "
+        f"block. Tokens and "
         f"goodput (correct answers a second) are relative to {settings['baseline']}, with 95 % intervals "
         f"over blocks; accuracy is paired with our uniform vote. {made.machine}, {made.date}, "
         f"`{made.command}`. {result.note}".rstrip()

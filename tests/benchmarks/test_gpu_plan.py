@@ -17,7 +17,7 @@ WORDS = ["--folder", "checkpoint", "--data-dir", "data", "--out", "runs/gpu"]
 def test_a_dry_run_prints_every_command(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     main([name, *WORDS, "--dry-run"])
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("python -m")]
-    assert len(lines) == 2 + len(MODES) * len(SEEDS)
+    assert len(lines) == 3 + len(MODES) * len(SEEDS)
     assert all("checkpoint" in line for line in lines)
     assert f"--out runs/gpu/{name}/head" in lines[0]
 
@@ -28,11 +28,11 @@ def test_without_checkpoint_or_data_it_says_what_is_missing() -> None:
 
 
 def test_a_wrong_setting_is_refused_before_anything_runs() -> None:
-    *_, last = plan(Path("m"), Path("d"), Path("o"), 10)
+    *_, last = plan("qwen3-1.7b", Path("m"), Path("d"), Path("o"), 10)
     check(last)
     with pytest.raises(InvalidRequest, match="keep"):
         check(replace(last, words=(*last.words, "--prune.keep=2")))
-    head = plan(Path("m"), Path("d"), Path("o"), 10)[0]
+    head = plan("qwen3-1.7b", Path("m"), Path("d"), Path("o"), 10)[0]
     with pytest.raises(SystemExit):
         check(replace(head, words=(*head.words, "--no-such-option")))
 
