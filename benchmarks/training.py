@@ -177,13 +177,18 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--out", type=Path, default=Path("runs/training"))
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
+    parser.add_argument("--report", action="store_true", help="only of the runs that are there")
     args = parser.parse_args()
-    turns = [
-        (arm, seed, min(steps, args.steps))
-        for seed in args.seeds
-        for steps in range(TURN, args.steps + TURN, TURN)
-        for arm in args.arms
-    ]
+    turns = (
+        []
+        if args.report
+        else [
+            (arm, seed, min(steps, args.steps))
+            for seed in args.seeds
+            for steps in range(TURN, args.steps + TURN, TURN)
+            for arm in args.arms
+        ]
+    )
     for arm, seed, steps in tqdm(turns, unit="turn"):
         train(args.out, arm, seed, steps)
     report(args.out, args.steps, args.seeds)
