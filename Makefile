@@ -45,13 +45,8 @@ fix: setup ## repair what ruff can
 openapi: setup ## rewrite openapi.yaml from the routes
 	@$(BIN)/arrol-serve openapi > openapi.yaml
 
-bench: setup ## rerun the README's measurements
-	@$(BIN)/python -m benchmarks.accuracy
-	@$(BIN)/python -m benchmarks.accuracy --levels 6 7 --temperature 1 --name accuracy_t1
-	@$(BIN)/python -m benchmarks.plugin_cost
-	@$(BIN)/python -m benchmarks.latency
-	@$(BIN)/python -m benchmarks.training
-	@$(BIN)/python -m benchmarks.table
+bench: setup ## rerun every measurement, rewrite the README's tables and docs/benchmarks.md
+	@$(BIN)/python -m benchmarks all
 
 clean: ## remove caches, keep .venv
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import difflib
 import errno
-import json
 import os
 import sys
 from collections.abc import Iterable
@@ -13,94 +12,16 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, NoReturn
 
-from arrol_serve import __version__, bundled
+from arrol_serve import bundled, keys
 from arrol_serve.api.admin import door
-from arrol_serve.config import ServerConfig, load_config
 from arrol_serve.errors import ArrolError, InvalidRequest, UnsupportedEngine
+from arrol_serve.options import build_parser, server_config
 
-DESCRIPTION = """\
-Serve MODEL over the OpenAI API with candidate search, in-engine pruning and weighted votes.
-Without MODEL: the bundled one, on 127.0.0.1:8000.
-"""
-EPILOG = """\
-Every option of vLLM's server is accepted too, such as --port, --api-key or
---tensor-parallel-size: --help=all lists them, --help=WORD searches them.
-
-Other commands: arrol-serve openapi   print the OpenAPI document of our routes
-                arrol-serve plan      what a model needs on a GPU: KV cache, concurrency, tokens/s
-"""
 ADDRESS_ERRORS = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
 GRACE_S = 30
 """Default of vLLM's --shutdown-timeout: seconds that requests have to end after SIGTERM."""
 NOT_OURS = ("headless", "grpc")
 """vLLM's ways to start that have no HTTP server of ours."""
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """Our own options; what it does not know is vLLM's."""
-    parser = argparse.ArgumentParser(
-        "arrol-serve",
-        usage="arrol-serve [MODEL] [options below] [any vLLM option]",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    option = parser.add_argument
-    option(
-        "--head", metavar="DIR", help='quality head, or "none"; default: the one shipped for MODEL'
-    )
-    option(
-        "--arrol-config",
-        type=Path,
-        metavar="FILE",
-        help="TOML file with limits, aliases and defaults",
-    )
-    option(
-        "--arrol-default",
-        type=_json_object,
-        metavar="JSON",
-        help="arrol object of plain model names; default: they are plain vLLM requests",
-    )
-    option(
-        "--alias",
-        action="append",
-        default=[],
-        type=_alias,
-        metavar="NAME=JSON",
-        help="extra model name with its arrol object; {model} is the served name; repeatable",
-    )
-    option(
-        "--scorer",
-        choices=("head", "confidence"),
-        help="scorer of searches that name none; default: the head where there is one",
-    )
-    option(
-        "--keep-alive-s",
-        type=float,
-        metavar="S",
-        help="seconds of silence on a stream before a keep-alive comment; 0: none; default 10",
-    )
-    door.add_arguments(parser)
-    option("--version", action="version", version=f"arrol-serve {__version__}")
-    return parser
-
-
-def _json_object(text: str) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"not valid JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise argparse.ArgumentTypeError("must be a JSON object")
-    return value
-
-
-def _alias(text: str) -> tuple[str, dict[str, Any]]:
-    name, separator, body = text.partition("=")
-    if not separator or not name:
-        raise argparse.ArgumentTypeError("must be NAME=JSON")
-    return name, _json_object(body)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -152,6 +73,7 @@ def resolve_args(ours: argparse.Namespace, rest: list[str]) -> Any:
     Raises ``ArrolError``; exits with status 2 for options that nobody knows.
     """
     config = server_config(ours)  # cheap, so its mistakes show before vLLM is loaded
+    extra_keys = keys.read_keys(ours.api_key_file, os.environ)
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     _allow_plugin()
     args = vllm_args(rest)
@@ -167,21 +89,10 @@ def resolve_args(ours: argparse.Namespace, rest: list[str]) -> Any:
     elif config.scorer == "head":
         raise InvalidRequest("--scorer head needs a quality head: name one with --head DIR.")
     args.arrol_config = config.model_copy(update=changed)
+    args.api_key = keys.all_keys(args.api_key, extra_keys, os.environ)
     if ours.admin_port is not None and args.weight_transfer_config is None:
         args.weight_transfer_config = {"backend": BACKEND}
     return args
-
-
-def server_config(ours: argparse.Namespace) -> ServerConfig:
-    """The TOML file with our flags over it. Raises ``InvalidRequest``."""
-    flags = {
-        "default": ours.arrol_default,
-        "scorer": ours.scorer,
-        "keep_alive_s": ours.keep_alive_s,
-    }
-    config = load_config(ours.arrol_config, **flags)
-    aliases = {**config.aliases, **dict(ours.alias)}
-    return config.model_copy(update={"aliases": aliases})
 
 
 def _allow_plugin() -> None:

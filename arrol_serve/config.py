@@ -32,6 +32,8 @@ class ServerConfig(BaseModel):
     max_samples: int = Field(default=256, ge=1)
     max_total_tokens: int | None = Field(default=None, ge=1)
     """Cap on the generated tokens of one search, all candidates together; None: no cap."""
+    max_body_bytes: int = Field(default=8 * 2**20, ge=1024)
+    """Cap on a request's body."""
     max_deadline_s: float = Field(default=3600.0, gt=0)
     keep_alive_s: float = Field(default=10.0, ge=0)
     """Seconds of silence on a stream before a keep-alive comment; 0: none."""

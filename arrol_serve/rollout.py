@@ -24,6 +24,15 @@ class Fate(StrEnum):
     """The search no longer needed it: the vote was decided, or the deadline passed."""
 
 
+def fate_of(finish_reason: str | None, stop_reason: int | str | None) -> Fate:
+    """The one mapping from vLLM's finish and stop reasons to ours."""
+    if stop_reason == PRUNED_STOP_REASON:
+        return Fate.PRUNED
+    if finish_reason == "length" or stop_reason == BUDGET_STOP_REASON:
+        return Fate.TRUNCATED
+    return Fate.FINISHED if finish_reason == "stop" else Fate.CANCELLED
+
+
 @dataclass(frozen=True, slots=True)
 class ProbeScore:
     """A rollout's score when it crossed one probe."""

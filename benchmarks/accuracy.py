@@ -20,8 +20,7 @@ from tqdm import tqdm
 from arrol_serve.answers.equivalence import equivalent
 from arrol_serve.answers.extract import extract
 from arrol_serve.answers.spec import AnswerSpec
-from arrol_serve.engine.candidates import fate_of
-from arrol_serve.rollout import Fate
+from arrol_serve.rollout import Fate, fate_of
 from arrol_serve.voting import Ballot, VoteRule, tally
 from benchmarks.plots import accuracy_plot
 from benchmarks.record import write_result
@@ -219,7 +218,7 @@ def main() -> None:
         "temperature": args.temperature,
         "sequences": 128,
     }
-    path = write_result(args.name, settings, rows)
+    path = write_result(args.name, settings, rows, seeds=[EVALUATION_SEED])
     accuracy_plot(path)
     for row in rows:
         low, high = row["interval"]

@@ -35,7 +35,7 @@ class RunSection(Section):
 
 class DataSection(Section):
     source: str = "arithmetic"
-    """A JSONL file; ``hub:NAME``: a Hugging Face dataset, by id or folder; ``gym``: generated
+    """A JSONL or CSV file; ``hub:NAME``: a Hugging Face dataset, by id or folder; ``gym``: generated
     ``tasks`` of reasoning-gym; ``arithmetic``: generated questions of ``levels``."""
     levels: tuple[int, ...] = (6,)
     tasks: tuple[str, ...] = ()

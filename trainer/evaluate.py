@@ -46,10 +46,10 @@ def evaluate(
     grader: Grader,
     prompts: Sequence[Prompt],
     config: TrainConfig,
-    ranks: Ranks,
+    ranks: Ranks | None = None,
 ) -> dict[str, float]:
     """Mean accuracy of single unpruned rollouts, at the training temperature."""
-    numbered = list(enumerate(prompts))
+    ranks, numbered = ranks or Ranks(), list(enumerate(prompts))
     mine = ranks.share(numbered, first_only=bool(config.rollout.replicas))
     told = ranks.all(lambda: _judged(engine, grader, mine, config))
     right = [verdict for part in told for verdict in part]

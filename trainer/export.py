@@ -87,19 +87,18 @@ def _write_head(
     model: Path,
 ) -> None:
     """Calibrated on rollouts that the head was judged on before it learned from them."""
-    facts = base_model_facts(learner.model, name, weights_sha256(str(model)))
+    facts = base_model_facts(learner.model.config, name, weights_sha256(str(model)))
     online = OnlineHead(facts.hidden_size, config.head, config.prune, config.run.seed)
     online.load_state(state["head"])
     head, unseen = online.head.eval(), online.unseen
-    if len(unseen) and unseen[:, 1].min() != unseen[:, 1].max():
-        head.set_calibration(*fit_platt(unseen[:, 0].numpy(), unseen[:, 1].numpy()))
+    calibrate(head, unseen)
     manifest = write_head(
         folder,
         head,
         facts,
         version=f"step-{state['done']}-{_digest(head)}",
         probes=config.prune.probes,
-        metrics=head_metrics(unseen, float(head.scale), float(head.shift)),
+        metrics=head_metrics(unseen, head),
         provenance=provenance(
             _published(
                 {"step": state["done"], "seed": config.run.seed, "source": config.data.source}
@@ -110,14 +109,27 @@ def _write_head(
     (folder / "README.md").write_text(card(manifest))
 
 
-def head_metrics(unseen: Tensor, scale: float, shift: float) -> dict[str, dict[str, float]]:
+def calibrate(head: QualityHead, unseen: Tensor) -> None:
+    """On scores that are raw logits still, of probes and of last tokens apart."""
+    pairs = {}
+    for final in (False, True):
+        score, label, _, _ = unseen[(unseen[:, 2] == FINAL) == final].numpy().T
+        if len(label) and label.min() != label.max():
+            pairs[final] = fit_platt(score, label)
+    if pairs:
+        early = pairs.get(False) or pairs[True]
+        head.set_calibration(*early, final=pairs.get(True))
+
+
+def head_metrics(unseen: Tensor, head: QualityHead) -> dict[str, dict[str, float]]:
     """By place: how good the scores of rollouts were that the head had not learned from yet."""
     table = {}
     for place in sorted(set(unseen[:, 2].tolist()), key=lambda p: (p == FINAL, p)):
         score, label, _, group = unseen[unseen[:, 2] == place].numpy().T
         if label.min() == label.max():
             continue
-        logit = score * scale + shift
+        early, final = head.calibrated(torch.from_numpy(score))
+        logit = (final if place == FINAL else early).numpy()
         table["final" if place == FINAL else str(int(place))] = {
             "rollouts": float(len(label)),
             "base_rate": float(label.mean()),

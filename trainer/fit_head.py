@@ -7,22 +7,32 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, replace
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
+from transformers import AutoConfig
+
+from arrol_serve.answers.pool import AnswerPool
 from arrol_serve.engine.setup import weights_sha256
 from arrol_serve.errors import InvalidRequest
-from arrol_serve.quality.artifact import BaseModelFacts, HeadManifest, save_head
+from arrol_serve.quality.artifact import HeadManifest, save_head
 from arrol_serve.quality.calibration import within_group_auc
 from arrol_serve.quality.head import QualityHead
 from arrol_serve.quality.statistics import STATISTICS
 from trainer.head_card import write_card
-from trainer.head_data import HeadData, Question, collect
+from trainer.head_collect import SHARD, collect, usable
+from trainer.head_data import HeadData
+from trainer.head_files import base_model_facts
+from trainer.head_job import HeadJob, Question
+from trainer.head_layers import check_layers, compare_layers
 from trainer.head_training import FitOptions, fit_head, report, split_groups
+from trainer.local_engine import LocalEngine
 from trainer.provenance import provenance
+from trainer.recompute import Recomputer
+from trainer.rollout_engine import RecordingSampler
 from trainer.rollouts import build_engine
 from trainer.saving import saving_table
 
@@ -38,61 +48,42 @@ FEWEST = 20
 """Questions; with fewer the parts of the split say nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class HeadJob:
-    """What to make. ``work`` keeps the sampled shards: an interrupted job goes on from there."""
-
-    model: Path
-    name: str
-    questions: Sequence[Question]
-    positions: tuple[int, ...]
-    work: Path
-    out: Path
-    samples: int = 16
-    max_tokens: int = 256
-    probe: int | None = None
-    seed: int = 0
-
-
-def make_head(job: HeadJob, about: Mapping[str, Any], **engine_options: Any) -> HeadManifest:
+def make_head(
+    job: HeadJob,
+    about: Mapping[str, Any],
+    open_sampler: Callable[[], RecordingSampler] | None = None,
+) -> HeadManifest:
     """Write head, manifest, card, ablation and plots to ``job.out``. ``about`` joins the provenance.
 
-    Starts an engine in this process; ``engine_options`` are those of ``rollouts.build_engine``. Raises
-    ``InvalidRequest`` where the questions cannot teach a head.
+    ``open_sampler`` is asked for rollouts where some are missing; the default is an engine in this
+    process. Raises ``InvalidRequest`` where the questions cannot teach a head.
     """
-    if len(job.questions) < FEWEST:
-        raise InvalidRequest(
-            f"{len(job.questions)} questions are too few for a head: it takes at least {FEWEST}, and "
-            "hundreds to be worth something."
-        )
+    config = AutoConfig.from_pretrained(job.model)
+    check_layers(job.layers, config.get_text_config().num_hidden_layers)
+    questions, unusable = _usable(job.questions)
     _claim(job)
-    engine = build_engine(job.model, **engine_options)
-    data = collect(
-        engine,
-        job.questions,
-        samples=job.samples,
-        positions=job.positions,
-        seed=job.seed,
-        folder=job.work,
-        max_tokens=job.max_tokens,
-    )
+    sampler = open_sampler or (lambda: LocalEngine(build_engine(job.model)))
+    recompute = (lambda: Recomputer(job.model).features) if job.recompute else None
+    data = collect(questions, job, sampler, recompute)
     fit, calibrate, test = split_groups(data, SPLIT, job.seed)
     for name, part in (("fit", fit), ("calibration", calibrate), ("test", test)):
         _check_mixed(name, part)
-    config = engine.llm_engine.model_config
-    hidden_size = config.get_hidden_size()
+    facts = base_model_facts(config, job.name, weights_sha256(str(job.model)))
+    hidden_size = facts.hidden_size
     ablation, head = compare(fit, calibrate, test, hidden_size, job)
+    ablation |= compare_layers(data, job, hidden_size, SPLIT)
     manifest = HeadManifest(
         id=f"{job.name}-head",
         version=datetime.now(UTC).strftime("%Y%m%d"),
-        base_model=_facts(config, job),
+        base_model=facts,
         inputs=head.inputs,
         width=head.width,
         probes=(job.probe or default_probe(data, job.positions),),
         metrics=ablation["hidden and statistics"],
         provenance=provenance(
             {
-                "questions": len(job.questions),
+                "questions": len(questions),
+                "unusable_golds": len(unusable),
                 "samples": job.samples,
                 "seed": job.seed,
                 "split": "70 % fit, 15 % calibration, 15 % test",
@@ -102,9 +93,10 @@ def make_head(job: HeadJob, about: Mapping[str, Any], **engine_options: Any) -> 
     )
     saving = saving_table(head, test, hidden_size, job.positions)
     save_head(job.out, head, manifest)
-    details = {"inputs": ablation, "statistics alone": alone(test, job.positions), "saving": saving}
+    single = alone(test, job.positions)
+    details = {"inputs": ablation, "statistics alone": single, "saving": saving}
     (job.out / "ablation.json").write_text(json.dumps(details, indent=2) + "\n")
-    write_card(job.out, manifest, ablation, saving, head, test, hidden_size)
+    write_card(job.out, manifest, ablation, single, saving, head, test, hidden_size)
     return manifest
 
 
@@ -144,9 +136,26 @@ def default_probe(data: HeadData, positions: Sequence[int]) -> int:
     return max((p for p in positions if p <= PROBE_SHARE * mean), default=positions[0])
 
 
+def _usable(questions: Sequence[Question]) -> tuple[list[Question], dict[str, str]]:
+    """Questions with golds that can be compared with. Names the others; refuses to go on with few."""
+    pool = AnswerPool(workers=1, timeout_s=5.0)
+    try:
+        good, bad = usable(questions, pool)
+    finally:
+        pool.close()
+    for text, why in bad.items():
+        print(f"left out: {why}, in the question {text[:80]!r}", file=sys.stderr)
+    if len(good) < FEWEST:
+        raise InvalidRequest(
+            f"{len(good)} usable questions are too few for a head: it takes at least {FEWEST}, and "
+            "hundreds to be worth something."
+        )
+    return good, bad
+
+
 def _claim(job: HeadJob) -> None:
     """Shards of another job must not be taken for this one's."""
-    facts = [job.name, weights_sha256(str(job.model)), job.samples, job.max_tokens, job.seed]
+    facts = [job.name, weights_sha256(str(job.model)), job.samples, job.max_tokens, job.seed, SHARD]
     text = json.dumps([*facts, job.positions, [astuple(q) for q in job.questions]])
     digest = hashlib.sha256(text.encode()).hexdigest()
     job.work.mkdir(parents=True, exist_ok=True)
@@ -168,16 +177,4 @@ def _check_mixed(name: str, part: HeadData) -> None:
     raise InvalidRequest(
         f"All rollouts of the {name} questions are {state}: there is nothing to tell apart. Take "
         "questions that the model gets right sometimes, or look at --max-tokens and the gold answers."
-    )
-
-
-def _facts(config: Any, job: HeadJob) -> BaseModelFacts:
-    """What a served model is compared with."""
-    return BaseModelFacts(
-        name=job.name,
-        architecture=config.architecture,
-        hidden_size=config.get_hidden_size(),
-        num_layers=config.hf_text_config.num_hidden_layers,
-        vocab_size=config.get_vocab_size(),
-        weights_sha256=weights_sha256(str(job.model)),
     )

@@ -10,12 +10,12 @@ from arrol_serve.quality.artifact import BaseModelFacts, HeadManifest, save_head
 from arrol_serve.quality.head import QualityHead
 
 
-def base_model_facts(model: Any, name: str, weights_sha256: str | None = None) -> BaseModelFacts:
-    """Of a transformers model, as the served one is compared with."""
-    text = model.config.get_text_config()
+def base_model_facts(config: Any, name: str, weights_sha256: str | None = None) -> BaseModelFacts:
+    """Of a transformers configuration, as the served model is compared with."""
+    text = config.get_text_config()
     return BaseModelFacts(
         name=name,
-        architecture=model.config.architectures[0],
+        architecture=config.architectures[0],
         hidden_size=text.hidden_size,
         num_layers=text.num_hidden_layers,
         vocab_size=text.vocab_size,

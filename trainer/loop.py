@@ -38,7 +38,7 @@ from trainer.survival import Knowledge, survival_spec
 from trainer.weight_sync import WeightSync
 from trainer.weight_transfer import check_backend, open_transfer
 
-NOTHING = Knowledge((), 0.0, 0.0)
+NOTHING = Knowledge((), 0.0)
 
 
 def train(config: TrainConfig, *, resume: bool) -> bool:
@@ -71,7 +71,7 @@ class Trainer:
         self.history = SuccessHistory()
         folder = model_folder(config)
         self.learner = Learner(folder, config, ranks)
-        self.facts = base_model_facts(self.learner.model, model_name(config))
+        self.facts = base_model_facts(self.learner.model.config, model_name(config))
         wanted = config.head.train == "always" or config.prune.mode.startswith("arrol")
         self.head = (
             OnlineHead(self.facts.hidden_size, config.head, config.prune, config.run.seed)

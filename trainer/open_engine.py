@@ -26,7 +26,7 @@ def open_engine(model: Path, config: TrainConfig, ranks: Ranks | None = None) ->
     if config.rollout.replicas and not ranks.first:
         return IdleEngine()
     if config.rollout.replicas:
-        return Replicas(config, _Encoder(model), ENGINE_BACKENDS[backend])
+        return Replicas(config, Encoder(model), ENGINE_BACKENDS[backend])
     if backend == "ipc":  # a CUDA memory handle cannot be opened by the process that made it
         os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "1")
         os.environ.setdefault("VLLM_ALLOW_INSECURE_SERIALIZATION", "1")  # between our own processes
@@ -43,7 +43,7 @@ def open_engine(model: Path, config: TrainConfig, ranks: Ranks | None = None) ->
     return LocalEngine(llm)
 
 
-class _Encoder:
+class Encoder:
     """Questions to the token ids of their prompts, as the engine's own chat would make them."""
 
     def __init__(self, model: Path) -> None:

@@ -25,7 +25,7 @@ from typing import Any
 
 from arrol_serve.answers.equivalence import normalise
 from arrol_serve.answers.extract import extract
-from arrol_serve.answers.pool import settled_part, verdict
+from arrol_serve.answers.jobs import settled_part, verdict
 from arrol_serve.answers.spec import AnswerSpec
 from trainer.gym import score
 

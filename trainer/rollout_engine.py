@@ -25,6 +25,15 @@ class GroupSampler(Protocol):
         """``samples`` rollouts of each group, in order; rollout i is sampled with seed + i."""
 
 
+class RecordingSampler(GroupSampler, Protocol):
+    """What a head can be made with."""
+
+    def take_features(self) -> FeatureRecord:
+        """Hand over, and forget, the head inputs recorded so far."""
+
+    def close(self) -> None: ...
+
+
 class WeightClient(Protocol):
     """What vLLM's trainer-side transfers drive (``VLLMWeightSyncClient``), for all engines at once."""
 
@@ -37,7 +46,7 @@ class WeightClient(Protocol):
     def finish_weight_update(self, weight_version: str | None = None) -> None: ...
 
 
-class RolloutEngine(GroupSampler, Protocol):
+class RolloutEngine(RecordingSampler, Protocol):
     @property
     def client(self) -> WeightClient:
         """For the weight transfer."""
@@ -54,8 +63,3 @@ class RolloutEngine(GroupSampler, Protocol):
 
     def load_head(self, folder: Path, version: str) -> None:
         """Swap the head in everywhere. Raises ``RuntimeError`` where workers hold another one."""
-
-    def take_features(self) -> FeatureRecord:
-        """Hand over, and forget, the head inputs recorded so far."""
-
-    def close(self) -> None: ...

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from arrol_serve.engine.plugin.wire import KEY, MemberPlan
-from arrol_serve.engine.setup import engine_options
+from arrol_serve.engine.plugin.wire import CONFIDENCE_WINDOW, KEY, MemberPlan
+from arrol_serve.engine.setup import check_base_model, engine_options
+from arrol_serve.quality.artifact import load_manifest
 
 NEVER: dict[str, Any] = {"name": "never"}
 
@@ -47,12 +48,19 @@ class GroupRequest:
     signals: Sequence[str] = ()
     record: Sequence[int] | None = None
     min_survivors: int = 1
+    prune_by: str = "quality"
+    confidence_window: int = CONFIDENCE_WINDOW
 
 
 def build_engine(
     model: Path, head: Path | None = None, *, sequences: int = 128, **options: Any
 ) -> Any:
-    """A vLLM ``LLM`` in this process with the plugin loaded. One engine a process."""
+    """A vLLM ``LLM`` in this process with the plugin loaded. One engine a process.
+
+    Raises ``HeadMismatch`` for a head that was made for another model.
+    """
+    if head is not None:
+        check_base_model(load_manifest(head), str(model))
     os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
@@ -114,7 +122,8 @@ def member_plan(group: GroupRequest, index: int, size: int) -> MemberPlan:
         min_survivors=group.min_survivors,
         max_total_tokens=None,
         signals=list(group.signals),
-        prune_by="quality",
+        prune_by=group.prune_by,
+        confidence_window=group.confidence_window,
         record=None if group.record is None else list(group.record),
     )
 

@@ -1,4 +1,4 @@
-"""Text to answer. Pure; user regexes can run for ever, so run this where it can be killed."""
+"""Text to answer. Pure; long texts can take seconds, so run this where it can be killed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from arrol_serve.answers.pattern import last_match
 from arrol_serve.answers.spec import AnswerSpec
 
 _BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])\s*")
@@ -56,7 +57,7 @@ def extract(text: str, spec: AnswerSpec) -> str | None:
     if settled is None:
         return None
     if spec.extract == "regex":
-        answer = _regex(settled, spec.regex or "")
+        answer = last_match(spec.regex or "", settled)
     elif spec.extract == "json":
         answer = _json(settled, spec.json_pointer or "")
     else:
@@ -175,14 +176,6 @@ def _letter_at(text: str, at: int) -> str | None:
     if not found or (found.group(1) in "AI" and _PROSE.match(text, found.end())):
         return None
     return found.group(1)
-
-
-def _regex(text: str, pattern: str) -> str | None:
-    """Group 1 of the last match, or all of it; matches that hold nothing are passed over."""
-    answer = None
-    for match in re.finditer(pattern, text):
-        answer = (match.group(1 if match.re.groups else 0) or "").strip() or answer
-    return answer
 
 
 def _json(text: str, pointer: str) -> str | None:

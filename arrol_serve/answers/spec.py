@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import warnings
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from arrol_serve.answers.pattern import compiled
 from arrol_serve.errors import InvalidRequest
 
 Extract = Literal["auto", "boxed", "number", "choice", "regex", "json", "tool"]
@@ -43,17 +43,11 @@ class AnswerSpec:
 
 
 def _check_regex(pattern: str) -> None:
-    """Compiling is bounded by the length; matching is not, so it happens in a killable worker.
-
-    A linear-time engine (RE2) would do without, but refuses look-arounds and back-references.
-    """
     if len(pattern) > MAX_PATTERN:
         _refuse("regex", f"it may have at most {MAX_PATTERN} characters")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about the future of nested sets: not ours to fix
-            re.compile(pattern)
-    except (re.error, RecursionError, OverflowError) as error:
+        compiled(pattern)
+    except ValueError as error:
         _refuse("regex", f"it does not compile: {error}")
 
 

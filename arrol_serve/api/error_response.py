@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import TypedDict
 
@@ -198,10 +200,14 @@ async def _send_shaped(send: Send, start: Message, body: bytes) -> None:
     await send({"type": "http.response.body", "body": payload})
 
 
-def install(app: FastAPI) -> None:
-    """Give every error of ``app`` its form. Call last: what is added last is outermost."""
+def install(app: FastAPI, layers: Iterable[Middleware] = ()) -> None:
+    """Put ``layers`` around ``app``, innermost first, and give every error its form.
+
+    Call last: what is added last is outermost.
+    """
     app.middleware_stack = None  # vLLM's SageMaker layer builds it before plugins are through
     app.add_exception_handler(ArrolError, arrol_error_handler)
     app.add_exception_handler(RequestValidationError, validation_handler)
     app.add_exception_handler(Exception, crash_handler)  # runs outside of every middleware
-    app.add_middleware(ErrorShapeMiddleware)
+    for layer in (*layers, Middleware(ErrorShapeMiddleware)):
+        app.add_middleware(layer.cls, *layer.args, **layer.kwargs)

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from argparse import Namespace
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
 from starlette.datastructures import State
+from starlette.middleware import Middleware
 
 from arrol_serve.answers.pool import AnswerPool
 from arrol_serve.api import chat, completion, models
 from arrol_serve.api.accounting import Accounting
 from arrol_serve.api.admin.door import AdminDoor
 from arrol_serve.api.admin.server import AdminServer
+from arrol_serve.api.body_limit import BodyLimit
 from arrol_serve.api.engine_client import SearchingEngineClient
 from arrol_serve.api.error_response import install
+from arrol_serve.api.gate import Gate
 from arrol_serve.api.lifecycle import Lifecycle
 from arrol_serve.api.selection import build_state
 from arrol_serve.config import ServerConfig
 from arrol_serve.engine.probe import probe_engine
+from arrol_serve.keys import KeyRing
 
 
 class ArrolEndpoint:
@@ -60,11 +64,17 @@ class ArrolEndpoint:
         door: AdminDoor | None = getattr(args, "arrol_admin", None)
         admin = None if door is None else AdminServer(engine_client, door)
         if self._app is not None:
-            install(self._app)
+            install(self._app, _front(config, args.api_key or ()))
             _close_at_shutdown(self._app, pool, admin)
             lifecycle: Lifecycle | None = getattr(args, "arrol_lifecycle", None)
             if lifecycle is not None:
                 lifecycle.install(self._app, engine_client)
+
+
+def _front(config: ServerConfig, keys: Sequence[str]) -> list[Middleware]:
+    """The layers between the error shape and vLLM's, innermost first."""
+    layers = [Middleware(BodyLimit, limit=config.max_body_bytes)]
+    return [*layers, Middleware(Gate, keys=KeyRing(keys))] if keys else layers
 
 
 def _close_at_shutdown(app: FastAPI, pool: AnswerPool, admin: AdminServer | None) -> None:

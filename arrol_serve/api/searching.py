@@ -24,7 +24,7 @@ from arrol_serve.api.streaming import ChunkAmender, ClosingStream, stream_search
 from arrol_serve.api.ticket import SearchTicket
 
 ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: {"model": ErrorBody} for status in (400, 401, 404, 429, 500, 503, 504)
+    status: {"model": ErrorBody} for status in (400, 401, 404, 413, 429, 500, 503, 504)
 }
 STREAM_CONTENT: dict[str, Any] = {"content": {"text/event-stream": {}}}
 STREAM_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}

@@ -12,13 +12,11 @@ from typing import Any
 from vllm.outputs import RequestOutput
 from vllm.sampling_params import RequestOutputKind, SamplingParams
 
-from arrol_serve.engine.plugin.wire import KEY, MemberPlan, Report
+from arrol_serve.engine.plugin.wire import CONFIDENCE_WINDOW, KEY, MemberPlan, Report
 from arrol_serve.rollout import (
-    BUDGET_STOP_REASON,
-    PRUNED_STOP_REASON,
-    Fate,
     ProbeScore,
     Rollout,
+    fate_of,
 )
 
 
@@ -33,6 +31,7 @@ class GroupOptions:
     signals: tuple[str, ...]
     prune_by: str
     record: tuple[int, ...] | None = None
+    confidence_window: int = CONFIDENCE_WINDOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +84,7 @@ class EngineCandidates:
             max_total_tokens=options.max_total_tokens,
             signals=list(options.signals),
             prune_by=options.prune_by,
+            confidence_window=options.confidence_window,
             record=None if options.record is None else list(options.record),
         )
 
@@ -164,15 +164,6 @@ class EngineCandidates:
             for task in tasks.values():
                 task.cancel()
         await asyncio.gather(*tasks.values(), return_exceptions=True)
-
-
-def fate_of(finish_reason: str | None, stop_reason: int | str | None) -> Fate:
-    """The one mapping from vLLM's finish and stop reasons to ours."""
-    if stop_reason == PRUNED_STOP_REASON:
-        return Fate.PRUNED
-    if finish_reason == "length" or stop_reason == BUDGET_STOP_REASON:
-        return Fate.TRUNCATED
-    return Fate.FINISHED if finish_reason == "stop" else Fate.CANCELLED
 
 
 def _sigmoid(logit: float) -> float:

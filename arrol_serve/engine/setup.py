@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from vllm.platforms import current_platform
 from arrol_serve.engine.plugin.compat import check_vllm
 from arrol_serve.engine.plugin.wire import KEY
 from arrol_serve.errors import HeadMismatch, InvalidRequest
-from arrol_serve.quality.artifact import HeadManifest, load_head
+from arrol_serve.quality.artifact import HeadManifest, check_fits, load_head
 
 WORKER = "arrol_serve.engine.plugin.worker.ArrolWorker"
 SCHEDULER = "arrol_serve.engine.plugin.scheduler.make_scheduler"
@@ -79,10 +80,27 @@ def weights_sha256(model: str) -> str | None:
 
 
 def check_base_model(manifest: HeadManifest, model: str) -> None:
-    """Raise ``HeadMismatch`` if the head was made for other weights. The worker checks shapes."""
+    """Raise ``HeadMismatch`` if the head was made for a model of other shapes, or other weights.
+
+    Looks at a local folder's files, before an engine loads anything. The worker checks the shapes of
+    every model once more.
+    """
+    check_fits(manifest, **_shapes(Path(model)))
     wanted, found = manifest.base_model.weights_sha256, weights_sha256(model)
     if wanted is not None and found is not None and wanted != found:
         raise HeadMismatch(
             f"The head {manifest.id!r} was made for other weights of {manifest.base_model.name}: "
             f"those of {model} differ. Fit it again on this model, or start with --head none."
         )
+
+
+def _shapes(model: Path) -> dict[str, Any]:
+    """What ``config.json`` says of them; a file that cannot be read is vLLM's to refuse."""
+    try:
+        config = json.loads((model / "config.json").read_bytes())
+        text = config.get("text_config") or config
+        names = {"num_layers": "num_hidden_layers"}
+        facts = {f: text.get(names.get(f, f)) for f in ("hidden_size", "num_layers", "vocab_size")}
+        return facts | {"architecture": next(iter(config.get("architectures") or []), None)}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}

@@ -103,28 +103,15 @@ def load_manifest(folder: Path) -> HeadManifest:
         raise HeadMismatch(f"{path} is not a valid head manifest: {error}") from error
 
 
-def check_fits(
-    manifest: HeadManifest,
-    *,
-    hidden_size: int,
-    num_layers: int,
-    vocab_size: int,
-    architecture: str,
-    weights_sha256: str | None = None,
-) -> None:
-    """Raise ``HeadMismatch`` unless the head was made for the model with these facts."""
+def check_fits(manifest: HeadManifest, **facts: int | str | None) -> None:
+    """Raise ``HeadMismatch`` unless the head was made for the model with these ``BaseModelFacts``.
+
+    What is None or left out, here or in the manifest, is not compared.
+    """
     made_for, where = manifest.base_model, f"head {manifest.id!r}"
-    found = {
-        "architecture": architecture,
-        "hidden_size": hidden_size,
-        "num_layers": num_layers,
-        "vocab_size": vocab_size,
-    }
-    if made_for.weights_sha256 is not None and weights_sha256 is not None:
-        found["weights_sha256"] = weights_sha256
-    for fact, value in found.items():
+    for fact, value in facts.items():
         wanted = getattr(made_for, fact)
-        if wanted != value:
+        if None not in (wanted, value) and wanted != value:
             raise HeadMismatch(
                 f"The {where} was made for {made_for.name} ({fact} {wanted}), the served model has "
                 f"{fact} {value}. Use a head made for this model, or start with --head none."
@@ -139,7 +126,6 @@ def check_model(manifest: HeadManifest, model_config: Any) -> None:
         num_layers=model_config.hf_text_config.num_hidden_layers,
         vocab_size=model_config.get_vocab_size(),
         architecture=model_config.architecture,
-        weights_sha256=None,
     )
 
 

@@ -8,9 +8,10 @@ import pytest
 
 from trainer.evaluation.cli import main
 from trainer.evaluation.compare import compare, read_report
-from trainer.evaluation.datasets import DataError, Item
+from trainer.evaluation.datasets import Item
 from trainer.evaluation.records import Record, Sample
 from trainer.evaluation.report import summarise, write
+from trainer.rows import DataError
 
 
 def report(answers: dict[str, str], *, samples: int = 1, data: str = "d") -> dict[str, Any]:

@@ -8,12 +8,16 @@ import sys
 import time
 from pathlib import Path
 
-from tests.paths import ROOT
+import pytest
 
-OPTIONS = ["--data", "arithmetic:6", "--limit", "8", "--samples", "4", "--chunk", "4"]
+from tests.paths import ROOT
+from trainer.evaluation.cli import main
+
+OPTIONS = ["--data", "arithmetic:6,arithmetic:5", "--limit", "4", "--samples", "4", "--chunk", "4"]
 OPTIONS += ["--temperature", "1.75"]
-METHODS = "pass@1,uniform,quality,pruned"
-LIMIT_S = 120.0
+METHODS = "pass@1,uniform,quality,pruned,deepconf-online-90"
+LIMIT_S = 280.0
+pytestmark = pytest.mark.timeout(900)
 
 
 def start(out: Path, *words: str) -> subprocess.Popen[str]:
@@ -24,7 +28,10 @@ def start(out: Path, *words: str) -> subprocess.Popen[str]:
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[str, str]:
-    out, error = process.communicate(timeout=LIMIT_S)
+    try:
+        out, error = process.communicate(timeout=LIMIT_S)
+    finally:
+        process.kill()
     assert process.returncode == 0, error[-3000:]
     return out, error
 
@@ -53,14 +60,35 @@ def test_a_killed_run_goes_on_to_the_report_of_an_unbroken_one(tmp_path: Path) -
     rows = {row["method"]: row for row in report["methods"]}
     assert list(rows) == METHODS.split(",")
     assert all(name in table for name in rows)
+    assert "| arithmetic:6 (4) | arithmetic:5 (4) | all |" in table
+    assert set(json.loads((whole / "timing.json").read_text())["sampling_seconds"]) == {
+        "unpruned",
+        "pruned",
+        "deepconf-online-90",
+    }
     assert rows["pruned"]["tokens_relative"] < 0.95
     assert 0 < rows["pass@1"]["accuracy"] < rows["uniform"]["accuracy"] + 0.3
+    for row in rows.values():
+        parts = [body["methods"][row["method"]]["accuracy"] for body in report["sets"].values()]
+        assert sum(parts) / 2 == pytest.approx(row["accuracy"])
 
 
-def test_other_settings_in_the_same_folder_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ([], "samples"),  # the folder holds another run
+        (["--samples", "0"], "--samples 0: it must be a number from 1"),
+        (["--temperature", "nan"], "--temperature nan"),
+        (["--keep", "0"], "--keep"),
+        (["--answer", "regex:("], "--answer regex:("),
+        (["--model", "nowhere"], "--model nowhere is not a folder"),
+        (["--methods", "uniform,best-of-all"], "no method 'best-of-all'"),
+        (["--data", "none.jsonl"], "none.jsonl cannot be read"),
+    ],
+)
+def test_what_cannot_be_is_refused_at_once(
+    tmp_path: Path, words: list[str], why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "settings.json").write_text('{"samples": 99}')
-    process = start(tmp_path, "--methods", "uniform")
-    _, error = process.communicate(timeout=LIMIT_S)
-    assert process.returncode == 2
-    assert "samples" in error
-    assert "Traceback" not in error
+    assert main([*OPTIONS, "--out", str(tmp_path), *words]) == 2
+    assert why in capsys.readouterr().err

@@ -20,6 +20,8 @@ from openai import AsyncOpenAI, OpenAI
 
 START_LIMIT_S = 200
 KEEP_ALIVE_S = 0.2
+OTHER_KEY = "the-environments-key"
+FILE_KEY = "the-files-key"
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,11 @@ def start(log: Path, *options: str) -> tuple[subprocess.Popen[bytes], Server]:
         "--api-key",  # takes several values: nothing may follow that is not one
         "secret",
     ]
-    environment = os.environ | {"HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1"}
+    environment = os.environ | {
+        "HF_HUB_OFFLINE": "1",
+        "VLLM_CPU_KVCACHE_SPACE": "1",
+        "ARROL_API_KEYS": OTHER_KEY,
+    }
     with log.open("wb") as file:
         process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=environment)
     server = Server(f"http://127.0.0.1:{port}", "secret", log, process.pid)
@@ -105,6 +111,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "--structured-outputs-config",
         '{"backend": "xgrammar", "disable_any_whitespace": true}',
     ]
+    keys = log.with_name("keys")
+    keys.write_text(f"# one a line\n\n{FILE_KEY}  # of a team\n")
+    tools += ["--api-key-file", str(keys)]
     process, running = start(log, "--keep-alive-s", str(KEEP_ALIVE_S), "--alias", alias, *tools)
     yield running
     process.terminate()

@@ -31,6 +31,7 @@ BAD_ARROL = [
     ({"early_stop": {"agreement": 0.1}}, "arrol.early_stop.agreement", ""),
     ({"answer": {"extract": "regex"}}, "arrol.answer.regex", ""),
     ({"answer": {"extract": "regex", "regex": "("}}, "arrol.answer.regex", "compile"),
+    ({"answer": {"extract": "regex", "regex": "(?=4)2"}}, "arrol.answer.regex", "look-around"),
     ({"answer": {"json_pointer": "/a"}}, "arrol.answer.json_pointer", ""),
     ({"deadline_s": -1}, "arrol.deadline_s", ""),
     ({"deadline_s": 10**9}, "arrol.deadline_s", ""),
@@ -132,6 +133,7 @@ def test_a_search_over_several_prompts_is_refused(server: Server) -> None:
 
 PLAN = {"group": "g", "size": 1, "index": 7, "probes": ["x"], "policy": 3, "seed": 0}
 PLAN |= {"min_survivors": 0, "max_total_tokens": "", "signals": 1, "prune_by": 0, "record": 2}
+PLAN |= {"confidence_window": 0}
 
 
 @pytest.mark.parametrize(

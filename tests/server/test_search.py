@@ -209,14 +209,11 @@ def test_a_regex_reads_the_answer(ask: Ask) -> None:
     assert found["answer"] == "41"
 
 
-def test_a_regex_that_backtracks_for_ever_costs_time_not_the_server(ask: Ask) -> None:
-    arrol = {
-        "samples": 1,
-        "vote": "uniform",
-        "answer": {"extract": "regex", "regex": r"(.|\s|[^x])+#"},
-    }
+def test_a_regex_that_backtracking_engines_hang_on_costs_nothing(ask: Ask) -> None:
+    arrol = {"samples": 1, "vote": "uniform"}
+    arrol |= {"answer": {"extract": "regex", "regex": r"(.|\s|[^x])+#"}}
     found = ask("What is 12*3+5?", arrol=arrol, seed=1).arrol
-    assert found["verifier_timeouts"] == 1
+    assert found["verifier_timeouts"] == 0
     assert found["votable"] is False
 
 

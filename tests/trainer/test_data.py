@@ -13,7 +13,8 @@ from trainer.bundled.arithmetic import held_out_questions
 from trainer.config import DataSection
 from trainer.data import Arithmetic, open_source
 from trainer.gym import Gym, score
-from trainer.listed import Listed, text_of
+from trainer.listed import Listed
+from trainer.rows import text_of
 
 ROWS = '{"question": "2+2?", "answer": 4}\n{"question": "3+3?", "answer": "6"}\n\n{"question": "x"}\n[1]\n'
 
@@ -89,7 +90,7 @@ def test_fields_may_be_nested_and_marked(tmp_path: Path) -> None:
     assert text_of({"a.b": "flat"}, "a.b") == "flat"
     with pytest.raises(ValueError, match=r"'prompt\.1\.content'; the row has prompt, reward_model"):
         text_of(row, "prompt.1.content")
-    with pytest.raises(InvalidRequest, match=r"no text after '====' \(data\.answer_after\)"):
+    with pytest.raises(InvalidRequest, match="no text after '===='"):
         listed(file(tmp_path, json.dumps(row)), answer_after="====", **options)
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from arrol_serve import __version__, bundled
-from arrol_serve.cli import build_parser, main, nearest_option, server_config, vllm_args
+from arrol_serve.cli import main, nearest_option, vllm_args
 from arrol_serve.errors import InvalidRequest
+from arrol_serve.options import build_parser, server_config
 
 
 def test_our_options_are_taken_and_the_rest_is_vllms() -> None:
@@ -50,6 +51,8 @@ def test_flags_stand_over_the_file(tmp_path: Path) -> None:
         (["--api-server-count", "2"], "--api-server-count must be 1"),
         (["--api-key", "secret", str(bundled.MODEL)], "is a model folder: put it first"),
         (["--headless"], "--headless starts no HTTP server"),
+        (["--api-key-file", "/nowhere"], "--api-key-file: /nowhere cannot be read"),
+        (["--api-key-file", "/dev/null"], "/dev/null holds no key"),
         (["--admin-port", "0"], "needs a key, and the one of ARROL_ADMIN_KEY is missing"),
         (["--admin-host", "::1"], "--admin-host does nothing without --admin-port"),
         (["--enable-auto-tool-choice"], "requires --tool-call-parser"),

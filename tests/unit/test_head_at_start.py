@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -46,6 +47,18 @@ def test_a_head_for_other_weights(
     said = refusal(capsys, str(model), "--head", str(head))
     assert "was made for other weights" in said
     assert "--head none" in said
+
+
+def test_a_head_for_another_hidden_size(
+    head: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = shutil.copytree(MODEL, tmp_path / "model")
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps(config | {"hidden_size": 4096}))
+    said = refusal(capsys, str(model), "--head", str(head))
+    assert "hidden_size 128" in said
+    assert "hidden_size 4096" in said
+    assert len(said.splitlines()) == 1
 
 
 def test_speculative_decoding(head: Path, capsys: pytest.CaptureFixture[str]) -> None:

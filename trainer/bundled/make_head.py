@@ -11,8 +11,8 @@ from pathlib import Path
 
 from arrol_serve.bundled import HEADS, MODEL, MODEL_NAME
 from trainer.bundled.arithmetic import held_out_questions
-from trainer.fit_head import HeadJob, make_head
-from trainer.head_data import Question
+from trainer.fit_head import make_head
+from trainer.head_job import HeadJob, Question
 
 POSITIONS = (8, 16, 24, 28, 32, 36, 40, 48, 64, 80, 96)
 EVALUATION_SEED = 20_260_000
@@ -41,7 +41,6 @@ def level_and_temperature(text: str) -> tuple[int, float]:
 
 
 def main() -> None:
-
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, required=True, help="folder for the sampled shards")
     parser.add_argument("--model", type=Path, default=MODEL)

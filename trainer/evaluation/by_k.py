@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from arrol_serve.voting import VoteRule
-from trainer.evaluation.datasets import DataError
 from trainer.evaluation.methods import vote
 from trainer.evaluation.records import Record
 from trainer.evaluation.statistics import bootstrap, pass_at_k
+from trainer.rows import DataError
 
 Measure = Callable[[Record, int], float]
 

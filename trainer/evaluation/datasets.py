@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
+from arrol_serve.errors import InvalidRequest
 from trainer.bundled.arithmetic import held_out_questions
+from trainer.gym import Gym
+from trainer.prompt import Prompt
+from trainer.rows import HUB, DataError, after, rows_of, text_of
 
 FILES = {
     "gsm8k": "gsm8k_test_first900",
@@ -23,21 +26,28 @@ FILES = {
     "olympiadbench": "olympiadbench_math",
     "dapo17k": "dapo_math_17k_en_decontam",
 }
+"""Set -> the file that it may be in, beside one of its own name."""
+KINDS = f"{', '.join(FILES)}, arithmetic:LEVEL, gym:TASK, hub:NAME, a .jsonl or .csv file"
+SUFFIXES = (".jsonl", ".csv")
 ARITHMETIC_SEED = 20_260_000
 """Head fitting draws its questions from other seeds and drops any that are here."""
-
-
-class DataError(ValueError):
-    """A data set that cannot be used; the message names the file and the line."""
+GENERATED, MOST_GENERATED = 100, 5_000
+"""Generated questions without a limit, and with one: small tasks have no more."""
+DRAWS = 20
+"""Tries for each new question of a reasoning-gym task, which may repeat itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """``id`` is unique within one evaluation; it starts with the data set's name."""
+    """``id`` is unique within one evaluation; it starts with the data set's name and a slash."""
 
     id: str
     question: str
     gold: str
+    where: str = field(default="", compare=False)
+    """File and line, for messages."""
+    key: str | None = None
+    """Of a reasoning-gym question, by which its task scores an answer."""
 
     @property
     def sha256(self) -> str:
@@ -47,52 +57,71 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where names are looked up and which columns hold what."""
+    """Where names are looked up and which columns hold what; see ``config.DataSection``."""
 
     folder: Path | None = None
     question_field: str = "question"
     answer_field: str = "answer"
+    answer_after: str = ""
+    subset: str = ""
+    split: str = "test"
     limit: int | None = None
 
 
 def load(names: Iterable[str], source: Source) -> list[Item]:
     """All items of all data sets, in order. Raises ``DataError``."""
-    items: list[Item] = []
+    items: dict[str, Item] = {}
     for name in names:
-        items += load_one(name, source)
-    seen: set[str] = set()
-    for item in items:
-        if item.id in seen:
-            raise DataError(f"two questions have the id {item.id!r}; name each data set once")
-        seen.add(item.id)
-    return items
+        for item in load_one(name, source):
+            if item.id in items:
+                raise DataError(
+                    f"two questions have the id {item.id!r}; name each data set once, and files "
+                    "by different names"
+                )
+            items[item.id] = item
+    return list(items.values())
+
+
+def set_of(item_id: str) -> str:
+    """The data set's name."""
+    return item_id.rpartition("/")[0]
 
 
 def load_one(name: str, source: Source) -> list[Item]:
-    """The items of a known name, ``arithmetic:LEVEL``, a JSONL or CSV file, or a hub's id."""
-    if name.startswith("arithmetic:"):
-        return _arithmetic(name, source.limit or 100)
-    path = Path(name)
+    """The items of one data set, in the order of the source. Raises like ``load``."""
+    kind, _, rest = name.partition(":")
+    if kind in ("arithmetic", "gym"):
+        count = GENERATED if source.limit is None else source.limit
+        if count > MOST_GENERATED:
+            raise DataError(f"{name}: at most {MOST_GENERATED} generated questions, not {count}")
+        return _arithmetic(name, rest, count) if kind == "arithmetic" else _gym(name, rest, count)
     if name in FILES:
-        path = _known(name, source)
-    elif path.suffix not in (".jsonl", ".csv"):
-        return _from_hub(name, source)
-    if not path.is_file():
-        raise DataError(f"{path}: there is no such file")
-    rows = _csv_rows(path) if path.suffix == ".csv" else _jsonl_rows(path)
-    label = name if name in FILES else path.stem
-    items = [_item(label, path, line, row, source) for line, row in rows[: source.limit]]
+        label, place = name, str(_known(name, source))
+    elif name.startswith(HUB):
+        label = place = name
+    elif Path(name).suffix in SUFFIXES:
+        label, place = Path(name).stem, name
+    else:
+        raise DataError(f"there is no data set {name!r}; known: {KINDS}")
+    items = list(_listed(label, place, source))
     if not items:
-        raise DataError(f"{path}: the file holds no questions")
+        raise DataError(f"{place}: it holds no questions")
     return items
 
 
-def _arithmetic(name: str, count: int) -> list[Item]:
-    level = name.partition(":")[2]
-    if level not in tuple("1234567"):
-        raise DataError(f"{name}: the level must be 1 to 7, as in arithmetic:6")
-    pairs = held_out_questions(ARITHMETIC_SEED, count, int(level))
-    return [Item(f"{name}/{i}", question, gold) for i, (question, gold) in enumerate(pairs)]
+def _listed(label: str, place: str, source: Source) -> Iterator[Item]:
+    for where, row in islice(rows_of(place, source.subset, source.split), source.limit):
+        try:
+            question = text_of(row, source.question_field).strip()
+            gold = text_of(row, source.answer_field).strip()
+            if source.answer_after:
+                gold = after(gold, source.answer_after)
+        except ValueError as error:
+            raise DataError(
+                f"{where}: {error}. Columns are named with --question-field and --answer-field, "
+                "what the answer follows with --answer-after"
+            ) from error
+        yield Item(f"{label}/{where.rsplit(' ', 1)[-1]}", question, gold, where)
 
 
 def _known(name: str, source: Source) -> Path:
@@ -100,64 +129,33 @@ def _known(name: str, source: Source) -> Path:
     if folder == Path():
         raise DataError(
             f"{name}: its licence does not let it ship here; give --data-dir or ARROL_DATA, "
-            f"a folder that holds {FILES[name]}.jsonl"
+            f"a folder that holds {name}.jsonl, or take it from a hub as hub:NAME"
         )
-    return folder / f"{FILES[name]}.jsonl"
+    paths = [folder / f"{stem}.jsonl" for stem in (name, FILES[name])]
+    return next((path for path in paths if path.is_file()), paths[0])
 
 
-def _jsonl_rows(path: Path) -> list[tuple[int, Mapping[str, Any]]]:
-    rows: list[tuple[int, Mapping[str, Any]]] = []
-    for number, line in enumerate(_text(path).split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise DataError(f"{path}, line {number}: not JSON ({error})") from error
-        if not isinstance(row, dict):
-            raise DataError(f"{path}, line {number}: not a JSON object")
-        rows.append((number, row))
-    return rows
+def _arithmetic(name: str, level: str, count: int) -> list[Item]:
+    if level not in tuple("1234567"):
+        raise DataError(f"{name}: the level must be 1 to 7, as in arithmetic:6")
+    pairs = held_out_questions(ARITHMETIC_SEED, count, int(level))
+    return [Item(f"{name}/{i}", question, gold) for i, (question, gold) in enumerate(pairs)]
 
 
-def _csv_rows(path: Path) -> list[tuple[int, Mapping[str, Any]]]:
-    reader = csv.DictReader(_text(path).splitlines(keepends=True))
-    return [(reader.line_num, row) for row in reader]
-
-
-def _text(path: Path) -> str:
+def _gym(name: str, task: str, count: int) -> list[Item]:
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 ({error})") from error
-
-
-def _item(label: str, path: Path, line: int, row: Mapping[str, Any], source: Source) -> Item:
-    values = []
-    for column, option in (
-        (source.question_field, "--question-field"),
-        (source.answer_field, "--answer-field"),
-    ):
-        value = row.get(column)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            value = str(value)
-        if not isinstance(value, str) or not value.strip():
-            raise DataError(
-                f"{path}, line {line}: no text in {column!r}; set {option} to one of "
-                f"{', '.join(map(str, row))}"
-            )
-        values.append(value.strip())
-    return Item(f"{label}/{line}", *values)
-
-
-def _from_hub(name: str, source: Source) -> list[Item]:
-    try:
-        import datasets
-    except ImportError as error:
-        raise DataError(
-            f"{name}: not a known name ({', '.join(FILES)}, arithmetic:LEVEL), nor a .jsonl or "
-            f".csv file; to take it from a hub, install the package datasets"
-        ) from error
-    rows = datasets.load_dataset(name, split="test")
-    chosen = rows if source.limit is None else rows.select(range(min(source.limit, len(rows))))
-    return [_item(name, Path(name), i, row, source) for i, row in enumerate(chosen, 1)]
+        gym = Gym((task,), ARITHMETIC_SEED)
+    except InvalidRequest as error:
+        raise DataError(f"{name}: {error}") from error
+    found: dict[str, Prompt] = {}
+    for number in range(count * DRAWS):
+        prompt = gym.prompt(number)
+        found.setdefault(prompt.question, prompt)
+        if len(found) == count:
+            break
+    else:
+        raise DataError(f"{name} has only {len(found)} different questions; lower --limit {count}")
+    return [
+        Item(f"{name}/{i}", p.question, p.gold, f"{name} question {i}", p.key)
+        for i, p in enumerate(found.values())
+    ]

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from arrol_serve.answers.book import AnswerBook
+from arrol_serve.answers.extract import extract
+from arrol_serve.answers.jobs import settled_part, verdict
 from arrol_serve.answers.pool import AnswerPool
 from arrol_serve.answers.spec import AnswerSpec
 from arrol_serve.rollout import Fate
 from trainer.evaluation.datasets import Item
 from trainer.evaluation.records import Record, Sample
+from trainer.gym import score
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +26,39 @@ class Reply:
     fate: Fate
     quality: float | None = None
     confidence: float | None = None
+    votes: bool = True
+    """False: the arm's own rule keeps it from voting."""
 
 
 def unusable(pool: AnswerPool, items: Sequence[Item], spec: AnswerSpec) -> dict[str, str]:
-    """Question id -> why its gold cannot be used."""
-    problems = {}
-    for item in items:
-        try:
-            pool.judge("", item.gold, spec)
-        except (ValueError, TimeoutError) as error:
-            problems[item.id] = str(error)
-    return problems
+    """Question id -> why its gold cannot be used, with the file and the line."""
+    listed = [item for item in items if item.key is None]  # a task of reasoning-gym knows its own
+    outcomes = pool.run_many(gold_problem, [(item.gold, spec) for item in listed])
+    late = f"it takes more than {pool.timeout_s:g} s to compare"
+    found = [late if o.failure else o.value for o in outcomes]
+    return {
+        item.id: f"{item.where or item.id}: {problem}"
+        for item, problem in zip(listed, found, strict=True)
+        if problem is not None
+    }
+
+
+def gold_problem(gold: str, spec: AnswerSpec) -> str | None:
+    """In a worker: why no answer could be compared with ``gold``; None: it can."""
+    try:
+        verdict("0", gold, spec)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def gym_verdict(settled: str | None, key: str, spec: AnswerSpec) -> bool:
+    """In a worker: whether reasoning-gym gives the reply's answer its full score."""
+    answer = None if settled is None else extract(settled, spec)
+    try:
+        return answer is not None and score(answer, key) == 1.0
+    except Exception:  # noqa: BLE001  # some of its scorers raise on text
+        return False
 
 
 def grade(
@@ -42,7 +67,7 @@ def grade(
     """Only finished replies are read; the others hold no settled answer and count as wrong."""
     voting = [i for i, reply in enumerate(replies) if reply.fate is Fate.FINISHED]
     answers, late = asyncio.run(_cluster(pool, voting, replies, spec))
-    verdicts = pool.judge_many([(replies[i].text, item.gold) for i in voting], spec)
+    verdicts = _judge(pool, item, [replies[i].text for i in voting], spec)
     right = dict(zip(voting, verdicts, strict=True))
     samples = tuple(
         Sample(
@@ -53,11 +78,21 @@ def grade(
             right=right.get(i, False),
             quality=reply.quality,
             confidence=reply.confidence,
+            votes=reply.votes,
         )
         for i, reply in enumerate(replies)
     )
     record = Record(arm, item.id, item.gold, samples)
     return replace(record, timeouts=max(late, verdicts.count(None)))
+
+
+def _judge(
+    pool: AnswerPool, item: Item, texts: Sequence[str], spec: AnswerSpec
+) -> list[bool | None]:
+    if item.key is None:
+        return pool.judge_many([(text, item.gold) for text in texts], spec)
+    jobs = [(settled_part(text), item.key, spec) for text in texts]
+    return [None if o.failure else bool(o.value) for o in pool.run_many(gym_verdict, jobs)]
 
 
 async def _cluster(

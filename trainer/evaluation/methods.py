@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from arrol_serve.rollout import Fate
 from arrol_serve.voting import Ballot, VoteRule, decided, tally
+from trainer.evaluation.needs import CONFIDENCE, HEAD, ONLINE, PRUNING
 from trainer.evaluation.records import Record, Sample
 from trainer.evaluation.statistics import pass_at_k
 
@@ -26,7 +27,7 @@ class Method:
 
     arm: str
     apply: Callable[[Record], Outcome]
-    needs_head: bool = False
+    needs: frozenset[str] = frozenset()
 
 
 def vote(samples: Sequence[Sample], rule: VoteRule) -> float:
@@ -40,7 +41,7 @@ def _ballots(samples: Sequence[Sample]) -> list[Ballot]:
     return [
         Ballot(s.index, s.answer, s.quality, s.confidence)
         for s in samples
-        if s.fate == Fate.FINISHED.value
+        if s.fate == Fate.FINISHED.value and s.votes
     ]
 
 
@@ -86,21 +87,26 @@ def adaptive(record: Record, agreement: float = 0.95) -> Outcome:
     return Outcome(vote(taken, "uniform"), sum(s.tokens for s in taken))
 
 
+_HEAD, _CONFIDENCE = frozenset({HEAD}), frozenset({CONFIDENCE})
+_PRUNING, _ONLINE = frozenset({PRUNING}), frozenset({ONLINE})
+
 METHODS: dict[str, Method] = {
     "pass@1": Method("unpruned", _one),
     "pass@k": Method("unpruned", _any),
     "uniform": Method("unpruned", _voted("uniform")),
     "adaptive": Method("unpruned", adaptive),
-    "quality": Method("unpruned", _voted("quality"), needs_head=True),
-    "rank": Method("unpruned", _voted("rank"), needs_head=True),
-    "confidence": Method("unpruned", _voted("confidence")),
-    "best": Method("unpruned", _voted("best"), needs_head=True),
-    "deepconf-offline-10": Method("unpruned", deepconf(0.1)),
-    "deepconf-offline-90": Method("unpruned", deepconf(0.9)),
-    "pruned": Method("pruned", _voted("quality"), needs_head=True),
-    "pruned-uniform": Method("pruned", _voted("uniform"), needs_head=True),
-    "random-pruned": Method("random-pruned", _voted("uniform")),
-    "random-pruned-quality": Method("random-pruned", _voted("quality"), needs_head=True),
+    "quality": Method("unpruned", _voted("quality"), _HEAD),
+    "rank": Method("unpruned", _voted("rank"), _HEAD),
+    "confidence": Method("unpruned", _voted("confidence"), _CONFIDENCE),
+    "best": Method("unpruned", _voted("best"), _HEAD),
+    "deepconf-offline-10": Method("unpruned", deepconf(0.1), _CONFIDENCE),
+    "deepconf-offline-90": Method("unpruned", deepconf(0.9), _CONFIDENCE),
+    "deepconf-online-10": Method("deepconf-online-10", _voted("confidence"), _ONLINE),
+    "deepconf-online-90": Method("deepconf-online-90", _voted("confidence"), _ONLINE),
+    "pruned": Method("pruned", _voted("quality"), _HEAD | _PRUNING),
+    "pruned-uniform": Method("pruned", _voted("uniform"), _HEAD | _PRUNING),
+    "random-pruned": Method("random-pruned", _voted("uniform"), _PRUNING),
+    "random-pruned-quality": Method("random-pruned", _voted("quality"), _HEAD | _PRUNING),
 }
 
 

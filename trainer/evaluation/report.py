@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from arrol_serve.quality.calibration import within_group_auc
-from trainer.evaluation.by_k import by_k, table
-from trainer.evaluation.datasets import Item
+from trainer.evaluation.by_k import by_k
+from trainer.evaluation.datasets import Item, set_of
 from trainer.evaluation.methods import METHODS, uniform_curve
 from trainer.evaluation.records import Record
+from trainer.evaluation.report_text import markdown
 from trainer.evaluation.sampling import UNPRUNED
 from trainer.evaluation.statistics import bootstrap, calibration, paired, tokens_at
 
@@ -59,9 +60,31 @@ def summarise(
         "unusable_golds": dict(unusable),
         "timeouts": {arm: sum(r.timeouts for r in records) for arm, records in arms.items()},
         "methods": rows,
+        "sets": _sets(items, rows),
         "by_k": by_k(arms[UNPRUNED], ks),
         "uniform_curve": {"tokens": curve[0], "accuracy": curve[1]},
         "quality": _quality(arms[UNPRUNED]),
+    }
+
+
+def _sets(items: Sequence[Item], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Each data set by itself; the rows of all together are the total."""
+    places: dict[str, list[int]] = {}
+    for place, item in enumerate(items):
+        places.setdefault(set_of(item.id), []).append(place)
+    return {
+        name: {
+            "questions": len(mine),
+            "methods": {
+                row["method"]: {
+                    "accuracy": sum(row["right"][i] for i in mine) / len(mine),
+                    "interval": bootstrap([row["right"][i] for i in mine]),
+                    "tokens_per_question": sum(row["tokens"][i] for i in mine) / len(mine),
+                }
+                for row in rows
+            },
+        }
+        for name, mine in places.items()
     }
 
 
@@ -86,55 +109,6 @@ def _quality(records: Sequence[Record]) -> dict[str, Any] | None:
             "groups": within.mixed_groups,
         }
     return body
-
-
-def markdown(report: Mapping[str, Any]) -> str:
-    """The table for people."""
-    lines = [
-        "# Evaluation",
-        "",
-        f"{len(report['questions'])} questions, {report['settings']['samples']} samples each; "
-        "95 % bootstrap intervals over questions.",
-        "",
-        "| method | accuracy | difference to uniform vote | tokens per question | relative | "
-        "uniform vote's tokens for that accuracy |",
-        "|---|---|---|---|---|---|",
-    ]
-    for row in report["methods"]:
-        low, high = row["interval"]
-        dlow, dhigh = row["difference_interval"]
-        equal = row["uniform_tokens_at_equal_accuracy"]
-        relative = row["tokens_relative"]
-        lines.append(
-            f"| {row['method']} | {row['accuracy']:.3f} [{low:.3f}, {high:.3f}] "
-            f"| {row['difference_to_uniform']:+.3f} [{dlow:+.3f}, {dhigh:+.3f}] "
-            f"| {row['tokens_per_question']:.1f} "
-            f"| {'-' if relative is None else format(relative, '.2f')} "
-            f"| {'not reached' if equal is None else format(equal, '.1f')} |"
-        )
-    return "\n".join([*lines, "", *table(report["by_k"]), "", *_notes(report)]) + "\n"
-
-
-def _notes(report: Mapping[str, Any]) -> list[str]:
-    notes = [f"Time-outs (counted as wrong): {sum(report['timeouts'].values())}.", ""]
-    if any(row["method"] == "adaptive" for row in report["methods"]):
-        notes += [
-            "`adaptive` is a replay of kept rollouts in order: it did not stop an engine.",
-            "",
-        ]
-    quality = report["quality"]
-    if quality and quality["auc_within_group"]:
-        within = quality["auc_within_group"]
-        low, high = within["interval"]
-        notes += [
-            f"Quality head: AUC within group {within['value']:.3f} [{low:.3f}, {high:.3f}] over "
-            f"{within['groups']} mixed groups; ECE {quality['ece']:.3f}.",
-            "",
-        ]
-    if report["unusable_golds"]:
-        notes += ["Left out, since their gold answer cannot be used:", ""]
-        notes += [f"- {i}: {why}" for i, why in report["unusable_golds"].items()]
-    return notes
 
 
 def write(report: Mapping[str, Any], folder: Path) -> None:

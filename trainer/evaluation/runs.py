@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +20,8 @@ from trainer.evaluation.records import Record, RecordFile
 Sampler = Callable[[str, Sequence[Item], int], list[list[Reply]]]
 """(arm, questions, place of the first) -> their replies."""
 
+TIMES = ("sampling", "judging")
+
 
 class SettingsChanged(ValueError):
     """The folder holds a run with other settings."""
@@ -33,7 +36,10 @@ def open_folder(folder: Path, settings: Mapping[str, Any]) -> None:
         part.write_text(json.dumps(settings, indent=1) + "\n")
         part.replace(path)
         return
-    before = json.loads(path.read_text())
+    try:
+        before = dict(json.loads(path.read_text()))
+    except (ValueError, TypeError) as error:
+        raise SettingsChanged(f"{path} is corrupted; choose another --out") from error
     changed = [k for k in {**before, **settings} if before.get(k) != settings.get(k)]
     if changed:
         raise SettingsChanged(
@@ -54,25 +60,43 @@ def sample_all(
     """The records of every arm in the order of ``items``; the missing ones are sampled now."""
     kept = RecordFile(folder / "records.jsonl")
     starts = range(0, len(items), chunk)
-    with tqdm(total=len(starts) * len(arms), unit="chunk", desc="evaluation") as bar:
+    with tqdm(total=len(items) * len(arms), unit="question", desc="evaluation") as bar:
         for start in starts:
             batch = items[start : start + chunk]
             for arm in arms:
                 if not kept.has(arm, [item.id for item in batch]):
                     began = time.perf_counter()
                     replies = sampler(arm, batch, start)
-                    _keep_time(folder, arm, start, time.perf_counter() - began)
-                    kept.append(
-                        [
-                            grade(pool, arm, item, group, spec)
-                            for item, group in zip(batch, replies, strict=True)
-                        ]
-                    )
-                bar.update()
+                    sampled = time.perf_counter()
+                    pairs = zip(batch, replies, strict=True)
+                    kept.append([grade(pool, arm, item, group, spec) for item, group in pairs])
+                    judging = time.perf_counter() - sampled
+                    _keep_time(folder, arm, start, sampling=sampled - began, judging=judging)
+                bar.update(len(batch))
     return {arm: [kept.records[arm, item.id] for item in items] for arm in arms}
 
 
-def _keep_time(folder: Path, arm: str, start: int, seconds: float) -> None:
-    """Wall time is not reproducible, so it stays out of the report."""
+def write_timing(folder: Path, arms: Sequence[str]) -> str:
+    """Sum the kept times in ``timing.json``; a sentence for people.
+
+    Wall time is not reproducible, so it stays out of the report.
+    """
+    path = folder / "timing.jsonl"
+    chunks: dict[tuple[str, int], dict[str, float]] = {}
+    for line in path.read_text().splitlines() if path.exists() else []:
+        with contextlib.suppress(ValueError, KeyError, TypeError):  # torn by a crash
+            row = json.loads(line)
+            chunks[row["arm"], int(row["start"])] = {kind: float(row[kind]) for kind in TIMES}
+    totals = {
+        kind: {arm: sum(t[kind] for (a, _), t in chunks.items() if a == arm) for arm in arms}
+        for kind in TIMES
+    }
+    body = {f"{kind}_seconds": by_arm for kind, by_arm in totals.items()}
+    (folder / "timing.json").write_text(json.dumps(body, indent=1) + "\n")
+    times = ", ".join(f"{seconds:.1f} s ({arm})" for arm, seconds in totals["sampling"].items())
+    return f"Sampling took {times}; judging {sum(totals['judging'].values()):.1f} s."
+
+
+def _keep_time(folder: Path, arm: str, start: int, **times: float) -> None:
     with (folder / "timing.jsonl").open("a") as file:
-        file.write(json.dumps({"arm": arm, "start": start, "seconds": seconds}) + "\n")
+        file.write(json.dumps({"arm": arm, "start": start, **times}) + "\n")

@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from arrol_serve.engine.candidates import fate_of
+from arrol_serve.rollout import fate_of
 from trainer.evaluation.datasets import Item
 from trainer.evaluation.grading import Reply
 from trainer.rollouts import GroupRequest, SampledRollout, sample_groups
 
 UNPRUNED = "unpruned"
+SEED_STEP = 1000
+"""Between questions: no two share a seed, as long as they have fewer rollouts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +27,21 @@ class Settings:
     seed: int = 0
     probe: int = 32
     keep: float = 0.5
+    warmup: int = 8
+    """Rollouts that show what confidence to ask for, in the online arms."""
+    window: int = 16
+    """Tokens whose mean confidence they look at."""
 
 
 def policy_of(arm: str, keep: float) -> Mapping[str, Any] | None:
     """The survival policy of an arm; None: nobody is pruned."""
     names = {"pruned": "top_fraction", "random-pruned": "random"}
     return None if arm == UNPRUNED else {"name": names[arm], "keep": keep}
+
+
+def seed_of(settings: Settings, place: int) -> int:
+    """Of the first rollout of the question at this place of the evaluation; the next has one more."""
+    return settings.seed + place * SEED_STEP
 
 
 def sample(
@@ -42,7 +53,7 @@ def sample(
         GroupRequest(
             f"{arm}/{start + i}",
             item.question,
-            seed=settings.seed + (start + i) * 1000,
+            seed=seed_of(settings, start + i),
             temperature=settings.temperature,
             probes=() if policy is None else (settings.probe,),
             policy=policy,
@@ -51,10 +62,10 @@ def sample(
         for i, item in enumerate(items)
     ]
     groups = sample_groups(engine, requests, settings.samples, max_tokens=settings.max_tokens)
-    return [[_reply(rollout) for rollout in group] for group in groups]
+    return [[reply_of(rollout) for rollout in group] for group in groups]
 
 
-def _reply(rollout: SampledRollout) -> Reply:
+def reply_of(rollout: SampledRollout) -> Reply:
     logit = rollout.report.get("quality")
     return Reply(
         text=rollout.text,

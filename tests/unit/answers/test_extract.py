@@ -129,6 +129,8 @@ def test_choice_is_the_last_stated_letter(text: str, answer: str | None) -> None
         ("12 x", r"\d*", "12"),
         ("a1 b", r"a(\d)|b", "1"),
         ("none", r"\d", None),
+        ("1 \ud800 2", r"(\d)", "2"),
+        ("a" * 50_000 + "b", r"(a+)+$", None),
     ],
 )
 def test_regex_is_the_last_match_that_holds_something(
@@ -246,6 +248,12 @@ def test_an_answer_can_always_be_sent() -> None:
     assert read_json(r'"half \ud800 a pair"') == "half ? a pair"
 
 
+@pytest.mark.parametrize("regex", [r"(?=a)b", r"(?<!a)b", r"(a)\1", r"(?>a)b", r"a++", r"a\Z"])
+def test_what_re2_does_not_take_is_refused_by_its_name(regex: str) -> None:
+    with pytest.raises(InvalidRequest, match="no look-around, no back-references"):
+        AnswerSpec("regex", regex=regex)
+
+
 @pytest.mark.parametrize(
     ("fields", "param"),
     [
@@ -253,6 +261,8 @@ def test_an_answer_can_always_be_sent() -> None:
         ({"regex": "a"}, "arrol.answer.regex"),
         ({"extract": "regex", "regex": "("}, "arrol.answer.regex"),
         ({"extract": "regex", "regex": "a" * 501}, "arrol.answer.regex"),
+        ({"extract": "regex", "regex": "((a{100}){100}){100}"}, "arrol.answer.regex"),
+        ({"extract": "regex", "regex": "\ud800"}, "arrol.answer.regex"),
         ({"extract": "boxed", "json_pointer": "/a"}, "arrol.answer.json_pointer"),
         ({"extract": "json", "json_pointer": "a"}, "arrol.answer.json_pointer"),
         ({"extract": "json", "json_pointer": "/~2"}, "arrol.answer.json_pointer"),

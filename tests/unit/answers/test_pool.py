@@ -11,12 +11,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from arrol_serve.answers.pool import MAX_TEXT, AnswerPool, Reading
+from arrol_serve.answers.jobs import MAX_TEXT
+from arrol_serve.answers.pool import AnswerPool, Reading
 from arrol_serve.answers.spec import AnswerSpec
+from arrol_serve.answers.workers import RESTART_S
 
 AUTO = AnswerSpec()
-HANGING_REGEX = AnswerSpec("regex", regex=r"(a+)+$")
-HANGING_TEXT = "a" * 40 + "b"
+# Every match looks at all of the rest: quadratic, and the most that RE2 can be made to do.
+HANGING_REGEX = AnswerSpec("regex", regex=r"a.*b|a")
+HANGING_TEXT = "a" * MAX_TEXT
+CATASTROPHIC = AnswerSpec("regex", regex=r"(a+)+$")
 TOWER = "9^{9^{9^9}}"
 LIMIT_S = 1.0
 
@@ -75,7 +79,15 @@ def test_only_the_end_of_a_long_text_is_read(pool: AnswerPool) -> None:
     assert read(pool, r"\boxed{4}" + "." * MAX_TEXT) == Reading(None)
 
 
-def test_a_regex_that_hangs_is_killed_counted_and_reported(pool: AnswerPool) -> None:
+def test_a_regex_that_backtracking_engines_hang_on_is_read_at_once(pool: AnswerPool) -> None:
+    before, started = pool.timeouts, time.monotonic()
+    assert read(pool, "a" * (MAX_TEXT - 1) + "b", spec=CATASTROPHIC) == Reading(None)
+    assert read(pool, "b" + "a" * 50, spec=CATASTROPHIC) == Reading("a" * 50)
+    assert pool.timeouts == before
+    assert time.monotonic() - started < LIMIT_S
+
+
+def test_a_regex_that_takes_too_long_is_killed_counted_and_reported(pool: AnswerPool) -> None:
     before, started = pool.timeouts, time.monotonic()
     assert read(pool, HANGING_TEXT, spec=HANGING_REGEX) == Reading(None, timed_out=True)
     assert pool.timeouts == before + 1
@@ -125,6 +137,21 @@ def test_idle_workers_that_die_fail_no_job(pool: AnswerPool) -> None:
         os.kill(pid, signal.SIGKILL)
     assert works(pool)
     assert pool.crashes == before + 1
+
+
+def test_frozen_workers_are_replaced(pool: AnswerPool) -> None:
+    """pebble's limit begins when a worker takes a job up: frozen ones never do."""
+    assert works(pool)
+    frozen = worker_pids()
+    for pid in frozen:
+        os.kill(pid, signal.SIGSTOP)
+    started = time.monotonic()
+    assert works(pool)
+    assert LIMIT_S < time.monotonic() - started < LIMIT_S + RESTART_S + 30
+    deadline = time.monotonic() + 20
+    while frozen & worker_pids() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not frozen & worker_pids()
 
 
 def test_a_cancelled_reading_frees_its_worker(pool: AnswerPool) -> None:
@@ -182,7 +209,7 @@ def test_judge_raises_without_a_verdict(pool: AnswerPool) -> None:
 
 def test_closing_fails_what_waits_and_leaves_no_process(pool: AnswerPool) -> None:
     async def close_while_reading(closing: AnswerPool) -> None:
-        reading = asyncio.create_task(closing.read(HANGING_TEXT, HANGING_REGEX, ()))
+        reading = asyncio.create_task(closing.read(rf"\boxed{{{TOWER}}}", AUTO, ()))
         await asyncio.sleep(0.2)
         await asyncio.to_thread(closing.close)
         with pytest.raises(RuntimeError, match="closed"):

@@ -1,0 +1,104 @@
+"""Our own command-line options, and the server configuration that they make."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from arrol_serve import __version__, keys
+from arrol_serve.api.admin import door
+from arrol_serve.config import ServerConfig, load_config
+
+DESCRIPTION = """\
+Serve MODEL over the OpenAI API with candidate search, in-engine pruning and weighted votes.
+Without MODEL: the bundled one, on 127.0.0.1:8000.
+"""
+EPILOG = """\
+Every option of vLLM's server is accepted too, such as --port, --api-key or
+--tensor-parallel-size: --help=all lists them, --help=WORD searches them.
+
+Other commands: arrol-serve openapi   print the OpenAPI document of our routes
+                arrol-serve plan      what a model needs on a GPU: KV cache, concurrency, tokens/s
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Our own options; what it does not know is vLLM's."""
+    parser = argparse.ArgumentParser(
+        "arrol-serve",
+        usage="arrol-serve [MODEL] [options below] [any vLLM option]",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    option = parser.add_argument
+    option(
+        "--head", metavar="DIR", help='quality head, or "none"; default: the one shipped for MODEL'
+    )
+    option(
+        "--arrol-config",
+        type=Path,
+        metavar="FILE",
+        help="TOML file with limits, aliases and defaults",
+    )
+    option(
+        "--arrol-default",
+        type=_json_object,
+        metavar="JSON",
+        help="arrol object of plain model names; default: they are plain vLLM requests",
+    )
+    option(
+        "--alias",
+        action="append",
+        default=[],
+        type=_alias,
+        metavar="NAME=JSON",
+        help="extra model name with its arrol object; {model} is the served name; repeatable",
+    )
+    option(
+        "--scorer",
+        choices=("head", "confidence"),
+        help="scorer of searches that name none; default: the head where there is one",
+    )
+    option(
+        "--keep-alive-s",
+        type=float,
+        metavar="S",
+        help="seconds of silence on a stream before a keep-alive comment; 0: none; default 10",
+    )
+    keys.add_arguments(parser)
+    door.add_arguments(parser)
+    option("--version", action="version", version=f"arrol-serve {__version__}")
+    return parser
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"not valid JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError("must be a JSON object")
+    return value
+
+
+def _alias(text: str) -> tuple[str, dict[str, Any]]:
+    name, separator, body = text.partition("=")
+    if not separator or not name:
+        raise argparse.ArgumentTypeError("must be NAME=JSON")
+    return name, _json_object(body)
+
+
+def server_config(ours: argparse.Namespace) -> ServerConfig:
+    """The TOML file with our flags over it. Raises ``InvalidRequest``."""
+    flags = {
+        "default": ours.arrol_default,
+        "scorer": ours.scorer,
+        "keep_alive_s": ours.keep_alive_s,
+    }
+    config = load_config(ours.arrol_config, **flags)
+    aliases = {**config.aliases, **dict(ours.alias)}
+    return config.model_copy(update={"aliases": aliases})

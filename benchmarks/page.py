@@ -1,0 +1,81 @@
+"""Fills the blocks of docs/benchmarks.md from the result files: ``python -m benchmarks.page``.
+
+The text around the blocks is written by hand; the blocks hold every figure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from benchmarks import table
+from benchmarks.record import RESULTS, read_result
+from benchmarks.render.scaling import step_time
+from benchmarks.render.simulation import groups, simulation
+
+PAGE = RESULTS.parent.parent / "docs" / "benchmarks.md"
+BLOCK = re.compile(r"(<!-- result: (\w+) -->\n).*?(<!-- end of result -->)", re.DOTALL)
+
+
+def runs() -> str:
+    """Where every result comes from."""
+    lines = ["| result | command | machine | date | commit | seeds |", "|---|---|---|---|---|---|"]
+    notes = []
+    for name in result_names():
+        result = read_result(name)
+        made = result.provenance
+        seeds = ", ".join(map(str, result.seeds)) or "none needed"
+        sha = (made.git_sha or "unknown")[:9]
+        lines.append(
+            f"| {name} | `{made.command}` | {made.machine} | {made.date} | {sha} | {seeds} |"
+        )
+        notes += [f"{name}: {result.note}"] if result.note else []
+    return "\n\n".join(["\n".join(lines), *notes, f"Versions: {_versions()}."])
+
+
+def _versions() -> str:
+    """Each set of versions once, with the results that it made if there are several."""
+    sets: dict[str, list[str]] = {}
+    for name in result_names():
+        used = read_result(name).provenance.versions
+        sets.setdefault(", ".join(f"{p} {v}" for p, v in used.items()), []).append(name)
+    if len(sets) == 1:
+        return next(iter(sets))
+    return "; ".join(f"{', '.join(names)}: {used}" for used, names in sets.items())
+
+
+def result_names() -> list[str]:
+    """Every result file."""
+    return sorted(path.stem for path in RESULTS.glob("*.json"))
+
+
+RENDERERS: dict[str, Callable[[], str]] = {
+    "runs": runs,
+    "accuracy": table.accuracy,
+    "accuracy_t1": table.limits,
+    "groups": groups,
+    "simulation": simulation,
+    "step_time": step_time,
+    "plugin_cost": table.cost,
+    "latency": table.latency,
+    "training": table.training,
+}
+"""Block -> its text, Markdown with links from the repository's root."""
+
+
+def render(page: str) -> str:
+    """``page`` with every block filled anew. ``KeyError`` for a block that nothing fills."""
+
+    def fill(found: re.Match[str]) -> str:
+        text = RENDERERS[found[2]]().replace("](benchmarks/", "](../benchmarks/")
+        return f"{found[1]}{text}\n{found[3]}"
+
+    return BLOCK.sub(fill, page)
+
+
+def main() -> None:
+    PAGE.write_text(render(PAGE.read_text()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""A server that fails, over real sockets: what is tried again, and what is said."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from trainer.evaluation.datasets import Item
+from trainer.evaluation.remote import Endpoint, RemoteError, remote_backend, sample_remote
+from trainer.evaluation.sampling import Settings
+
+GOOD = {
+    "choices": [{"message": {"content": "The answer is 7."}, "finish_reason": "stop"}],
+    "usage": {"completion_tokens": 6},
+}
+Answer = tuple[int, Any]
+
+
+class Scripted(ThreadingHTTPServer):
+    """Gives the answers of ``script`` in turn, then good ones; keeps what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.script: list[Answer] = []
+        self.asked: list[dict[str, Any]] = []
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Scripted
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        self.server.asked.append(body)
+        status, said = self.server.script.pop(0) if self.server.script else (200, GOOD)
+        data = json.dumps(said).encode()
+        self.send_response(status)
+        self.send_header("content-length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *args: Any) -> None:
+        """Be quiet."""
+
+
+@pytest.fixture
+def scripted() -> Iterator[Scripted]:
+    server = Scripted()
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def endpoint(server: Scripted) -> Endpoint:
+    url = f"http://127.0.0.1:{server.server_port}/v1/"
+    return Endpoint(url, "m", concurrency=1, first_pause_s=0.001)
+
+
+def sample(server: Scripted) -> Any:
+    job = sample_remote(
+        endpoint(server), False, "unpruned", [Item("x/1", "?", "7")], 3, Settings(samples=2)
+    )
+    return asyncio.run(job)
+
+
+def test_a_failure_that_may_pass_is_tried_again(scripted: Scripted) -> None:
+    scripted.script = [(503, {"error": {"message": "loading"}}), (429, {}), (200, GOOD)]
+    (replies,) = sample(scripted)
+    assert [(r.text, r.tokens) for r in replies] == [("The answer is 7.", 6)] * 2
+    assert [body["seed"] for body in scripted.asked] == [3000, 3000, 3000, 3001]
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        ([(400, {"error": {"message": "too long"}})], "x/1: .* answers 400: too long"),
+        ([(401, {"detail": "no"})], "answers 401: "),
+        ([(200, [1])], "x/1: "),
+        ([(200, {"choices": []})], "no chat completion"),
+        ([(200, {**GOOD, "usage": None})], "no chat completion"),
+        ([(500, {})] * 6, "no answer in 6 tries"),
+    ],
+)
+def test_a_failure_that_stays_is_told(scripted: Scripted, script: list[Answer], why: str) -> None:
+    scripted.script = script
+    with pytest.raises(RemoteError, match=why):
+        sample(scripted)
+
+
+def test_nobody_at_home() -> None:
+    nobody = Endpoint("http://127.0.0.1:9/v1", "m", first_pause_s=0.001)
+    with pytest.raises(RemoteError, match="gave no answer in 6 tries"):
+        remote_backend(nobody, Settings())
+
+
+def test_a_server_that_refuses_unknown_fields_is_a_plain_one(scripted: Scripted) -> None:
+    scripted.script = [(400, {"error": "unknown field arrol"})]
+    backend = remote_backend(endpoint(scripted), Settings())
+    assert (backend.through, backend.offers) == ("openai", frozenset())
+    assert "arrol" not in scripted.asked[-1]

@@ -1,0 +1,62 @@
+"""``arrol-eval --url`` against the running server, as itself and as any other one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.server.conftest import Server
+from trainer.evaluation.cli import main
+from trainer.evaluation.datasets import Source, load
+from trainer.evaluation.records import RecordFile
+from trainer.evaluation.remote import Endpoint, sample_remote
+from trainer.evaluation.sampling import Settings
+
+
+def test_a_run_by_url(
+    server: Server,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", server.key)
+    words = ["--url", f"{server.url}/v1", "--data", "arithmetic:5", "--limit", "3"]
+    words += ["--samples", "4", "--temperature", "1.5", "--out", str(tmp_path)]
+    assert main(words) == 0, capsys.readouterr().err
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["settings"]["through"] == "arrol-serve"
+    rows = {row["method"]: row for row in report["methods"]}
+    assert {"uniform", "quality", "confidence", "pruned", "random-pruned"} <= set(rows)
+    assert rows["pruned"]["tokens_relative"] < 1
+    kept = RecordFile(tmp_path / "records.jsonl").records
+    (items, settings) = (
+        load(["arithmetic:5"], Source(limit=3)),
+        Settings(samples=4, temperature=1.5),
+    )
+    endpoint = Endpoint(f"{server.url}/v1", "arrol-tiny", server.key)
+    plain = asyncio.run(sample_remote(endpoint, False, "unpruned", items, 0, settings))
+    for item, replies in zip(items, plain, strict=True):
+        searched = kept["unpruned", item.id].samples
+        assert [s.tokens for s in searched] == [r.tokens for r in replies]
+        assert all(s.quality is not None and s.confidence is not None for s in searched)
+        assert all(r.quality is None for r in replies)
+
+
+def test_what_the_server_refuses_is_told(
+    server: Server,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["--url", f"{server.url}/v1", "--data", "arithmetic:5", "--out", str(tmp_path)]
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    assert main(words) == 2
+    assert "answers 401" in capsys.readouterr().err
+    monkeypatch.setenv("OPENAI_API_KEY", server.key)
+    assert main([*words, "--model", "no-such-model"]) == 2
+    assert "answers 404" in capsys.readouterr().err
+    assert main([*words, "--head", "x"]) == 2
+    assert "--head is the server's" in capsys.readouterr().err

@@ -1,0 +1,6 @@
+"""What a method may need of where replies come from."""
+
+HEAD = "a quality head"
+CONFIDENCE = "token confidence"
+PRUNING = "pruning in the engine"
+ONLINE = "an engine in this process and at least 2 samples"
