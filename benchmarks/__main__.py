@@ -10,6 +10,12 @@ SUITE: dict[str, str] = {
     "accuracy": "accuracy against tokens and time: vote rules, pruning, random pruning",
     "plugin_cost": "tokens/s of plain vLLM, the idle plugin, scoring on",
     "latency": "latency added to a plain request, time to ready",
+    "groups": "what the bundled model's rollout groups are like, for the simulator",
+    "simulate": "synthetic scores: when pruning and weighting help, break even or hurt",
+    "behaviour": "what a client sees of each system: parameters, usage, votes, errors, streams",
+    "serving": "one voted answer by every way: accuracy, tokens, goodput, time to first byte",
+    "scaling": "cost of a pruned search against N, groups at once, length, probe and share kept",
+    "step_time": "time of scoring and bookkeeping a step, against rows and hidden size",
     "training": "seconds a step, tokens and accuracy of pruned and unpruned training",
 }
 """Module of this package -> what it measures."""
@@ -19,6 +25,9 @@ ALL: tuple[tuple[str, ...], ...] = (
     *((name,) for name in SUITE if name != "accuracy"),
 )
 """What ``all`` runs: every result file of the repository."""
+ELSEWHERE = {
+    "gpu": "heads, accuracy and training of models of 1 to 2 billion parameters; needs a GPU"
+}
 WRITERS = {
     "table": "write the README's results from the result files",
     "page": "write docs/benchmarks.md from the result files",
@@ -28,7 +37,9 @@ WRITERS = {
 def usage() -> str:
     """The commands, one a line."""
     everything = {"all": "every measurement with its own settings, then table and page"}
-    lines = [f"  {name:12s} {text}" for name, text in (SUITE | WRITERS | everything).items()]
+    lines = [
+        f"  {name:12s} {text}" for name, text in (SUITE | ELSEWHERE | WRITERS | everything).items()
+    ]
     return "\n".join(["usage: python -m benchmarks NAME [options]", *lines])
 
 
@@ -48,7 +59,7 @@ def main() -> None:
     if name == "all" and len(sys.argv) == 2:
         run_all()
         return
-    if name not in SUITE | WRITERS:
+    if name not in SUITE | ELSEWHERE | WRITERS:
         raise SystemExit(f"there is no benchmark {name!r}\n{usage()}")
     sys.argv = [name, *sys.argv[2:]]
     runpy.run_module(f"benchmarks.{name}", run_name="__main__", alter_sys=True)

@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 from benchmarks import table
 from benchmarks.record import RESULTS, read_result
+from benchmarks.render.scaling import step_time
+from benchmarks.render.simulation import groups, simulation
 
 PAGE = RESULTS.parent.parent / "docs" / "benchmarks.md"
 BLOCK = re.compile(r"(<!-- result: (\w+) -->\n).*?(<!-- end of result -->)", re.DOTALL)
@@ -51,6 +53,9 @@ RENDERERS: dict[str, Callable[[], str]] = {
     "runs": runs,
     "accuracy": table.accuracy,
     "accuracy_t1": table.limits,
+    "groups": groups,
+    "simulation": simulation,
+    "step_time": step_time,
     "plugin_cost": table.cost,
     "latency": table.latency,
     "training": table.training,

@@ -57,8 +57,9 @@ def write_result(
     *,
     seeds: Sequence[int] = (),
     note: str = "",
+    folder: Path = RESULTS,
 ) -> Path:
-    """``results/<name>.json``. Seeds may stand in ``settings["seeds"]`` instead."""
+    """``<folder>/<name>.json``. Seeds may stand in ``settings["seeds"]`` instead."""
     made = provenance({})
     made["machine"] = ", ".join([made["machine"], *hardware()])
     result = Result(
@@ -68,8 +69,8 @@ def write_result(
         settings=dict(settings),
         rows=[dict(row) for row in rows],
     )
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.json"
     path.write_text(json.dumps(result.model_dump(), indent=2) + "\n")
     return path
 

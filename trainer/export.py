@@ -29,6 +29,7 @@ from trainer.config import TrainConfig
 from trainer.head_files import base_model_facts, write_head
 from trainer.learner import Learner
 from trainer.online_head import FINAL, OnlineHead
+from trainer.policy_model import load_model
 from trainer.provenance import provenance
 from trainer.run_folder import RunFolder, model_folder, model_name
 
@@ -49,7 +50,7 @@ def export(run: RunFolder, target: Path) -> Path:
     part = target.with_name(target.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     learner = Learner(model_folder(config), config)
-    learner.load_state(newest / checkpoint.MODEL)
+    learner.state.load_model(newest / checkpoint.MODEL)
     _write_model(part, learner, model_folder(config))
     if config.lora.rank:
         save_adapters(learner.model, config.lora, model_name(config), part / "adapter")
@@ -66,11 +67,11 @@ def _write_model(folder: Path, learner: Learner, source: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     weights = learner.weights()
-    model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32)
+    model = load_model(source).to(learner.policy.dtype)
     model.load_state_dict(weights, strict=False)  # tied ones are not among them
     model.save_pretrained(folder)
     AutoTokenizer.from_pretrained(source).save_pretrained(folder)
-    back = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    back = AutoModelForCausalLM.from_pretrained(folder, dtype=learner.policy.dtype)
     found = dict(back.named_parameters())
     for name, value in weights.items():
         if not torch.equal(found[name], value):
@@ -90,15 +91,14 @@ def _write_head(
     online = OnlineHead(facts.hidden_size, config.head, config.prune, config.run.seed)
     online.load_state(state["head"])
     head, unseen = online.head.eval(), online.unseen
-    if len(unseen) and unseen[:, 1].min() != unseen[:, 1].max():
-        head.set_calibration(*fit_platt(unseen[:, 0].numpy(), unseen[:, 1].numpy()))
+    calibrate(head, unseen)
     manifest = write_head(
         folder,
         head,
         facts,
         version=f"step-{state['done']}-{_digest(head)}",
         probes=config.prune.probes,
-        metrics=head_metrics(unseen, float(head.scale), float(head.shift)),
+        metrics=head_metrics(unseen, head),
         provenance=provenance(
             _published(
                 {"step": state["done"], "seed": config.run.seed, "source": config.data.source}
@@ -109,14 +109,27 @@ def _write_head(
     (folder / "README.md").write_text(card(manifest))
 
 
-def head_metrics(unseen: Tensor, scale: float, shift: float) -> dict[str, dict[str, float]]:
+def calibrate(head: QualityHead, unseen: Tensor) -> None:
+    """On scores that are raw logits still, of probes and of last tokens apart."""
+    pairs = {}
+    for final in (False, True):
+        score, label, _, _ = unseen[(unseen[:, 2] == FINAL) == final].numpy().T
+        if len(label) and label.min() != label.max():
+            pairs[final] = fit_platt(score, label)
+    if pairs:
+        early = pairs.get(False) or pairs[True]
+        head.set_calibration(*early, final=pairs.get(True))
+
+
+def head_metrics(unseen: Tensor, head: QualityHead) -> dict[str, dict[str, float]]:
     """By place: how good the scores of rollouts were that the head had not learned from yet."""
     table = {}
     for place in sorted(set(unseen[:, 2].tolist()), key=lambda p: (p == FINAL, p)):
         score, label, _, group = unseen[unseen[:, 2] == place].numpy().T
         if label.min() == label.max():
             continue
-        logit = score * scale + shift
+        early, final = head.calibrated(torch.from_numpy(score))
+        logit = (final if place == FINAL else early).numpy()
         table["final" if place == FINAL else str(int(place))] = {
             "rollouts": float(len(label)),
             "base_rate": float(label.mean()),

@@ -9,9 +9,8 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from transformers import AutoConfig
@@ -24,12 +23,15 @@ from arrol_serve.quality.calibration import within_group_auc
 from arrol_serve.quality.head import QualityHead
 from arrol_serve.quality.statistics import STATISTICS
 from trainer.head_card import write_card
-from trainer.head_collect import SHARD, Question, collect, usable
+from trainer.head_collect import SHARD, collect, usable
 from trainer.head_data import HeadData
 from trainer.head_files import base_model_facts
+from trainer.head_job import HeadJob, Question
+from trainer.head_layers import check_layers, compare_layers
 from trainer.head_training import FitOptions, fit_head, report, split_groups
 from trainer.local_engine import LocalEngine
 from trainer.provenance import provenance
+from trainer.recompute import Recomputer
 from trainer.rollout_engine import RecordingSampler
 from trainer.rollouts import build_engine
 from trainer.saving import saving_table
@@ -46,22 +48,6 @@ FEWEST = 20
 """Questions; with fewer the parts of the split say nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class HeadJob:
-    """What to make. ``work`` keeps the sampled shards: an interrupted job goes on from there."""
-
-    model: Path
-    name: str
-    questions: Sequence[Question]
-    positions: tuple[int, ...]
-    work: Path
-    out: Path
-    samples: int = 16
-    max_tokens: int = 256
-    probe: int | None = None
-    seed: int = 0
-
-
 def make_head(
     job: HeadJob,
     about: Mapping[str, Any],
@@ -73,23 +59,19 @@ def make_head(
     process. Raises ``InvalidRequest`` where the questions cannot teach a head.
     """
     config = AutoConfig.from_pretrained(job.model)
+    check_layers(job.layers, config.get_text_config().num_hidden_layers)
     questions, unusable = _usable(job.questions)
     _claim(job)
-    data = collect(
-        open_sampler or (lambda: LocalEngine(build_engine(job.model))),
-        questions,
-        samples=job.samples,
-        positions=job.positions,
-        seed=job.seed,
-        folder=job.work,
-        max_tokens=job.max_tokens,
-    )
+    sampler = open_sampler or (lambda: LocalEngine(build_engine(job.model)))
+    recompute = (lambda: Recomputer(job.model).features) if job.recompute else None
+    data = collect(questions, job, sampler, recompute)
     fit, calibrate, test = split_groups(data, SPLIT, job.seed)
     for name, part in (("fit", fit), ("calibration", calibrate), ("test", test)):
         _check_mixed(name, part)
     facts = base_model_facts(config, job.name, weights_sha256(str(job.model)))
     hidden_size = facts.hidden_size
     ablation, head = compare(fit, calibrate, test, hidden_size, job)
+    ablation |= compare_layers(data, job, hidden_size, SPLIT)
     manifest = HeadManifest(
         id=f"{job.name}-head",
         version=datetime.now(UTC).strftime("%Y%m%d"),
@@ -111,9 +93,10 @@ def make_head(
     )
     saving = saving_table(head, test, hidden_size, job.positions)
     save_head(job.out, head, manifest)
-    details = {"inputs": ablation, "statistics alone": alone(test, job.positions), "saving": saving}
+    single = alone(test, job.positions)
+    details = {"inputs": ablation, "statistics alone": single, "saving": saving}
     (job.out / "ablation.json").write_text(json.dumps(details, indent=2) + "\n")
-    write_card(job.out, manifest, ablation, saving, head, test, hidden_size)
+    write_card(job.out, manifest, ablation, single, saving, head, test, hidden_size)
     return manifest
 
 

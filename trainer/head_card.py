@@ -15,7 +15,7 @@ import numpy as np
 from arrol_serve.quality.artifact import HeadManifest
 from arrol_serve.quality.head import QualityHead
 from trainer.head_data import HeadData
-from trainer.head_training import raw_logits
+from trainer.head_training import calibrated_logits
 
 Report = Mapping[str, Mapping[str, float]]
 
@@ -24,6 +24,7 @@ def write_card(
     folder: Path,
     manifest: HeadManifest,
     ablation: Mapping[str, Report],
+    alone: Report,
     saving: Sequence[Mapping[str, Any]],
     head: QualityHead,
     test: HeadData,
@@ -32,7 +33,7 @@ def write_card(
     """``README.md``, ``auc.png``, ``reliability.png`` and ``saving.png`` in ``folder``."""
     _auc_plot(folder / "auc.png", ablation)
     _saving_plot(folder / "saving.png", saving)
-    logits = raw_logits(head, test, hidden_size) * float(head.scale) + float(head.shift)
+    logits = calibrated_logits(head, test, hidden_size)
     _reliability_plot(folder / "reliability.png", 1 / (1 + np.exp(-logits)), test)
     made = manifest.provenance
     lines = [
@@ -61,6 +62,8 @@ def write_card(
         "",
         "![AUC within group by position and inputs](auc.png)",
         "",
+        *_inputs_table(manifest.probes[0], ablation, alone),
+        "",
         "![Reliability](reliability.png)",
         "",
         "What keeping the best part at one probe would have spent, and what would have survived:",
@@ -76,6 +79,30 @@ def write_card(
         "It reads this model's hidden states and is noise for any other; the server refuses it there.",
     ]
     (folder / "README.md").write_text("\n".join(lines) + "\n")
+
+
+def _inputs_table(probe: int, ablation: Mapping[str, Report], alone: Report) -> list[str]:
+    """AUC within group of each set of inputs as a head, and of each statistic by itself."""
+    places = [
+        place for place in (str(probe), "final") if all(place in t for t in ablation.values())
+    ]
+    lines = [
+        "AUC within group of heads on each set of inputs, and of each statistic as it is (below 0.5: "
+        "the right ones have less of it):",
+        "",
+        "| input | " + " | ".join(f"at {p}" if p.isdigit() else p for p in places) + " |",
+        "|---" * (1 + len(places)) + "|",
+    ]
+    for name, report in ablation.items():
+        cells = [
+            f"{report[p]['auc_within_group']:.3f} ({report[p]['auc_within_group_low']:.3f} to "
+            f"{report[p]['auc_within_group_high']:.3f})"
+            for p in places
+        ]
+        lines.append(f"| {' | '.join([name, *cells])} |")
+    for name, row in alone.items():
+        lines.append(f"| {' | '.join([f'`{name}` alone', *(f'{row[p]:.3f}' for p in places)])} |")
+    return lines
 
 
 def _saving_line(row: Mapping[str, Any]) -> str:

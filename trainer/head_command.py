@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import argparse
 import os
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from arrol_serve import bundled
 from arrol_serve.errors import InvalidRequest
 from arrol_serve.quality.artifact import slug
 from trainer.config import DataSection
 from trainer.data import open_source
-from trainer.head_collect import Question
+from trainer.head_job import HeadJob, Question
+
+if TYPE_CHECKING:
+    from trainer.rollout_engine import RecordingSampler
 
 POSITIONS = (32, 64, 128, 256, 512, 1024, 2048, 4096)
 CONTEXT_LEFT = 512
@@ -44,6 +49,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--probe", type=int, help="default: the position near 30 %% of the length")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--url",
+        help="sample from a running server of --model instead: the admin port of arrol-serve "
+        "(its key in ARROL_ADMIN_KEY)",
+    )
+    parser.add_argument(
+        "--recompute",
+        action="store_true",
+        help="let transformers compute hidden states from the kept rollouts; --url may then be any "
+        "vLLM server (its key in OPENAI_API_KEY)",
+    )
+    parser.add_argument(
+        "--layers",
+        type=int,
+        nargs="+",
+        default=[],
+        help="other layers to compare with the last one, computed again from the kept rollouts; for "
+        "the report, served heads read the last",
+    )
     parser.add_argument("--out", type=Path, help="default: heads/<model's name>")
     parser.add_argument("--work", type=Path, help="sampled shards, kept; default: runs/head-<name>")
 
@@ -66,9 +90,7 @@ def run(args: argparse.Namespace) -> Path:
     name = bundled.MODEL_NAME if is_bundled else model.name
     out = args.out or Path("heads") / slug(name)
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
-    from trainer.fit_head import HeadJob, make_head
-    from trainer.local_engine import LocalEngine
-    from trainer.rollouts import build_engine
+    from trainer.fit_head import make_head
 
     job = HeadJob(
         model=model,
@@ -81,21 +103,34 @@ def run(args: argparse.Namespace) -> Path:
         max_tokens=args.max_tokens,
         probe=args.probe,
         seed=args.seed,
+        recompute=args.recompute,
+        layers=tuple(args.layers),
     )
     source = "arithmetic of levels " + " ".join(map(str, args.levels))
     shown = source if args.data == "arithmetic" else Path(args.data).name
     make_head(
         job,
         {"data": f"{shown} at temperature {args.temperature:g}"},
-        lambda: LocalEngine(
-            build_engine(
-                model,
-                dtype="float32" if is_bundled else args.dtype,
-                max_model_len=args.max_model_len or args.max_tokens + CONTEXT_LEFT,
-            )
-        ),
+        partial(_open_sampler, args, model),
     )
     return out
+
+
+def _open_sampler(args: argparse.Namespace, model: Path) -> RecordingSampler:
+    from trainer.head_server import AdminServer, PlainServer
+    from trainer.local_engine import LocalEngine
+    from trainer.rollouts import build_engine
+
+    if args.url and args.recompute:
+        return PlainServer(args.url, model)
+    if args.url:
+        return AdminServer(args.url, model)
+    llm = build_engine(
+        model,
+        dtype="float32" if args.model == "bundled" else args.dtype,
+        max_model_len=args.max_model_len or args.max_tokens + CONTEXT_LEFT,
+    )
+    return LocalEngine(llm)
 
 
 def _positions(args: argparse.Namespace) -> tuple[int, ...]:

@@ -80,9 +80,21 @@ def fit_head(
         if score > best:
             best, kept = score, {k: v.clone() for k, v in head.state_dict().items()}
     head.load_state_dict(kept)
-    scale, shift = fit_platt(raw_logits(head, calibrate, hidden_size), calibrate.correct)
-    head.set_calibration(scale, shift)
+    _calibrate(head, calibrate, hidden_size)
     return head.eval()
+
+
+def _calibrate(head: QualityHead, data: HeadData, hidden_size: int) -> None:
+    """At probes and at last tokens apart, where there are right and wrong ones."""
+    raw = raw_logits(head, data, hidden_size)
+    pairs = [
+        fit_platt(raw[mask], data.correct[mask])
+        if 0 < data.correct[mask].sum() < mask.sum()
+        else None
+        for mask in (~data.final, data.final)
+    ]
+    early = pairs[0] or pairs[1] or fit_platt(raw, data.correct)
+    head.set_calibration(*early, final=pairs[1] or early)
 
 
 def _batches(data: HeadData, options: FitOptions) -> list[Tensor]:
@@ -134,6 +146,13 @@ def raw_logits(head: QualityHead, data: HeadData, hidden_size: int) -> NDArray[n
     return head.raw(features[:, :hidden_size], features[:, hidden_size:]).double().numpy()
 
 
+def calibrated_logits(head: QualityHead, data: HeadData, hidden_size: int) -> NDArray[np.float64]:
+    """As the engine reports them, [M]: of last tokens by their own calibration."""
+    raw = torch.from_numpy(raw_logits(head, data, hidden_size))
+    early, final = (logits.numpy() for logits in head.calibrated(raw))
+    return np.where(data.final, final, early)
+
+
 def _selection_score(head: QualityHead, data: HeadData, hidden_size: int) -> float:
     logits = raw_logits(head, data, hidden_size)
     return float(
@@ -145,7 +164,7 @@ def report(
     head: QualityHead, data: HeadData, hidden_size: int, positions: Sequence[int]
 ) -> dict[str, dict[str, float]]:
     """AUC (overall, within group), ECE and base rate at each position and at the final token."""
-    logits = raw_logits(head, data, hidden_size) * float(head.scale) + float(head.shift)
+    logits = calibrated_logits(head, data, hidden_size)
     table = {}
     for name, mask in data.places(positions).items():
         scores, right = logits[mask], data.correct[mask]

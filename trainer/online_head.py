@@ -29,8 +29,6 @@ UNKNOWN = -1.0
 """Label of a position whose rollout was pruned or not judged: it counts for delta alone."""
 FINAL = 0
 """Place of the last token; a probe's place is its token count."""
-FEW = 32
-"""Scores below which delta is solved on all prompts together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +43,6 @@ class HeadRows:
     """[M]"""
     group: Tensor
     """[M]"""
-    estimate: Tensor
-    """[M] success rate that the prompt was expected to have."""
 
 
 def head_rows(record: FeatureRecord, groups: Sequence[JudgedGroup]) -> HeadRows | None:
@@ -71,7 +67,7 @@ def head_rows(record: FeatureRecord, groups: Sequence[JudgedGroup]) -> HeadRows 
         label = UNKNOWN if rollout.correct is None else float(rollout.correct)
         place = FINAL if final else record.tokens[row]
         chosen.append(row)
-        table.append((label, place, group.number, group.estimate))
+        table.append((label, place, group.number))
     if not chosen:
         return None
     features = torch.stack([record.features[row] for row in chosen]).float()
@@ -92,10 +88,10 @@ class OnlineHead:
             self.head.parameters(), lr=config.lr, weight_decay=config.weight_decay
         )
         self._posterior = BinnedPosterior(config.bins, decay=config.decay)
-        self.knowledge = Knowledge(self._posterior.posterior().tolist(), 0.0, 0.0)
+        self.knowledge = Knowledge(self._posterior.posterior().tolist(), 0.0)
         self._features = torch.empty(0)
-        self._facts = torch.empty(0, 3, dtype=torch.float64)
-        """[W, 3]: label, place and estimate of the window's rows."""
+        self._facts = torch.empty(0, 2, dtype=torch.float64)
+        """[W, 2]: label and place of the window's rows."""
         self.unseen = torch.empty(0, 4, dtype=torch.float64)
         """[<= W, 4]: score, label, place and group of judged rows, scored before they were learned."""
 
@@ -122,7 +118,7 @@ class OnlineHead:
         window = self._config.window
         kept = [self._features, rows.features] if len(self._features) else [rows.features]
         self._features = torch.cat(kept)[-window:]
-        facts = torch.stack([rows.label, rows.place, rows.estimate], 1)
+        facts = torch.stack([rows.label, rows.place], 1)
         self._facts = torch.cat([self._facts, facts])[-window:]
 
     def _train(self, step: int) -> float | None:
@@ -148,31 +144,17 @@ class OnlineHead:
         return total / self._config.updates
 
     def _know(self) -> Knowledge:
-        """Posterior and deltas for the next step, from the window scored by the head as it is now."""
-        q = self._posterior.posterior()
+        """Posterior and delta for the next step, from the window scored by the head as it is now."""
+        q, p = self._posterior.posterior(), self._prune
         at_probe = self._facts[:, 1] != FINAL
         if not at_probe.any():
-            return Knowledge(q.tolist(), 0.0, 0.0)
+            return Knowledge(q.tolist(), 0.0)
         success = q[self._posterior.bin_of(self._scores(self._features[at_probe]).numpy())]
-        hard = (self._facts[at_probe, 2] < self._prune.rho).numpy()
-        if self._prune.mode != "arrol_signed":
-            hard[:] = False
-        return Knowledge(
-            q.tolist(),
-            self._delta(success, ~hard, self._prune.lam),
-            self._delta(success, hard, -self._prune.lam),
+        kappa = keep_per_probe(p)
+        delta = solve_delta(
+            success, kappa=kappa, rho=p.rho, lam=p.lam, p_min=p.p_min, p_max=p.p_max
         )
-
-    def _delta(self, success: np.ndarray, chosen: np.ndarray, lam: float) -> float:
-        p = self._prune
-        return solve_delta(
-            success[chosen] if chosen.sum() >= FEW else success,
-            kappa=keep_per_probe(p),
-            rho=p.rho,
-            lam=lam,
-            p_min=p.p_min,
-            p_max=p.p_max,
-        )
+        return Knowledge(q.tolist(), delta)
 
     @torch.no_grad()
     def _scores(self, features: Tensor) -> Tensor:
@@ -189,11 +171,7 @@ class OnlineHead:
             "features": self._features,
             "facts": self._facts,
             "unseen": self.unseen,
-            "knowledge": [
-                self.knowledge.posterior,
-                self.knowledge.delta,
-                self.knowledge.delta_hard,
-            ],
+            "knowledge": [self.knowledge.posterior, self.knowledge.delta],
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:

@@ -33,7 +33,9 @@ def _shown(argument: str) -> str:
 def _program() -> str:
     """What was typed first: a module's name, or the name of an installed command."""
     spec = getattr(sys.modules["__main__"], "__spec__", None)
-    return f"python -m {spec.name}" if spec else Path(sys.argv[0]).name or "interactive"
+    if spec:
+        return f"python -m {spec.name.removesuffix('.__main__')}"
+    return Path(sys.argv[0]).name or "interactive"
 
 
 def _git_sha() -> str | None:

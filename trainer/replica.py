@@ -46,7 +46,10 @@ class Replica:
 
     def status(self) -> Any:
         """What it is; answers at once, or is lost."""
-        return self._call("GET", "/admin/status", timeout=STATUS_S)
+        return self.get("/admin/status")
+
+    def get(self, path: str) -> Any:
+        return self._call("GET", path, timeout=STATUS_S)
 
     def post(self, path: str, body: Any = None, **query: str) -> Any:
         return self._call("POST", path, json=body, params=query)
@@ -94,6 +97,8 @@ class Replica:
             "policy": dict(request.policy or NEVER),
             "min_survivors": request.min_survivors,
             "signals": list(request.signals),
+            "prune_by": request.prune_by,
+            "confidence_window": request.confidence_window,
             "record": None if request.record is None else list(request.record),
         }
         told = self.post("/admin/rollouts", body)

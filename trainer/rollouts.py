@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from arrol_serve.engine.plugin.wire import KEY, MemberPlan
+from arrol_serve.engine.plugin.wire import CONFIDENCE_WINDOW, KEY, MemberPlan
 from arrol_serve.engine.setup import check_base_model, engine_options
 from arrol_serve.quality.artifact import load_manifest
 
@@ -48,6 +48,8 @@ class GroupRequest:
     signals: Sequence[str] = ()
     record: Sequence[int] | None = None
     min_survivors: int = 1
+    prune_by: str = "quality"
+    confidence_window: int = CONFIDENCE_WINDOW
 
 
 def build_engine(
@@ -120,7 +122,8 @@ def member_plan(group: GroupRequest, index: int, size: int) -> MemberPlan:
         min_survivors=group.min_survivors,
         max_total_tokens=None,
         signals=list(group.signals),
-        prune_by="quality",
+        prune_by=group.prune_by,
+        confidence_window=group.confidence_window,
         record=None if group.record is None else list(group.record),
     )
 

@@ -17,9 +17,7 @@ class Knowledge:
     posterior: Sequence[float]
     """Success for each bin of the score."""
     delta: float
-    """Shift for prompts whose likely successes are pruned."""
-    delta_hard: float
-    """Shift for prompts whose likely successes are kept (``arrol_signed``)."""
+    """Shift that makes the mean survival what it should be."""
 
 
 def keep_per_probe(config: PruneSection) -> float:
@@ -35,15 +33,15 @@ def survival_spec(
         return NEVER
     if config.mode == "random":
         return {"name": "random", "keep": config.keep}
-    hard = config.mode == "arrol_signed" and prompt_mean < config.rho
+    signed = config.mode == "arrol_signed"
     spec: dict[str, Any] = {
         "name": config.mode,
         "kappa": keep_per_probe(config),
-        "delta": knowledge.delta_hard if hard else knowledge.delta,
+        "delta": 0.0 if signed else knowledge.delta,  # centred on each group by itself
         "rho": config.rho,
         "lam": config.lam,
         "p_min": config.p_min,
         "p_max": config.p_max,
         "posterior": list(knowledge.posterior),
     }
-    return spec | ({"prompt_mean": prompt_mean} if config.mode == "arrol_signed" else {})
+    return spec | ({"prompt_mean": prompt_mean} if signed else {})

@@ -12,7 +12,7 @@ from typing import Any
 from vllm.outputs import RequestOutput
 from vllm.sampling_params import RequestOutputKind, SamplingParams
 
-from arrol_serve.engine.plugin.wire import KEY, MemberPlan, Report
+from arrol_serve.engine.plugin.wire import CONFIDENCE_WINDOW, KEY, MemberPlan, Report
 from arrol_serve.rollout import (
     ProbeScore,
     Rollout,
@@ -31,6 +31,7 @@ class GroupOptions:
     signals: tuple[str, ...]
     prune_by: str
     record: tuple[int, ...] | None = None
+    confidence_window: int = CONFIDENCE_WINDOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ class EngineCandidates:
             max_total_tokens=options.max_total_tokens,
             signals=list(options.signals),
             prune_by=options.prune_by,
+            confidence_window=options.confidence_window,
             record=None if options.record is None else list(options.record),
         )
 

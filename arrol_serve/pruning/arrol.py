@@ -1,4 +1,4 @@
-"""The survival rule of ARRoL (arXiv 2603.24840), used by the trainer, and a balance-aware variant."""
+"""The survival rule of ARRoL (arXiv 2603.24840), used by the trainer."""
 
 from __future__ import annotations
 
@@ -59,36 +59,24 @@ class Arrol:
 
     def survival(self, score: float) -> float:
         """p of the rule, before the coin."""
-        p = self.kappa + self.delta + self._tilt() * (self.rho - self.success(score))
+        return self.clip(self.kappa + self.delta + self.lam * (self.rho - self.success(score)))
+
+    def clip(self, p: float) -> float:
         return min(self.p_max, max(self.p_min, p))
 
-    def _tilt(self) -> float:
-        return self.lam
-
     def judge(self, scores: Mapping[int, float], view: GroupView) -> dict[int, Verdict]:
-        living = view.alive + view.finished
-        verdicts = {}
-        for index in sorted(scores):
-            if living <= view.min_survivors:  # forced: its propensity really is 1
-                verdicts[index] = Verdict(survives=True, survival=1.0)
-                continue
-            p = self.survival(scores[index])
-            survives = uniform(view.seed, view.probe, index) < p
-            living -= not survives
-            verdicts[index] = Verdict(survives, p)
-        return verdicts
+        return toss({index: self.survival(score) for index, score in scores.items()}, view)
 
 
-@dataclass(frozen=True, slots=True)
-class ArrolSigned(Arrol):
-    """Tilts by the prompt: where ``prompt_mean`` is under rho, likely successes are kept instead."""
-
-    prompt_mean: float = 0.5
-    name: ClassVar[str] = "arrol_signed"
-
-    def __post_init__(self) -> None:
-        Arrol.__post_init__(self)
-        object.__setattr__(self, "prompt_mean", number("prompt_mean", self.prompt_mean, 0, 1))
-
-    def _tilt(self) -> float:
-        return self.lam if self.prompt_mean >= self.rho else -self.lam
+def toss(survival: Mapping[int, float], view: GroupView) -> dict[int, Verdict]:
+    """A seeded coin for each rollout's probability, as long as ``min_survivors`` are left."""
+    living = view.alive + view.finished
+    verdicts = {}
+    for index, p in sorted(survival.items()):
+        if living <= view.min_survivors:  # forced: its propensity really is 1
+            verdicts[index] = Verdict(survives=True, survival=1.0)
+            continue
+        survives = uniform(view.seed, view.probe, index) < p
+        living -= not survives
+        verdicts[index] = Verdict(survives, p)
+    return verdicts

@@ -8,7 +8,9 @@ from dataclasses import MISSING, fields
 from typing import Any
 
 from arrol_serve.errors import InvalidRequest
-from arrol_serve.pruning.arrol import Arrol, ArrolSigned
+from arrol_serve.pruning.arrol import Arrol
+from arrol_serve.pruning.arrol_signed import ArrolSigned
+from arrol_serve.pruning.confidence_floor import ConfidenceFloor
 from arrol_serve.pruning.never import Never
 from arrol_serve.pruning.random_drop import RandomDrop
 from arrol_serve.pruning.successive_halving import SuccessiveHalving
@@ -18,7 +20,16 @@ from arrol_serve.pruning.top_fraction import TopFraction
 
 POLICIES: dict[str, type[Any]] = {
     policy.name: policy
-    for policy in (TopFraction, SuccessiveHalving, Threshold, RandomDrop, Never, Arrol, ArrolSigned)
+    for policy in (
+        TopFraction,
+        SuccessiveHalving,
+        Threshold,
+        ConfidenceFloor,
+        RandomDrop,
+        Never,
+        Arrol,
+        ArrolSigned,
+    )
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -15,13 +17,16 @@ class QualityHead(nn.Module):
 
     ``hidden`` is the last layer's state after the final norm, [R, D]; ``statistics`` is
     ``RunningStatistics.features``, [R, K]. Inputs are standardised with buffers that are part of
-    the head, and the logit is calibrated by Platt scaling. Computes in float32.
+    the head, and the logit is calibrated by Platt scaling, at the last token by another pair than
+    at the tokens before. Computes in float32.
     """
 
     input_mean: Tensor
     input_std: Tensor
     scale: Tensor
     shift: Tensor
+    final_scale: Tensor
+    final_shift: Tensor
 
     def __init__(
         self, hidden_size: int, *, inputs: tuple[str, ...] = INPUTS, width: int = 64
@@ -34,8 +39,9 @@ class QualityHead(nn.Module):
         self.layers = nn.Sequential(nn.Linear(size, width), nn.ReLU(), nn.Linear(width, 1))
         self.register_buffer("input_mean", torch.zeros(size))
         self.register_buffer("input_std", torch.ones(size))
-        self.register_buffer("scale", torch.ones(()))
-        self.register_buffer("shift", torch.zeros(()))
+        for name in ("scale", "shift", "final_scale", "final_shift"):
+            self.register_buffer(name, torch.tensor(float(name.endswith("scale"))))
+        self.register_load_state_dict_pre_hook(_one_calibration_for_all)  # type: ignore[no-untyped-call]
 
     def set_normalisation(self, hidden: Tensor, statistics: Tensor) -> None:
         """Take mean and spread of the inputs from training rows, [M, D] and [M, K]."""
@@ -43,10 +49,14 @@ class QualityHead(nn.Module):
         self.input_mean.copy_(rows.mean(0))
         self.input_std.copy_(rows.std(0).clamp(min=1e-4))
 
-    def set_calibration(self, scale: float, shift: float) -> None:
-        """Platt's numbers: calibrated logit = scale * raw + shift."""
-        self.scale.fill_(scale)
-        self.shift.fill_(shift)
+    def set_calibration(
+        self, scale: float, shift: float, final: tuple[float, float] | None = None
+    ) -> None:
+        """Platt's numbers: calibrated logit = scale * raw + shift. ``final``: of the last token."""
+        pairs = {"": (scale, shift), "final_": final or (scale, shift)}
+        for prefix, (slope, offset) in pairs.items():
+            getattr(self, f"{prefix}scale").fill_(slope)
+            getattr(self, f"{prefix}shift").fill_(offset)
 
     def _join(self, hidden: Tensor, statistics: Tensor) -> Tensor:
         parts = {"hidden": hidden, "statistics": statistics}
@@ -58,6 +68,17 @@ class QualityHead(nn.Module):
         logits: Tensor = self.layers(rows.clamp_(-10, 10))
         return logits.squeeze(-1)
 
+    def calibrated(self, raw: Tensor) -> tuple[Tensor, Tensor]:
+        """Raw logits as they are to be read at a probe, and at a rollout's last token."""
+        return self.scale * raw + self.shift, self.final_scale * raw + self.final_shift
+
     def forward(self, hidden: Tensor, statistics: Tensor) -> Tensor:
         """Calibrated logits, [R]; their sigmoid is the probability that the rollout ends right."""
-        return self.scale * self.raw(hidden, statistics) + self.shift
+        return self.calibrated(self.raw(hidden, statistics))[0]
+
+
+def _one_calibration_for_all(_: nn.Module, state: dict[str, Tensor], prefix: str, *__: Any) -> None:
+    """Heads of before there were two."""
+    for name in ("scale", "shift"):
+        if f"{prefix}{name}" in state:
+            state.setdefault(f"{prefix}final_{name}", state[f"{prefix}{name}"])

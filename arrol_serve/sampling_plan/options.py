@@ -35,7 +35,8 @@ class PruneOptions(_Strict):
     policy: str | None = Field(default=None, description="Survival policy; default top_fraction.")
     threshold: float | None = Field(
         default=None,
-        description="For policy threshold: least calibrated probability of being right.",
+        description="For policy threshold: least calibrated probability of being right; for "
+        "confidence_floor: least confidence.",
     )
     min_survivors: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="Candidates that must survive; default 1."

@@ -190,6 +190,11 @@ def _prune(
             'head gives: use "keep" with policy top_fraction, or a server with a head.',
             param="arrol.prune.policy",
         )
+    if spec["name"] == "confidence_floor" and scorer != "confidence":
+        raise InvalidRequest(
+            'Survival policy confidence_floor reads confidences: add "scorer": "confidence".',
+            param="arrol.prune.policy",
+        )
     if options.min_survivors is not None and options.min_survivors > samples:
         raise InvalidRequest(
             f"arrol.prune.min_survivors must be between 1 and arrol.samples ({samples}).",

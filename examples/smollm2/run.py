@@ -17,25 +17,26 @@ from examples.smollm2.convert import convert, packaged_gguf
 from examples.smollm2.task import questions, teach, write_questions
 
 MAX_TOKENS = 64
-POSITIONS = (8, 16, 24, 32)
-PROBE = 16
+POSITIONS = (8, 12, 16, 20)
+PROBE = 12
+HELD_OUT = 150
+"""Questions, the first ones, that the head never sees."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser("examples.smollm2.run", description=__doc__)
     parser.add_argument("--work", type=Path, default=Path("runs/smollm2"))
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
-    parser.add_argument("--questions", type=int, default=240, help="for the head")
-    parser.add_argument(
-        "--evaluate", type=int, default=100, help="questions kept for the evaluation"
-    )
-    parser.add_argument("--samples", type=int, default=8)
-    parser.add_argument("--temperature", type=float, default=0.7)
+    parser.add_argument("--questions", type=int, default=300, help="for the head")
+    parser.add_argument("--samples", type=int, default=16, help="rollouts of each of them")
+    parser.add_argument("--evaluate", type=int, default=100, help=f"questions, up to {HELD_OUT}")
+    parser.add_argument("--votes", type=int, default=8, help="rollouts of each of these")
+    parser.add_argument("--temperature", type=float, default=0.6)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     model = model_folder(args.work / "SmolLM2-135M-Instruct")
-    rows = questions(args.evaluate + args.questions, args.seed)
-    files = {"evaluate": rows[: args.evaluate], "head": rows[args.evaluate :]}
+    rows = questions(HELD_OUT + args.questions, args.seed)
+    files = {"evaluate": rows[:HELD_OUT][: args.evaluate], "head": rows[HELD_OUT:]}
     for name, part in files.items():
         write_questions(args.work / f"{name}.jsonl", part)
     step("trainer.cli", "head", *common(args, model, "head"), *head_words(args))
@@ -60,7 +61,6 @@ def common(args: argparse.Namespace, model: Path, data: str) -> list[str]:
     words = {
         "--model": model,
         "--data": args.work / f"{data}.jsonl",
-        "--samples": args.samples,
         "--temperature": args.temperature,
         "--max-tokens": MAX_TOKENS,
         "--seed": args.seed,
@@ -69,13 +69,15 @@ def common(args: argparse.Namespace, model: Path, data: str) -> list[str]:
 
 
 def head_words(args: argparse.Namespace) -> list[str]:
-    words = ["--questions", str(args.questions), "--probe", str(PROBE)]
+    words = ["--questions", str(args.questions), "--samples", str(args.samples)]
+    words += ["--probe", str(PROBE)]
     words += ["--positions", *map(str, POSITIONS), "--work", str(args.work / "rollouts")]
     return [*words, "--out", str(args.work / "head")]
 
 
 def evaluation_words(args: argparse.Namespace) -> list[str]:
     words = ["--head", str(args.work / "head"), "--probe", str(PROBE), "--chunk", "25"]
+    words += ["--samples", str(args.votes), "--max-model-len", "512", "--answer-timeout", "60"]
     return [*words, "--out", str(args.work / "evaluation")]
 
 
@@ -87,7 +89,12 @@ def step(module: str, *words: str) -> None:
 
 
 def left_out(_: str, names: list[str]) -> list[str]:
-    return [name for name in names if name in ("records.jsonl", "timing.jsonl", "settings.json")]
+    """Records and times stay in the working folder."""
+    return [
+        name
+        for name in names
+        if name.endswith(".jsonl") or name in ("timing.json", "settings.json")
+    ]
 
 
 if __name__ == "__main__":

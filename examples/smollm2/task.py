@@ -1,18 +1,21 @@
-"""A task that SmolLM2-135M-Instruct gets right about half of the time: sums of a few one-digit numbers.
+"""A task that SmolLM2-135M-Instruct gets right about one time in three: sums of three one-digit numbers.
 
-Asked alone it chats about them and is right about 1 time in 20. Four worked examples before the question,
-as earlier turns of the conversation, make it add one number after the other.
+Asked alone it chats about them, and is nearly always wrong. Worked examples before the question, as earlier
+turns of the conversation, make it add one number after the other.
 """
 
 from __future__ import annotations
 
 import json
 import random
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-TERMS = (3, 4)
-WORKED = ((5, 1, 8), (7, 9, 4, 2), (3, 3, 6), (2, 8, 1, 9))
+TERMS = 3
+WORKED = (
+    (4, 9, 3), (6, 8, 2), (1, 8, 5), (9, 4, 4), (8, 9, 9), (8, 7, 3), (4, 3, 9), (7, 1, 2),
+)  # fmt: skip
 """Of the examples: asked of nobody."""
 
 
@@ -39,14 +42,10 @@ def examples() -> list[dict[str, str]]:
 
 
 def questions(count: int, seed: int) -> list[dict[str, Any]]:
-    """``count`` different ones in a seeded order; a longer list begins with the shorter one."""
-    rng, found = random.Random(seed), {}
-    while len(found) < count:
-        terms = TERMS[len(found) % len(TERMS)]
-        numbers = tuple(rng.randint(1, 9) for _ in range(terms))
-        if numbers not in WORKED:
-            found[numbers] = {"question": question(numbers), "answer": str(sum(numbers))}
-    return list(found.values())
+    """``count`` different ones of the 721 that there are, in a seeded order."""
+    every = [n for n in product(range(1, 10), repeat=TERMS) if n not in WORKED]
+    chosen = random.Random(seed).sample(every, count)
+    return [{"question": question(n), "answer": str(sum(n))} for n in chosen]
 
 
 def write_questions(path: Path, rows: list[dict[str, Any]]) -> None:

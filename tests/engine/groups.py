@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from arrol_serve.engine.plugin.wire import KEY, MemberPlan
+from arrol_serve.engine.plugin.wire import CONFIDENCE_WINDOW, KEY, MemberPlan
 from arrol_serve.rollout import PRUNED_STOP_REASON
 from trainer.rollouts import GroupRequest, SampledRollout, sample_groups, sampled_rollout
 
@@ -77,6 +77,7 @@ def start(
                 max_total_tokens=cap,
                 signals=["quality"],
                 prune_by="quality",
+                confidence_window=CONFIDENCE_WINDOW,
                 record=None,
             )
             params = SamplingParams(

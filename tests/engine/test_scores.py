@@ -11,7 +11,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from arrol_serve.quality.artifact import load_head
+from arrol_serve.quality.artifact import load_head, save_head
 from arrol_serve.quality.statistics import STATISTICS
 from tests.engine.groups import ask
 from tests.paths import HEAD, MODEL
@@ -132,6 +132,25 @@ def test_a_head_is_swapped_between_requests_and_scores_are_tagged(
     assert {r.report["head_version"] for r in after} == {"next"}
     assert [r.report["quality"] for r in before] == [r.report["quality"] for r in after]
     engine.collective_rpc("arrol_load_head", args=(str(HEAD), was))
+
+
+def test_the_reported_quality_is_calibrated_for_the_last_token(engine: Any, tmp_path: Path) -> None:
+    head, manifest = load_head(HEAD)
+    scale, shift = float(head.scale), float(head.shift)
+    head.set_calibration(scale, shift, final=(2 * scale, 2 * shift + 1))
+    save_head(tmp_path, head, manifest)
+    plan: dict[str, Any] = {"probes": (20,), "policy": ("top_fraction", 0.5), "size": 4, "seed": 4}
+    (before,) = ask(engine, QUESTION, **plan)
+    engine.collective_rpc("arrol_load_head", args=(str(tmp_path), "next"))
+    (after,) = ask(engine, QUESTION, **plan)
+    engine.collective_rpc("arrol_load_head", args=(str(HEAD), manifest.version))
+    assert [r.stop_reason for r in before] == [r.stop_reason for r in after]
+    for was, now in zip(before, after, strict=True):
+        quality, pruned = was.report["quality"], was.stop_reason == "arrol_pruned"
+        expected = quality if pruned else 2 * quality + 1
+        assert now.report["quality"] == pytest.approx(expected, abs=1e-3)
+        assert now.report["probes"] == was.report["probes"]
+    assert {r.stop_reason for r in after} >= {"arrol_pruned"}
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from trainer.evaluation.cli import main
 
 OPTIONS = ["--data", "arithmetic:6,arithmetic:5", "--limit", "4", "--samples", "4", "--chunk", "4"]
 OPTIONS += ["--temperature", "1.75"]
-METHODS = "pass@1,uniform,quality,pruned"
+METHODS = "pass@1,uniform,quality,pruned,deepconf-online-90"
 LIMIT_S = 280.0
 pytestmark = pytest.mark.timeout(900)
 
@@ -64,6 +64,7 @@ def test_a_killed_run_goes_on_to_the_report_of_an_unbroken_one(tmp_path: Path) -
     assert set(json.loads((whole / "timing.json").read_text())["sampling_seconds"]) == {
         "unpruned",
         "pruned",
+        "deepconf-online-90",
     }
     assert rows["pruned"]["tokens_relative"] < 0.95
     assert 0 < rows["pass@1"]["accuracy"] < rows["uniform"]["accuracy"] + 0.3

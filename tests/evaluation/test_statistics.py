@@ -1,13 +1,22 @@
 """Worked numbers, and the coverage of intervals."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 
 from trainer.evaluation.statistics import bootstrap, calibration, pass_at_k, tokens_at
 
 
-def test_pass_at_k_is_the_share_of_the_draws_that_hold_a_right_one() -> None:
-    assert pass_at_k(4, 1, 2) == pytest.approx(0.5)
+@pytest.mark.parametrize(
+    ("samples", "right", "k"), [(4, 1, 2), (6, 2, 3), (6, 0, 6), (5, 4, 2), (5, 5, 1)]
+)
+def test_pass_at_k_is_the_share_of_the_draws_that_hold_a_right_one(
+    samples: int, right: int, k: int
+) -> None:
+    draws = list(combinations(range(samples), k))
+    lucky = sum(min(draw) < right for draw in draws)
+    assert pass_at_k(samples, right, k) == pytest.approx(lucky / len(draws))
 
 
 def test_calibration_error_by_hand() -> None:

@@ -133,6 +133,7 @@ def test_a_search_over_several_prompts_is_refused(server: Server) -> None:
 
 PLAN = {"group": "g", "size": 1, "index": 7, "probes": ["x"], "policy": 3, "seed": 0}
 PLAN |= {"min_survivors": 0, "max_total_tokens": "", "signals": 1, "prune_by": 0, "record": 2}
+PLAN |= {"confidence_window": 0}
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,8 @@ class RunningReplica:
     """A server as a trainer sees it."""
 
     url: str
+    """Of the admin port."""
+    public: str
     process: subprocess.Popen[bytes]
     log: Path
 
@@ -64,7 +66,9 @@ def launch(log: Path, *options: str) -> RunningReplica:
         assert process.poll() is None, log.read_text(errors="replace")[-4000:]
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
-                return RunningReplica(f"http://127.0.0.1:{admin}", process, log)
+                return RunningReplica(
+                    f"http://127.0.0.1:{admin}", f"http://127.0.0.1:{port}", process, log
+                )
         except OSError:
             time.sleep(0.3)
     os.killpg(process.pid, signal.SIGKILL)

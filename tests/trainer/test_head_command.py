@@ -12,10 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from arrol_serve.engine.plugin.scorer import FeatureRecord
 from arrol_serve.quality.artifact import load_head
 from arrol_serve.quality.head import QualityHead
-from tests.paths import ROOT
+from tests.paths import MODEL, ROOT
 from trainer.head_data import BrokenShard, HeadData
+from trainer.recompute import Recomputer
+from trainer.rollout_files import load_rollouts
 from trainer.saving import saving_table
 
 SMALL = "--questions 40 --samples 6 --levels 5 --temperature 1.8 --max-tokens 128 --positions 16 32"
@@ -69,10 +72,16 @@ def test_kept_rollouts_give_the_same_head_without_an_engine(made: Path, tmp_path
     shards = {path: path.stat().st_mtime_ns for path in (made / "work").glob("*.npz")}
     assert len(shards) == 2
     words = [*SMALL.split(), "--work", str(made / "work")]
-    again = head(*words, "--out", str(tmp_path / "two"), VLLM_CPU_KVCACHE_SPACE="nonsense")
+    again = head(
+        *words, "--layers", "4", "--out", str(tmp_path / "two"), VLLM_CPU_KVCACHE_SPACE="nonsense"
+    )
     assert again.returncode == 0, again.stderr[-3000:]
     assert shards == {path: path.stat().st_mtime_ns for path in (made / "work").glob("*.npz")}
     assert weights(tmp_path / "two") == weights(made / "one")
+    compared = json.loads((tmp_path / "two" / "ablation.json").read_text())["inputs"]
+    assert compared.keys() >= {"layer 4 only", "layer 4 and statistics", "hidden only"}
+    assert compared["layer 4 only"]["16"]["rollouts"] == compared["hidden only"]["16"]["rollouts"]
+    assert compared["layer 4 only"]["16"]["auc"] != compared["hidden only"]["16"]["auc"]
     other = head(*words, "--seed", "5", "--out", str(tmp_path / "three"))
     assert other.returncode != 0
     assert "another folder with --work" in other.stderr
@@ -100,6 +109,34 @@ def test_killed_and_with_a_broken_shard_it_ends_as_an_unbroken_run(
     assert done.returncode == 0, done.stderr[-3000:]
     assert f"{shard} is not whole" in done.stderr
     assert weights(tmp_path / "late") == weights(made / "one")
+
+
+def test_recomputed_inputs_are_those_that_the_engine_recorded(made: Path) -> None:
+    positions, record = (16, 32), FeatureRecord()
+    compute = Recomputer(MODEL).features
+    for group in load_rollouts(made / "work" / "000000.jsonl", 6)[:4]:
+        found = compute(group, positions)
+        for row in zip(found.groups, found.indices, found.tokens, found.features, strict=True):
+            record.add(*row)
+    recorded = HeadData.load(made / "work" / "000000.npz")
+    recorded = recorded.where(recorded.group < 4)
+    places = zip(
+        recorded.group.tolist(), recorded.rollout.tolist(), recorded.tokens.tolist(), strict=True
+    )
+    keys = zip(map(int, record.groups), record.indices, record.tokens, strict=True)
+    theirs = dict(zip(keys, record.features, strict=True))
+    assert list(theirs) == list(places)
+    gap = np.abs(np.stack([row.numpy() for row in theirs.values()]) - recorded.features)
+    assert gap.max() < 2e-3
+
+
+def test_a_rollout_file_that_is_not_whole_is_named(made: Path, tmp_path: Path) -> None:
+    whole = (made / "work" / "000000.jsonl").read_text()
+    path = tmp_path / "000000.jsonl"
+    for broken in ("", whole[:-50], whole.split("\n", 1)[1], "{}\n"):
+        path.write_text(broken)
+        with pytest.raises(BrokenShard, match=r"000000\.jsonl is not whole"):
+            load_rollouts(path, 6)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 and no more", b"no archive"])
@@ -145,6 +182,9 @@ def test_golds_that_cannot_be_parsed_are_named_and_too_few_others_refused(tmp_pa
         ("--model nowhere", "config.json"),
         ("--temperature 0", "must differ"),
         ("--samples 1", "at least 2"),
+        ("--layers 8", "the model has 8 layers"),
+        ("--url http://127.0.0.1:9", "ARROL_ADMIN_KEY"),
+        ("--url http://127.0.0.1:9 --recompute --work {work}", "does not answer"),
     ],
 )
 def test_what_cannot_work_is_refused_before_the_engine_starts(
@@ -154,7 +194,8 @@ def test_what_cannot_work_is_refused_before_the_engine_starts(
     files = {"empty": "", "one": one, "broken": one + "{\n"}
     for name, content in files.items():
         (tmp_path / name).write_text(content)
-    done = head(*words.format(**{name: tmp_path / name for name in files}).split())
+    places = {name: tmp_path / name for name in (*files, "work")}
+    done = head(*words.format(**places).split(), ARROL_ADMIN_KEY="")
     assert done.returncode == 1
     assert says in done.stderr
     assert "Traceback" not in done.stderr

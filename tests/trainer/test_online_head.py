@@ -21,17 +21,17 @@ from trainer.survival import Knowledge, survival_spec
 
 HIDDEN = 4
 HEAD = HeadSection(bins=8, lr=1e-2, rows=64, window=1000)
-KNOWLEDGE = Knowledge((0.1, 0.4, 0.6, 0.9), 0.05, -0.05)
+KNOWLEDGE = Knowledge((0.1, 0.4, 0.6, 0.9), 0.05)
 
 
-def rows_of(seed: int, count: int = 200, estimate: float = 0.5) -> HeadRows:
+def rows_of(seed: int, count: int = 200) -> HeadRows:
     """Rollouts that end right where their first feature is positive."""
     features = torch.randn(
         count, HIDDEN + len(STATISTICS), generator=torch.Generator().manual_seed(seed)
     )
     ones = torch.ones(count, dtype=torch.float64)
     label = (features[:, 0] > 0).double()
-    return HeadRows(features, label, 32 * ones, torch.arange(count) // 8, estimate * ones)
+    return HeadRows(features, label, 32 * ones, torch.arange(count) // 8)
 
 
 def online(mode: str = "arrol", **changes: Any) -> OnlineHead:
@@ -72,13 +72,6 @@ def test_the_posterior_of_survivors_is_that_of_everyone() -> None:
     assert posterior.posterior() == pytest.approx([0.125, 0.375, 0.625, 0.875], abs=0.03)
 
 
-def test_hard_and_easy_prompts_have_their_own_shift() -> None:
-    head = online("arrol_signed")
-    for step in range(6):
-        head.learn(rows_of(step, estimate=0.2 if step % 2 else 0.8), step)
-    assert head.knowledge.delta == pytest.approx(-head.knowledge.delta_hard, abs=0.05)
-
-
 def test_its_state_goes_on_exactly() -> None:
     one, other = online(), online()
     one.learn(rows_of(0), 0)
@@ -109,11 +102,9 @@ def test_nobody_is_pruned_without_pruning_or_in_the_cold_start(mode: str, step: 
     assert survival_spec(config, step, KNOWLEDGE, 0.5) == {"name": "never"}
 
 
-def test_the_shift_follows_the_side_of_the_prompt() -> None:
-    config = PruneSection(mode="arrol_signed", cold_start=0)
-    assert survival_spec(config, 0, KNOWLEDGE, 0.2)["delta"] == -0.05
-    assert survival_spec(config, 0, KNOWLEDGE, 0.8)["delta"] == 0.05
-    assert survival_spec(config, 0, KNOWLEDGE, 0.2)["prompt_mean"] == 0.2
+def test_a_signed_rule_is_centred_by_its_group_and_told_of_the_prompt() -> None:
+    spec = survival_spec(PruneSection(mode="arrol_signed", cold_start=0), 0, KNOWLEDGE, 0.2)
+    assert (spec["delta"], spec["prompt_mean"]) == (0.0, 0.2)
     assert survival_spec(PruneSection(cold_start=0), 0, KNOWLEDGE, 0.2)["delta"] == 0.05
 
 

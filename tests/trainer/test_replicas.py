@@ -12,12 +12,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 
+from arrol_serve.quality.artifact import load_head
 from tests.paths import ROOT
 from tests.trainer.servers import KEY, RunningReplica, launch
 from tests.trainer.test_runs import figures, policy, weights
 from trainer import checkpoint
+from trainer.head_data import HeadData
 from trainer.metrics_log import read_metrics
 
 pytestmark = pytest.mark.timeout(600)
@@ -180,3 +183,28 @@ def wait_for_steps(process: subprocess.Popen[bytes], out: Path, count: int) -> N
         assert process.poll() is None, "the run ended by itself"
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+HEAD_WORDS = (
+    "--questions 24 --samples 4 --levels 5 --temperature 1.8 --max-tokens 64 --positions 16"
+)
+
+
+def test_a_head_is_made_from_rollouts_of_a_running_server(
+    replica: RunningReplica, tmp_path: Path
+) -> None:
+    """Recorded by the server's engine, or recomputed from what its public API says."""
+    shards = {}
+    ways = {"recorded": ["--url", replica.url], "here": []}
+    ways["recomputed"] = ["--url", replica.public, "--recompute"]
+    for name, where in ways.items():
+        words = [*HEAD_WORDS.split(), *where, "--work", str(tmp_path / name)]
+        words += ["--out", str(tmp_path / f"{name}-head")]
+        done = finish([sys.executable, "-m", "trainer.cli", "head", *words])
+        assert done.returncode == 0, done.stderr[-3000:]
+        shards[name] = HeadData.load(tmp_path / name / "000000.npz")
+        load_head(tmp_path / f"{name}-head")
+    for name in ("recorded", "recomputed"):
+        for field in ("correct", "group", "rollout", "tokens", "final"):
+            assert (getattr(shards[name], field) == getattr(shards["here"], field)).all(), field
+        assert np.abs(shards[name].features - shards["here"].features).max() < 1e-2

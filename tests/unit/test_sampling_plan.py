@@ -81,6 +81,11 @@ def search(config: ServerConfig = HEADED, **selectors: Any) -> SearchPlan:
             "arrol.prune.policy",
             "calibrated probabilities",
         ),
+        (
+            {"prune": {"policy": "confidence_floor", "threshold": 7}},
+            "arrol.prune.policy",
+            '"scorer": "confidence"',
+        ),
         ({"answer": {"extract": "regex"}}, "arrol.answer.regex", "together"),
         ({"answer": {"regex": "x"}}, "arrol.answer.regex", "together"),
         ({"answer": {"extract": "regex", "regex": "("}}, "arrol.answer.regex", "compile"),

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from arrol_serve.bundled import HEADS, MODEL, MODEL_NAME
 from trainer.bundled.arithmetic import held_out_questions
-from trainer.fit_head import HeadJob, make_head
-from trainer.head_collect import Question
+from trainer.fit_head import make_head
+from trainer.head_job import HeadJob, Question
 
 POSITIONS = (8, 16, 24, 28, 32, 36, 40, 48, 64, 80, 96)
 EVALUATION_SEED = 20_260_000

@@ -59,10 +59,18 @@ def _sampling_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--samples", type=int, default=16)
     group.add_argument("--temperature", type=float, default=1.0)
     group.add_argument("--max-tokens", type=int, default=256)
-    group.add_argument("--max-model-len", type=int, help="default: max-tokens and 256 more")
+    group.add_argument(
+        "--max-model-len", type=int, help="default: max-tokens, and room for prompts"
+    )
     group.add_argument("--seed", type=int, default=0)
     group.add_argument("--probe", type=int, default=32, help="tokens at which pruned arms look")
     group.add_argument("--keep", type=float, default=0.5, help="share that the pruned arms keep")
+    group.add_argument(
+        "--warmup", type=int, help="rollouts that set DeepConf online's threshold; default: half"
+    )
+    group.add_argument(
+        "--window", type=int, help="its tokens; default: a 16th of max-tokens, at most 2048"
+    )
     group.add_argument("--chunk", type=int, help="questions sampled, then kept")
 
 

@@ -5,22 +5,20 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import math
 import os
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from arrol_serve.answers.pool import AnswerPool
-from arrol_serve.bundled import MODEL_NAME
 from trainer.evaluation.answer_option import parse_answer
 from trainer.evaluation.backends import Backend, engine_backend
 from trainer.evaluation.by_k import parse_k
 from trainer.evaluation.datasets import Item, Source, load
 from trainer.evaluation.grading import unusable
 from trainer.evaluation.methods import METHODS
+from trainer.evaluation.options import check, fill
 from trainer.evaluation.plots import draw
 from trainer.evaluation.remote import Endpoint, remote_backend
 from trainer.evaluation.report import summarise, write
@@ -29,29 +27,14 @@ from trainer.evaluation.runs import open_folder, sample_all, write_timing
 from trainer.evaluation.sampling import UNPRUNED, Settings
 from trainer.rows import DataError
 
-CHUNK = 50
-"""Questions, for an engine in this process."""
-PROMPT_ROOM = 256
-"""Tokens left for the prompt where the context's length is not given."""
 SHOWN = 10
 """Unusable golds that are printed; the report has all."""
-LEAST: Mapping[str, float] = {
-    "samples": 1,
-    "max_tokens": 1,
-    "seed": 0,
-    "probe": 1,
-    "chunk": 1,
-    "concurrency": 1,
-    "limit": 1,
-    "max_model_len": 2,
-    "temperature": 0,
-}
 
 
 def evaluate(args: argparse.Namespace) -> None:
     """Sample what is missing, then report. Raises what ``cli.main`` prints."""
     check(args)
-    args.chunk = args.chunk or (CHUNK if args.url is None else 4 * args.concurrency)
+    fill(args)
     ks, spec = parse_k(args.k, args.samples), parse_answer(args.answer)
     items = load(args.data.split(","), _source(args))
     backend = _backend(args)
@@ -78,39 +61,6 @@ def evaluate(args: argparse.Namespace) -> None:
     print(write_timing(args.out, arms))
 
 
-def check(args: argparse.Namespace) -> None:
-    """Raise ``DataError`` for options that no evaluation could have."""
-    if args.data is None or args.out is None:
-        raise DataError("an evaluation needs --data and --out; a comparison --compare RUN RUN")
-    for name, least in LEAST.items():
-        value = getattr(args, name)
-        if value is not None and not (least <= value < math.inf):
-            option = name.replace("_", "-")
-            raise DataError(f"--{option} {value}: it must be a number from {least:g}")
-    if not 0 < args.keep <= 1:
-        raise DataError(f"--keep {args.keep}: it must be above 0 and at most 1")
-    if not 0 < args.answer_timeout < math.inf:
-        raise DataError(f"--answer-timeout {args.answer_timeout}: it must be above 0")
-    if args.temperature == 0 and args.samples > 1:
-        raise DataError("--temperature 0 gives the same reply every time: set --samples 1")
-    if args.url is not None:
-        _check_remote(args)
-    elif args.model != MODEL_NAME and not (Path(args.model) / "config.json").is_file():
-        raise DataError(
-            f"--model {args.model} is not a folder with a Hugging Face checkpoint (no config.json)"
-        )
-
-
-def _check_remote(args: argparse.Namespace) -> None:
-    if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", args.url):
-        raise DataError(
-            f"--url {args.url}: it must be a server's, such as http://127.0.0.1:8000/v1"
-        )
-    for name in ("head", "max_model_len"):
-        if getattr(args, name) is not None:
-            raise DataError(f"--{name.replace('_', '-')} is the server's with --url: leave it out")
-
-
 def chosen_methods(names: str | None, offers: frozenset[str]) -> list[str]:
     """Without a head its votes would be uniform votes under another name: refused."""
     if names is None:
@@ -128,8 +78,7 @@ def chosen_methods(names: str | None, offers: frozenset[str]) -> list[str]:
 def _backend(args: argparse.Namespace) -> Backend:
     settings = Settings(**{name: getattr(args, name) for name in Settings.__slots__})
     if args.url is None:
-        length = args.max_model_len or args.max_tokens + PROMPT_ROOM
-        return engine_backend(args.model, args.head, length, settings)
+        return engine_backend(args.model, args.head, args.max_model_len, settings)
     key = os.environ.get(args.api_key_env)
     return remote_backend(Endpoint(args.url, args.model, key, args.concurrency), settings)
 
@@ -156,7 +105,7 @@ def _tell(problems: Mapping[str, str]) -> None:
 
 def _settings(args: argparse.Namespace, items: Sequence[Item], through: str) -> dict[str, Any]:
     """What must not change when a run goes on; no paths, so that runs elsewhere compare."""
-    asked = ("samples", "temperature", "max_tokens", "seed", "probe", "keep", "chunk", "answer")
+    asked = (*Settings.__slots__, "chunk", "answer")
     texts = json.dumps([[i.id, i.sha256] for i in items])
     return {
         "model": args.model if args.url else Path(args.model).name,

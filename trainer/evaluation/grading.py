@@ -26,6 +26,8 @@ class Reply:
     fate: Fate
     quality: float | None = None
     confidence: float | None = None
+    votes: bool = True
+    """False: the arm's own rule keeps it from voting."""
 
 
 def unusable(pool: AnswerPool, items: Sequence[Item], spec: AnswerSpec) -> dict[str, str]:
@@ -76,6 +78,7 @@ def grade(
             right=right.get(i, False),
             quality=reply.quality,
             confidence=reply.confidence,
+            votes=reply.votes,
         )
         for i, reply in enumerate(replies)
     )

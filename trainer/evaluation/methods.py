@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from arrol_serve.rollout import Fate
 from arrol_serve.voting import Ballot, VoteRule, decided, tally
-from trainer.evaluation.needs import CONFIDENCE, HEAD, PRUNING
+from trainer.evaluation.needs import CONFIDENCE, HEAD, ONLINE, PRUNING
 from trainer.evaluation.records import Record, Sample
 from trainer.evaluation.statistics import pass_at_k
 
@@ -41,7 +41,7 @@ def _ballots(samples: Sequence[Sample]) -> list[Ballot]:
     return [
         Ballot(s.index, s.answer, s.quality, s.confidence)
         for s in samples
-        if s.fate == Fate.FINISHED.value
+        if s.fate == Fate.FINISHED.value and s.votes
     ]
 
 
@@ -88,7 +88,7 @@ def adaptive(record: Record, agreement: float = 0.95) -> Outcome:
 
 
 _HEAD, _CONFIDENCE = frozenset({HEAD}), frozenset({CONFIDENCE})
-_PRUNING = frozenset({PRUNING})
+_PRUNING, _ONLINE = frozenset({PRUNING}), frozenset({ONLINE})
 
 METHODS: dict[str, Method] = {
     "pass@1": Method("unpruned", _one),
@@ -101,6 +101,8 @@ METHODS: dict[str, Method] = {
     "best": Method("unpruned", _voted("best"), _HEAD),
     "deepconf-offline-10": Method("unpruned", deepconf(0.1), _CONFIDENCE),
     "deepconf-offline-90": Method("unpruned", deepconf(0.9), _CONFIDENCE),
+    "deepconf-online-10": Method("deepconf-online-10", _voted("confidence"), _ONLINE),
+    "deepconf-online-90": Method("deepconf-online-90", _voted("confidence"), _ONLINE),
     "pruned": Method("pruned", _voted("quality"), _HEAD | _PRUNING),
     "pruned-uniform": Method("pruned", _voted("uniform"), _HEAD | _PRUNING),
     "random-pruned": Method("random-pruned", _voted("uniform"), _PRUNING),

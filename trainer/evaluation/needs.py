@@ -3,3 +3,4 @@
 HEAD = "a quality head"
 CONFIDENCE = "token confidence"
 PRUNING = "pruning in the engine"
+ONLINE = "an engine in this process and at least 2 samples"

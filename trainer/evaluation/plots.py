@@ -30,7 +30,7 @@ def draw_comparison(comparison: Mapping[str, Any], folder: Path) -> None:
         error = [[max(0.0, x - low)], [max(0.0, high - x)]]
         axes.errorbar(x, place, xerr=error, fmt="o", capsize=3, color="C0")
     axes.set_yticks(range(len(rows)), [row["method"] for row in rows])
-    axes.invert_yaxis()
+    axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlabel("difference in accuracy, second minus first (95 % bootstrap interval)")
     axes.grid(alpha=0.3, axis="x")
     _save(figure, folder / "compare.png")

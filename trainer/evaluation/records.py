@@ -27,6 +27,8 @@ class Sample:
     """None: no verdict in time. Counts as wrong, and is reported as a time-out."""
     quality: float | None = None
     confidence: float | None = None
+    votes: bool = True
+    """False: the arm's own rule keeps it from voting."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ from trainer.evaluation.records import Record, RecordFile
 Sampler = Callable[[str, Sequence[Item], int], list[list[Reply]]]
 """(arm, questions, place of the first) -> their replies."""
 
+TIMES = ("sampling", "judging")
+
 
 class SettingsChanged(ValueError):
     """The folder holds a run with other settings."""
@@ -58,21 +60,19 @@ def sample_all(
     """The records of every arm in the order of ``items``; the missing ones are sampled now."""
     kept = RecordFile(folder / "records.jsonl")
     starts = range(0, len(items), chunk)
-    with tqdm(total=len(starts) * len(arms), unit="chunk", desc="evaluation") as bar:
+    with tqdm(total=len(items) * len(arms), unit="question", desc="evaluation") as bar:
         for start in starts:
             batch = items[start : start + chunk]
             for arm in arms:
                 if not kept.has(arm, [item.id for item in batch]):
                     began = time.perf_counter()
                     replies = sampler(arm, batch, start)
-                    _keep_time(folder, arm, start, time.perf_counter() - began)
-                    kept.append(
-                        [
-                            grade(pool, arm, item, group, spec)
-                            for item, group in zip(batch, replies, strict=True)
-                        ]
-                    )
-                bar.update()
+                    sampled = time.perf_counter()
+                    pairs = zip(batch, replies, strict=True)
+                    kept.append([grade(pool, arm, item, group, spec) for item, group in pairs])
+                    judging = time.perf_counter() - sampled
+                    _keep_time(folder, arm, start, sampling=sampled - began, judging=judging)
+                bar.update(len(batch))
     return {arm: [kept.records[arm, item.id] for item in items] for arm in arms}
 
 
@@ -81,18 +81,22 @@ def write_timing(folder: Path, arms: Sequence[str]) -> str:
 
     Wall time is not reproducible, so it stays out of the report.
     """
-    path, totals = folder / "timing.jsonl", dict.fromkeys(arms, 0.0)
-    chunks: dict[tuple[str, int], float] = {}
+    path = folder / "timing.jsonl"
+    chunks: dict[tuple[str, int], dict[str, float]] = {}
     for line in path.read_text().splitlines() if path.exists() else []:
         with contextlib.suppress(ValueError, KeyError, TypeError):  # torn by a crash
             row = json.loads(line)
-            chunks[row["arm"], int(row["start"])] = float(row["seconds"])
-    for (arm, _), seconds in chunks.items():
-        totals[arm] = totals.get(arm, 0.0) + seconds
-    (folder / "timing.json").write_text(json.dumps({"sampling_seconds": totals}, indent=1) + "\n")
-    return "Sampling took " + ", ".join(f"{s:.1f} s ({arm})" for arm, s in totals.items()) + "."
+            chunks[row["arm"], int(row["start"])] = {kind: float(row[kind]) for kind in TIMES}
+    totals = {
+        kind: {arm: sum(t[kind] for (a, _), t in chunks.items() if a == arm) for arm in arms}
+        for kind in TIMES
+    }
+    body = {f"{kind}_seconds": by_arm for kind, by_arm in totals.items()}
+    (folder / "timing.json").write_text(json.dumps(body, indent=1) + "\n")
+    times = ", ".join(f"{seconds:.1f} s ({arm})" for arm, seconds in totals["sampling"].items())
+    return f"Sampling took {times}; judging {sum(totals['judging'].values()):.1f} s."
 
 
-def _keep_time(folder: Path, arm: str, start: int, seconds: float) -> None:
+def _keep_time(folder: Path, arm: str, start: int, **times: float) -> None:
     with (folder / "timing.jsonl").open("a") as file:
-        file.write(json.dumps({"arm": arm, "start": start, "seconds": seconds}) + "\n")
+        file.write(json.dumps({"arm": arm, "start": start, **times}) + "\n")

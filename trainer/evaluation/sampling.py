@@ -27,6 +27,10 @@ class Settings:
     seed: int = 0
     probe: int = 32
     keep: float = 0.5
+    warmup: int = 8
+    """Rollouts that show what confidence to ask for, in the online arms."""
+    window: int = 16
+    """Tokens whose mean confidence they look at."""
 
 
 def policy_of(arm: str, keep: float) -> Mapping[str, Any] | None:
@@ -58,10 +62,10 @@ def sample(
         for i, item in enumerate(items)
     ]
     groups = sample_groups(engine, requests, settings.samples, max_tokens=settings.max_tokens)
-    return [[_reply(rollout) for rollout in group] for group in groups]
+    return [[reply_of(rollout) for rollout in group] for group in groups]
 
 
-def _reply(rollout: SampledRollout) -> Reply:
+def reply_of(rollout: SampledRollout) -> Reply:
     logit = rollout.report.get("quality")
     return Reply(
         text=rollout.text,

@@ -75,6 +75,7 @@ def _options(asked: RolloutsRequest) -> GroupOptions:
         max_total_tokens=None,
         signals=tuple(asked.signals),
         prune_by=asked.prune_by,
+        confidence_window=asked.confidence_window,
         record=None if asked.record is None else tuple(asked.record),
     )
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from arrol_serve.engine.plugin.wire import CONFIDENCE_WINDOW
 from arrol_serve.pruning.registry import policy_from_spec
 
 MAX_GROUP = 4096
@@ -64,6 +65,7 @@ class RolloutsRequest(Strict):
     min_survivors: int = Field(default=1, ge=1)
     signals: list[Literal["quality", "confidence"]] = []
     prune_by: Literal["quality", "confidence"] = "quality"
+    confidence_window: int = Field(default=CONFIDENCE_WINDOW, ge=1, le=CONFIDENCE_WINDOW)
     record: list[int] | None = None
     """Token counts at which to keep the head's inputs, besides the last token; None: keep none."""
 

@@ -35,7 +35,7 @@ class Member:
     group: LiveGroup
     stops_outside: bool
     """Stop strings are matched outside the engine, so any output may turn out to be the last."""
-    signals: Sequence[float] = (math.nan, math.nan)
+    signals: Sequence[float] = (math.nan, math.nan, math.nan)
     """Quality logit and confidence at the latest token; NaN: not computed."""
     pruned: bool = False
 
@@ -177,7 +177,8 @@ class PruningMixin(Scheduler if TYPE_CHECKING else object):  # type: ignore[misc
 
     def _arrol_report(self, member: Member) -> Report:
         probes = member.group.rules.probes_of(member.plan["index"])
-        quality, confidence = member.signals
+        at_probe, confidence, at_end = member.signals
+        quality = at_probe if member.pruned else at_end
         return Report(
             quality=None if math.isnan(quality) else quality,
             confidence=None if math.isnan(confidence) else confidence,

@@ -14,15 +14,13 @@ import torch
 from torch import Tensor
 
 from arrol_serve.engine.plugin.rows import StepRows
-from arrol_serve.engine.plugin.wire import MemberPlan
+from arrol_serve.engine.plugin.wire import CONFIDENCE_WINDOW, MemberPlan
 from arrol_serve.quality.head import QualityHead
 from arrol_serve.quality.statistics import RunningStatistics
 
 CONFIDENCE_TOP_K = 20
 """Tokens averaged in DeepConf's token confidence (arXiv 2508.15260, equation 2)."""
 FLOOR = -1e4
-CONFIDENCE_WINDOW = 2048
-"""Tokens in DeepConf's sliding window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +87,7 @@ class RowScorer:
         self.statistics = RunningStatistics(slots, self.device)
         self._window = torch.zeros(slots, CONFIDENCE_WINDOW, device=self.device)
         self._window_length = torch.zeros(slots, dtype=torch.long, device=self.device)
+        self._window_size = torch.ones(slots, dtype=torch.long, device=self.device)
         self._window_sum = torch.zeros(slots, device=self.device)
         self._latest: Tensor | None = None
 
@@ -118,6 +117,7 @@ class RowScorer:
         self.statistics.reset(at)
         self._window[at] = 0.0
         self._window_length[at] = 0
+        self._window_size[at] = plan["confidence_window"]
         self._window_sum[at] = 0.0
         self._selection = None
 
@@ -189,21 +189,26 @@ class RowScorer:
         k = min(CONFIDENCE_TOP_K, logprobs.shape[-1])
         token = -logprobs.topk(k, dim=-1).values.clamp(min=-100.0).mean(-1)
         slots, length = selection.slots, self._window_length[selection.slots]
-        leaving = self._window[slots, length % CONFIDENCE_WINDOW]  # 0 until the window is full
+        size = self._window_size[slots]
+        oldest = self._window[slots, (length - size) % CONFIDENCE_WINDOW]
+        leaving = torch.where(length >= size, oldest, 0.0)
         self._window[slots, length % CONFIDENCE_WINDOW] = token
         self._window_length[slots] = length + 1
         self._window_sum[slots] += token - leaving
-        return self._window_sum[slots] / (length + 1).clamp(max=CONFIDENCE_WINDOW)
+        return self._window_sum[slots] / torch.minimum(length + 1, size)
 
     def values(self, selection: Selection, hidden: Tensor) -> Tensor:
-        """``[S, 2]``: quality logit and windowed confidence of the scored rows; NaN: not computed."""
+        """``[S, 3]``, NaN where not computed: the scored rows' quality logit as of a probe, windowed
+        confidence, and quality logit as of a last token."""
         states = selection.take(hidden).float()
         statistics = self.statistics.features(selection.slots)
         unknown = torch.full((len(states),), math.nan, device=self.device)
-        quality = unknown if self.head is None else self.head(states, statistics)
+        quality = final = unknown
+        if self.head is not None:
+            quality, final = self.head.calibrated(self.head.raw(states, statistics))
         confidence, self._confidence = self._confidence, None
         self._record(selection, states, statistics)
-        return torch.stack([quality, unknown if confidence is None else confidence], dim=1)
+        return torch.stack([quality, unknown if confidence is None else confidence, final], dim=1)
 
     def _record(self, selection: Selection, states: Tensor, statistics: Tensor) -> None:
         if not selection.records:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypedDict, cast
 
 KEY = "arrol"
+CONFIDENCE_WINDOW = 2048
+"""Tokens in DeepConf's sliding window, and the most that one may have."""
 
 
 class MemberPlan(TypedDict):
@@ -35,6 +37,8 @@ class MemberPlan(TypedDict):
     """Which signals the worker computes: ``quality``, ``confidence``."""
     prune_by: str
     """The signal that the survival policy sees."""
+    confidence_window: int
+    """Tokens, at most ``CONFIDENCE_WINDOW``, that the signal ``confidence`` is the mean of."""
     record: list[int] | None
     """Token counts at which to keep the head's inputs for training; None: keep none."""
 
@@ -54,7 +58,11 @@ class Report(TypedDict):
 
 @dataclass(slots=True)
 class StepScores:
-    """Scores of one engine step. ``values[i] = [quality logit, confidence]``; NaN: not computed."""
+    """Scores of one engine step, NaN where not computed.
+
+    ``values[i] = [quality logit at a probe, confidence, quality logit at the last token]``: only the
+    scheduler knows which token is the last.
+    """
 
     req_ids: list[str] = field(default_factory=list)
     values: list[list[float]] = field(default_factory=list)

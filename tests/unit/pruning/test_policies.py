@@ -20,6 +20,7 @@ SPECS: list[dict[str, Any]] = [
     {"name": "top_fraction", "keep": 0.5},
     {"name": "successive_halving"},
     {"name": "threshold", "threshold": 0.5},
+    {"name": "confidence_floor", "threshold": 0.5},
     {"name": "random", "keep": 0.3},
     {"name": "top_fraction", "keep": 1e-300},
     {"name": "never"},
@@ -70,6 +71,10 @@ def test_successive_halving_halves_what_is_left() -> None:
     assert survivors({"name": "successive_halving"}, {0: 1.0, 2: 2.0, 5: 0.0}) == [0, 2]
 
 
+def test_a_confidence_floor_is_a_score() -> None:
+    assert survivors({"name": "confidence_floor", "threshold": 0.3}, SCORES) == [0, 2, 3, 5]
+
+
 def test_threshold_is_a_probability() -> None:
     assert survivors({"name": "threshold", "threshold": 0.55}, SCORES) == [0, 2, 3, 5]
     assert 1 / (1 + math.exp(-0.3)) > 0.55
@@ -90,11 +95,42 @@ def test_arrol_survival_on_worked_numbers() -> None:
     assert POLICIES["arrol"](lam=2.0, posterior=[0.9]).survival(0.0) == 0.1  # clipped
 
 
-def test_signed_arrol_keeps_likely_successes_of_hard_prompts() -> None:
-    hard = POLICIES["arrol_signed"](prompt_mean=0.2)
-    easy = POLICIES["arrol_signed"](prompt_mean=0.8)
-    assert hard.survival(3.0) > 0.5 > hard.survival(-3.0)
-    assert easy.survival(3.0) < 0.5 < easy.survival(-3.0)
+def signed(scores: dict[int, float], prompt_mean: float = 0.5, **more: float) -> list[float]:
+    spec = {"name": "arrol_signed", "prompt_mean": prompt_mean, **more}
+    verdicts = policy_from_spec(spec).judge(scores, view())
+    return [verdicts[i].survival for i in sorted(scores)]
+
+
+def test_signed_arrol_on_worked_numbers() -> None:
+    # q is 0.1 and 0.3 with mean 0.2: hard, so the likelier success is kept.
+    hard = signed({0: -5.0, 1: 0.0}, posterior=[0.1, 0.3, 0.5])
+    assert hard == pytest.approx([0.5 - 0.5 * 0.1, 0.5 + 0.5 * 0.1])
+    easy = signed({0: 0.0, 1: 5.0}, prompt_mean=0.9, posterior=[0.1, 0.5, 0.9])
+    assert easy == pytest.approx([0.5 + 0.5 * 0.2, 0.5 - 0.5 * 0.2])
+
+
+def test_signed_arrol_heeds_what_was_known_of_the_prompt() -> None:
+    scores = {0: -0.3, 1: 0.1}  # q just under one half on the mean
+    assert signed(scores, prompt_mean=0.5)[0] < signed(scores, prompt_mean=0.5)[1]
+    assert signed(scores, prompt_mean=0.9)[0] > signed(scores, prompt_mean=0.9)[1]
+
+
+def test_signed_arrol_brings_groups_nearer_to_balance_than_arrol() -> None:
+    """On made-up groups with true posteriors: the mean variance of verdicts among survivors."""
+    rng = random.Random(1)
+    spread: dict[str, list[float]] = {"arrol": [], "arrol_signed": []}
+    for number in range(1500):
+        prompt = rng.gauss(-1.0, 1.5)
+        scores = {i: prompt + rng.gauss(0.0, 1.5) for i in range(16)}
+        right = {i: rng.random() < 1 / (1 + math.exp(-s)) for i, s in scores.items()}
+        for name, found in spread.items():
+            facts = view(size=16, alive=16, min_survivors=2, seed=number)
+            verdicts = policy_from_spec({"name": name}).judge(scores, facts)
+            kept = [right[i] for i, verdict in verdicts.items() if verdict.survives]
+            share = sum(kept) / len(kept)
+            found.append(share * (1 - share) * len(kept) / (len(kept) - 1))
+    means = {name: sum(found) / len(found) for name, found in spread.items()}
+    assert means["arrol_signed"] > means["arrol"] * 1.05
 
 
 def test_arrol_keeps_kappa_on_average_after_delta_is_solved() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from arrol_serve.errors import HeadMismatch
 from arrol_serve.quality.artifact import (
@@ -70,6 +71,27 @@ def test_calibration_is_applied_to_the_raw_logit(tmp_path: Path) -> None:
     torch.testing.assert_close(head(rows, statistics), 1.5 * raw - 0.25)
 
 
+def test_the_last_token_has_its_own_calibration(tmp_path: Path) -> None:
+    head, manifest = saved(tmp_path)
+    head.set_calibration(1.5, -0.25, final=(3.0, 0.5))
+    save_head(tmp_path, head, manifest)
+    again, _ = load_head(tmp_path)
+    raw = torch.tensor([0.0, 1.0])
+    early, final = again.calibrated(raw)
+    assert early.tolist() == [-0.25, 1.25]
+    assert final.tolist() == [0.5, 3.5]
+
+
+def test_a_head_of_before_there_were_two_calibrations_uses_its_one_for_both(tmp_path: Path) -> None:
+    saved(tmp_path)
+    weights = load_file(tmp_path / "head.safetensors")
+    old = {name: value for name, value in weights.items() if not name.startswith("final_")}
+    assert len(old) == len(weights) - 2
+    save_file(old, tmp_path / "head.safetensors")
+    early, final = load_head(tmp_path)[0].calibrated(torch.tensor([0.0, 1.0]))
+    assert early.tolist() == final.tolist() == [-0.25, 1.25]
+
+
 def test_a_head_reads_only_the_inputs_it_names() -> None:
     head = QualityHead(6, inputs=("statistics",), width=4)
     statistics = torch.randn(3, len(STATISTICS))
@@ -97,10 +119,10 @@ def test_wrong_shapes_are_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("fact", FACTS)
 def test_a_head_for_another_model_is_refused(tmp_path: Path, fact: str) -> None:
     _, manifest = saved(tmp_path)
-    check_fits(manifest, **FACTS)  # type: ignore[arg-type]
+    check_fits(manifest, **FACTS)
     other = FACTS | {fact: "LlamaForCausalLM" if fact == "architecture" else 99}
     with pytest.raises(HeadMismatch, match=f"{fact} .*--head none"):
-        check_fits(manifest, **other)  # type: ignore[arg-type]
+        check_fits(manifest, **other)
 
 
 def test_heads_are_found_by_the_models_last_name(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Result files to Markdown, a module a benchmark; ``benchmarks.page`` puts it into docs/benchmarks.md."""

@@ -1,0 +1,160 @@
+"""What scoring and group bookkeeping cost a step: ``python -m benchmarks step_time``.
+
+The worker's scorer and the scheduler's step are called as vLLM calls them, on made-up rows, against the
+rows of a step, the hidden size and the vocabulary. From the largest ones the overhead on an 8B model on a
+GPU is projected; that is arithmetic, not a measurement.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from arrol_serve.engine.plugin.rows import StepRows
+from arrol_serve.engine.plugin.scheduler import LiveGroup, Member, PruningMixin
+from arrol_serve.engine.plugin.scorer import RowScorer
+from arrol_serve.engine.plugin.wire import CONFIDENCE_WINDOW, MemberPlan, StepScores
+from arrol_serve.pruning.group import Group
+from arrol_serve.quality.head import QualityHead
+from benchmarks.record import write_result
+from benchmarks.step_time_plot import step_time_plot
+
+ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+HIDDEN = (128, 512, 1024, 2048, 4096, 8192)
+GROUP = 16
+AT_ROWS = 128
+"""Held while the hidden size varies."""
+WIDTH = 64
+"""Of the head."""
+MODELS = {"arrol-tiny": (128, 353), "Qwen3-8B": (4096, 151_936)}
+"""Hidden size and vocabulary; the statistics read the whole distribution."""
+
+
+def member_plan(row: int) -> MemberPlan:
+    """Member ``row`` of groups of sixteen, far from its probe."""
+    return MemberPlan(
+        group=f"g{row // GROUP}",
+        size=GROUP,
+        index=row % GROUP,
+        probes=[1_000_000],
+        policy={"name": "top_fraction", "keep": 0.5},
+        seed=0,
+        min_survivors=1,
+        max_total_tokens=None,
+        signals=["quality"],
+        prune_by="quality",
+        confidence_window=CONFIDENCE_WINDOW,
+        record=None,
+    )
+
+
+def scoring(rows: int, hidden: int, vocabulary: int) -> Callable[[], object]:
+    """One step's work in the worker: statistics of the sampled tokens, then the head."""
+    torch.manual_seed(0)
+    scorer = RowScorer(rows, hidden, torch.device("cpu"))
+    scorer.head = QualityHead(hidden, width=WIDTH).eval()
+    for row in range(rows):
+        scorer.admit(f"r{row}", member_plan(row))
+    states = torch.randn(rows, hidden)
+    step = StepRows([f"r{row}" for row in range(rows)], states, np.ones(rows, dtype=bool))
+    logits = torch.randn(rows, vocabulary)
+    sampled = torch.randint(0, vocabulary, (rows, 1))
+
+    def work() -> object:
+        with torch.inference_mode():
+            selection = scorer.select(step)
+            assert selection is not None
+            scorer.before_sampling(selection, logits)
+            scorer.after_sampling(selection, sampled)
+            return scorer.values(selection, states).tolist()
+
+    return work
+
+
+def bookkeeping(rows: int) -> Callable[[], object]:
+    """One step's work in the scheduler: every member's score reaches its group."""
+    from vllm.v1.engine import EngineCoreOutput, EngineCoreOutputs
+
+    scheduler: Any = PruningMixin()
+    scheduler.requests = {f"r{row}": SimpleNamespace(num_output_tokens=5) for row in range(rows)}
+    for row in range(rows):
+        plan = member_plan(row)
+        group = scheduler.arrol_groups.setdefault(plan["group"], LiveGroup(Group(plan)))
+        member = Member(f"r{row}", plan, group, stops_outside=False)
+        group.members[plan["index"]] = scheduler._arrol_members[f"r{row}"] = member
+        group.rules.join(plan["index"])
+    written = [EngineCoreOutput(request_id=f"r{row}", new_token_ids=[7]) for row in range(rows)]
+    outputs = {0: EngineCoreOutputs(outputs=written)}
+    scores = StepScores([f"r{row}" for row in range(rows)], [[0.5, 0.0]] * rows)
+    return lambda: scheduler._arrol_step(outputs, scores)
+
+
+def seconds(work: Callable[[], object], repeats: int) -> tuple[float, float]:
+    """Median and 95th percentile of one call."""
+    for _ in range(max(3, repeats // 10)):
+        work()
+    times = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - began)
+    return float(np.median(times)), float(np.percentile(times, 95))
+
+
+def projection(rows: int, context: int = 2048) -> dict[str, Any]:
+    """Bytes that a decoding step moves on Qwen3-8B in bfloat16, which is what bounds it on a GPU.
+
+    The model's: its weights once and the KV cache of every row. Ours: the head's weights once, and for
+    every row its logits, in bfloat16, through the tensors of ``RowScorer``: a float32 copy, its
+    log-softmax, the exponential, the clamp, the product.
+    """
+    hidden, vocabulary = MODELS["Qwen3-8B"]
+    layers, kv_heads, head_size, weights = 36, 8, 128, 8.2e9
+    cache = 2 * 2 * layers * kv_heads * head_size * context
+    model = 2 * weights + rows * cache
+    ours = 4 * (hidden * WIDTH + WIDTH) + rows * vocabulary * (6 + 8 + 8 + 8 + 8)
+    return {"rows": rows, "context": context, "model_bytes": model, "our_bytes": ours,
+            "overhead": ours / model}  # fmt: skip
+
+
+def jobs() -> Iterator[tuple[str, dict[str, int], Callable[[], Callable[[], object]]]]:
+    """Every point: its part, where it is, and how its work is made."""
+    for rows in ROWS:
+        yield "scheduler", {"rows": rows}, partial(bookkeeping, rows)
+        for name, (hidden, vocabulary) in MODELS.items():
+            where = {"rows": rows, "hidden": hidden, "vocabulary": vocabulary}
+            yield f"scoring, {name}", where, partial(scoring, **where)
+    for hidden in HIDDEN:
+        where = {"rows": AT_ROWS, "hidden": hidden, "vocabulary": MODELS["arrol-tiny"][1]}
+        yield "scoring by hidden size", where, partial(scoring, **where)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="benchmarks step_time", description=__doc__)
+    parser.add_argument("--repeats", type=int, default=200)
+    parser.add_argument("--note", default="", help="what readers must know of this run")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    found = []
+    for part, where, make in tqdm(list(jobs()), unit="point"):
+        heavy = where.get("vocabulary", 0) * where["rows"] > 1_000_000
+        middle, high = seconds(make(), max(10, args.repeats // 10) if heavy else args.repeats)
+        found.append({"part": part, **where, "seconds_p50": middle, "seconds_p95": high})
+    settings = {
+        "repeats": args.repeats,
+        "threads": 1,
+        "projection": [projection(rows) for rows in (1, 32, 128, 512)],
+    }
+    step_time_plot(write_result("step_time", settings, found, seeds=[0], note=args.note))
+
+
+if __name__ == "__main__":
+    main()

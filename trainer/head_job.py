@@ -1,0 +1,36 @@
+"""What ``arrol-train head`` is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What to ask, the right answer, and the temperature to sample rollouts at."""
+
+    text: str
+    gold: str
+    temperature: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class HeadJob:
+    """What to make. ``work`` keeps the sampled shards: an interrupted job goes on from there."""
+
+    model: Path
+    name: str
+    questions: Sequence[Question]
+    positions: tuple[int, ...]
+    work: Path
+    out: Path
+    samples: int = 16
+    max_tokens: int = 256
+    probe: int | None = None
+    seed: int = 0
+    recompute: bool = False
+    """Whether transformers computes the features from the kept rollouts, instead of the engine."""
+    layers: tuple[int, ...] = ()
+    """Others than the last, to be compared with it."""
