@@ -89,7 +89,12 @@ def step(module: str, *words: str) -> None:
 
 
 def left_out(_: str, names: list[str]) -> list[str]:
-    return [name for name in names if name in ("records.jsonl", "timing.jsonl", "settings.json")]
+    """Records and times stay in the working folder."""
+    return [
+        name
+        for name in names
+        if name.endswith(".jsonl") or name in ("timing.json", "settings.json")
+    ]
 
 
 if __name__ == "__main__":

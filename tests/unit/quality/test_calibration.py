@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
+
 import numpy as np
 import pytest
+from sklearn.calibration import calibration_curve
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
@@ -54,6 +57,20 @@ def test_within_group_auc_averages_scikit_learns_by_pairs() -> None:
     assert result.low < result.value < result.high
 
 
+def test_within_group_intervals_cover_the_truth_about_95_times_in_100() -> None:
+    """Scores of right ones are N(1, 1), of wrong ones N(0, 1): their AUC is Phi(1 / sqrt 2)."""
+    rng, truth = np.random.default_rng(3), NormalDist().cdf(2**-0.5)
+    groups = np.repeat(np.arange(60), 8)
+    hits = 0
+    for _ in range(200):
+        difficulty = np.repeat(rng.random(60), 8)  # differs by group, as of questions
+        labels = rng.random(480) < difficulty
+        scores = rng.normal(size=480) + labels + 5 * difficulty
+        found = within_group_auc(scores, labels, groups, draws=300)
+        hits += found.low <= truth <= found.high
+    assert 0.90 <= hits / 200 <= 0.99
+
+
 def test_platt_is_an_unregularised_logistic_regression() -> None:
     labels = RNG.random(20_000) < 1 / (1 + np.exp(-(2.0 * (x := RNG.normal(size=20_000)) - 0.7)))
     scale, shift = fit_platt(x, labels)
@@ -66,6 +83,15 @@ def test_calibration_error_on_worked_numbers() -> None:
     # One bin at 0.9 with half right (gap 0.4), one at 0.1 with none right (gap 0.1).
     error = expected_calibration_error([0.9, 0.9, 0.1, 0.1], [1, 0, 0, 0], bins=10)
     assert error == pytest.approx((2 * 0.4 + 2 * 0.1) / 4)
+
+
+def test_calibration_error_is_the_weighted_gap_of_scikit_learns_curve() -> None:
+    probabilities = RNG.random(2000)
+    labels = RNG.random(2000) < probabilities**2
+    right, said = calibration_curve(labels, probabilities, n_bins=15)
+    weights = np.bincount((probabilities * 15).astype(int)) / 2000
+    expected = float((weights * np.abs(right - said)).sum())
+    assert expected_calibration_error(probabilities, labels) == pytest.approx(expected)
 
 
 def test_posterior_is_bayes_by_hand() -> None:
