@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from benchmarks import table
 from benchmarks.record import RESULTS, read_result
+from benchmarks.render.scaling import step_time
 from benchmarks.render.simulation import groups, simulation
 
 PAGE = RESULTS.parent.parent / "docs" / "benchmarks.md"
@@ -54,6 +55,7 @@ RENDERERS: dict[str, Callable[[], str]] = {
     "accuracy_t1": table.limits,
     "groups": groups,
     "simulation": simulation,
+    "step_time": step_time,
     "plugin_cost": table.cost,
     "latency": table.latency,
     "training": table.training,

@@ -62,24 +62,3 @@ def cost_plot(path: Path) -> Path:
     figure.savefig(target, dpi=130)
     plt.close(figure)
     return target
-
-
-def training_plot(path: Path) -> Path:
-    """Accuracy against training seconds, a line for each mode and seed."""
-    result = json.loads(path.read_text())
-    figure, axes = plt.subplots(figsize=(7, 4.5))
-    for place, row in enumerate(result["rows"]):
-        for number, points in enumerate(row["curves"].values()):
-            seconds, accuracy = zip(*points, strict=True)
-            label = row["mode"] if number == 0 else None
-            axes.plot(seconds, accuracy, marker="o", color=f"C{place}", alpha=0.8, label=label)
-    axes.set_xlabel("training seconds (evaluation left out)")
-    axes.set_ylabel("pass@1 on held-out questions")
-    axes.set_title(f"Pruned training, {result['settings']['steps']} steps, a line a seed")
-    axes.legend(title="prune mode")
-    axes.grid(alpha=0.3)
-    figure.tight_layout()
-    target = path.with_suffix(".png")
-    figure.savefig(target, dpi=130)
-    plt.close(figure)
-    return target

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
-START_LIMIT_S = 300
+START_LIMIT_S = 900
 
 
 def free_port() -> int:

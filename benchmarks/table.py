@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.record import RESULTS
@@ -100,26 +101,38 @@ def latency() -> str:
 
 
 def training() -> str:
-    """What pruning saves in training."""
+    """What pruning saves in training, and what it does to what is learned."""
     result = load("training")
     settings = result["settings"]
+    changes = settings["changes"]
+    before = [value for row in result["rows"] for value in row["pass@1_before"]]
     lines = [
-        f"Training the bundled model on level 6 at temperature 1.5, {settings['steps']} steps, seeds "
-        f"{settings['seeds']}, keep 0.5 at 32 tokens after {settings['cold_start']} steps; the modes take "
-        f"turns. {_where(result)}.",
+        f"Training the bundled model on level 6 at temperature {changes['rollout.temperature']:g}, "
+        f"{settings['steps']} steps, seeds {settings['seeds']}, {changes['optim.minibatches']} optimizer "
+        f"steps a step, probe at 32 tokens, pruned from step {changes['prune.cold_start'] + 1} on; GRPO, "
+        f"keep 0.5 unless named. Before training pass@1 is {min(before):.3f}. Differences are paired by "
+        f"seed, with the lowest and highest. {_where(result)}.",
         "",
-        "| rollouts pruned by | s/step | speed | tokens trained a step | pass@1 at the end (range) |",
-        "|---|---|---|---|---|",
+        "| rollouts pruned by | seeds | s/step | generate | log-probs | update | speed | pass@1 "
+        "| against none, equal steps | against none, equal seconds |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
-    lines += [
-        f"| {row['mode']} | {row['seconds_per_step']:.2f} | {row['speedup']:.2f}x "
-        f"| {row['tokens_trained']:.0f} | {row['pass@1']:.3f} ({row['pass@1_lowest']:.3f} to "
-        f"{row['pass@1_highest']:.3f}) |"
-        for row in result["rows"]
-    ]
-    before = [points[0][1] for row in result["rows"] for points in row["curves"].values()]
-    lines += ["", f"Before training: {min(before):.3f} to {max(before):.3f}."]
-    return "\n".join(lines)
+    for row in result["rows"]:
+        phases = " | ".join(f"{row[f'seconds_{p}']:.2f}" for p in ("generate", "logprob", "update"))
+        gains = " | ".join(_spread(row[k]) for k in ("gain_over_none", "gain_at_equal_seconds"))
+        lines.append(
+            f"| {row['arm']} | {len(row['seeds'])} | {row['seconds_per_step']:.2f} | {phases} "
+            f"| {row['speedup']:.2f}x | {_mean(row['pass@1']):.3f} | {gains} |"
+        )
+    return "\n".join([*lines, "", "![Training](benchmarks/results/training.png)"])
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{_mean(values):+.3f} ({min(values):+.3f} to {max(values):+.3f})"
 
 
 def block() -> str:

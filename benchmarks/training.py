@@ -1,12 +1,14 @@
 """Pruned against unpruned training: ``python -m benchmarks.training``.
 
-The same recipe with every prune mode and seed. The modes take turns, ten steps each, by resuming their
-runs, so that the machine's moods hit all alike; a finished run is not repeated.
+One recipe with every arm and seed. The arms of a seed take turns, fifteen steps each, by resuming their
+runs, so that the machine's moods hit all alike; a finished run is not repeated, and what is not through yet
+is left out of the result.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -16,132 +18,193 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks.plots import training_plot
 from benchmarks.record import write_result
+from benchmarks.training_plot import training_plot
 from trainer.metrics_log import read_metrics
 
 RECIPE = Path(__file__).parent.parent / "trainer" / "recipes" / "arithmetic.toml"
-MODES = ("none", "arrol", "random")
-TURN = 10
-COLD_START = 5
-PHASES = ("generate", "update", "head", "sync")
+TURN = 15
+COMMON: dict[str, Any] = {
+    "prune.cold_start": 5,
+    "rollout.temperature": 1.7,
+    "optim.lr": 3e-4,
+    "optim.minibatches": 2,
+    "algorithm.clip_high": 0.2,
+    "eval.every": TURN,
+    "eval.questions": 200,
+    "eval.samples": 3,
+    "checkpoint.every": TURN,
+}
+DAPO: dict[str, Any] = {
+    "algorithm.clip_high": 0.28,
+    "rollout.dynamic_rounds": 3,
+    "reward.overlong_tokens": 32,
+}
+ARMS: dict[str, dict[str, Any]] = {
+    "none": {"prune.mode": "none"},
+    "random": {"prune.mode": "random"},
+    "arrol": {"prune.mode": "arrol"},
+    "arrol_signed": {"prune.mode": "arrol_signed", "prune.lam": 2.0},
+    "arrol, keep 0.25": {"prune.mode": "arrol", "prune.keep": 0.25},
+    "arrol, keep 0.75": {"prune.mode": "arrol", "prune.keep": 0.75},
+    "DAPO, none": {"prune.mode": "none", **DAPO},
+    "DAPO, arrol": {"prune.mode": "arrol", **DAPO},
+}
+"""What differs from the recipe; GRPO unless named DAPO, and keep 0.5 unless named."""
+PHASES = ("generate", "logprob", "update", "head", "sync")
+MEANS = (
+    "tokens_generated",
+    "tokens_trained",
+    "reward_var",
+    "kept_positive/hard",
+    "kept_positive/easy",
+    "groups_mixed",
+    "groups",
+    "head/auc",
+    "head/auc_within_group",
+)
+
+Rows = Sequence[dict[str, Any]]
 
 
-def settings(mode: str, seed: int) -> list[str]:
-    """What differs from the recipe."""
-    changes = {
-        "prune.mode": f'"{mode}"',
-        "prune.cold_start": COLD_START,
-        "run.seed": seed,
-        "rollout.temperature": 1.5,
-        "eval.questions": 200,
-        "checkpoint.every": TURN,
-    }
-    return [f"--{key}={value}" for key, value in changes.items()]
+def folder(out: Path, arm: str, seed: int) -> Path:
+    return out / f"{arm.replace(', ', '-').replace(' ', '')}-{seed}"
 
 
-def folder(out: Path, mode: str, seed: int) -> Path:
-    return out / f"{mode}-{seed}"
-
-
-def train(out: Path, mode: str, seed: int, steps: int) -> None:
+def train(out: Path, arm: str, seed: int, steps: int) -> None:
     """Bring a run to ``steps`` steps."""
-    run = folder(out, mode, seed)
-    if len([row for row in read_metrics(run) if row["step"] > 0]) >= steps:
+    run = folder(out, arm, seed)
+    if len(_trained(run)) >= steps:
         return
-    words = ["policy", str(RECIPE), "--resume", "auto", *settings(mode, seed)]
-    words += [f"--run.out={run}", f"--run.steps={steps}"]
+    words = command(out, arm, seed, steps)
     done = subprocess.run(
-        [sys.executable, "-m", "trainer.cli", *words],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
+        words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False
     )
     if done.returncode != 0:
         raise SystemExit(done.stderr[-3000:])
 
 
-def summarise(out: Path, modes: Sequence[str], seeds: Sequence[int]) -> list[dict[str, Any]]:
-    """One row for each mode: means over seeds, and the spread of accuracy between them."""
-    base = {seed: _steady(read_metrics(folder(out, "none", seed))) for seed in seeds}
+def command(out: Path, arm: str, seed: int, steps: int) -> list[str]:
+    """What brings a run to ``steps`` steps."""
+    run = folder(out, arm, seed)
+    changes = COMMON | ARMS[arm] | {"run.seed": seed, "run.steps": steps, "run.out": str(run)}
+    words = [sys.executable, "-m", "trainer.cli", "policy", str(RECIPE), "--resume", "auto"]
+    return words + [f"--{key}={json.dumps(value)}" for key, value in changes.items()]
+
+
+def _trained(run: Path) -> Rows:
+    return [row for row in read_metrics(run) if row["step"] > 0]
+
+
+def summarise(out: Path, seeds: Sequence[int], steps: int) -> list[dict[str, Any]]:
+    """One row for each arm, over the seeds that have come to ``steps`` steps with it and with ``none``."""
     rows = []
-    for mode in modes:
-        runs = {seed: read_metrics(folder(out, mode, seed)) for seed in seeds}
-        steady = {seed: _steady(run) for seed, run in runs.items()}
-        finals = [
-            [r["eval/pass@1"] for r in run if "eval/pass@1" in r][-1] for run in runs.values()
+    for arm in ARMS:
+        done = [
+            s
+            for s in seeds
+            if all(len(_trained(folder(out, a, s))) >= steps for a in (arm, "none"))
         ]
-        rows.append(
-            {
-                "mode": mode,
-                "seeds": len(seeds),
-                "seconds_per_step": _mean(steady, "seconds/total"),
-                "speedup": float(
-                    np.mean([_total(base[s], "seconds/total") / _total(steady[s], "seconds/total")
-                             for s in seeds])
-                ),
-                "tokens_generated": _mean(steady, "tokens_generated"),
-                "tokens_trained": _mean(steady, "tokens_trained"),
-                **{f"seconds_{phase}": _mean(steady, f"seconds/{phase}") for phase in PHASES},
-                "pass@1": float(np.mean(finals)),
-                "pass@1_lowest": min(finals),
-                "pass@1_highest": max(finals),
-                "curves": {str(seed): _curve(run) for seed, run in runs.items()},
-            }
-        )  # fmt: skip
+        if done:
+            runs = [read_metrics(folder(out, arm, seed)) for seed in done]
+            base = [read_metrics(folder(out, "none", seed)) for seed in done]
+            rows.append({"seeds": done} | _row(arm, runs, base))
     return rows
 
 
-def _steady(run: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _row(arm: str, runs: Sequence[Rows], base: Sequence[Rows]) -> dict[str, Any]:
+    steady, unpruned = [_steady(run) for run in runs], [_steady(run) for run in base]
+    gains = [_last(run) - _last(plain) for run, plain in zip(runs, base, strict=True)]
+    row: dict[str, Any] = {
+        "arm": arm,
+        "seconds_per_step": float(np.mean([_median(run) for run in steady])),
+        "speedups": [
+            _median(plain) / _median(run) for run, plain in zip(steady, unpruned, strict=True)
+        ],
+        **{f"seconds_{phase}": _mean(steady, f"seconds/{phase}") for phase in PHASES},
+        **{key: _mean(steady, key) for key in MEANS},
+        "pass@1_before": [_curve(run)[0][2] for run in runs],
+        "pass@1": [_last(run) for run in runs],
+        "gain_over_none": gains,
+        "gain_at_equal_seconds": [
+            _last(run) - _at(_curve(plain), _curve(run)[-1][1])
+            for run, plain in zip(runs, base, strict=True)
+        ],
+        "curves": [_curve(run) for run in runs],
+    }
+    row["speedup"] = float(np.mean(row["speedups"]))
+    return row
+
+
+def _steady(run: Rows) -> Rows:
     """The steps on which pruning is in force."""
-    return [row for row in run if row["step"] > COLD_START]
+    return [row for row in run if row["step"] > COMMON["prune.cold_start"]]
 
 
-def _total(rows: Sequence[dict[str, Any]], key: str) -> float:
-    return float(sum(row[key] for row in rows))
+def _last(run: Rows) -> float:
+    return _curve(run)[-1][2]
 
 
-def _mean(runs: dict[int, list[dict[str, Any]]], key: str) -> float:
-    return float(np.mean([row[key] for run in runs.values() for row in run]))
+def _median(run: Rows) -> float:
+    """Seconds of a step: what else the machine does falls on few of them."""
+    return float(np.median([row["seconds/total"] for row in run]))
 
 
-def _curve(run: Sequence[dict[str, Any]]) -> list[list[float]]:
-    """[training seconds so far, pass@1] at each evaluation."""
+def _mean(runs: Sequence[Rows], key: str) -> float | None:
+    """Over the steps of all runs that have the figure."""
+    values = [row[key] for run in runs for row in run if row.get(key) is not None]
+    return float(np.mean(values)) if values else None
+
+
+def _curve(run: Rows) -> list[tuple[int, float, float]]:
+    """(step, training seconds so far, pass@1) at each evaluation."""
     spent, points = 0.0, []
     for row in run:
         spent += row.get("seconds/total", 0.0)
         if "eval/pass@1" in row:
-            points.append([spent, row["eval/pass@1"]])
+            points.append((row["step"], spent, row["eval/pass@1"]))
     return points
+
+
+def _at(curve: Sequence[tuple[int, float, float]], seconds: float) -> float:
+    """pass@1 of a run after ``seconds`` of training, on straight lines between its evaluations."""
+    return float(np.interp(seconds, [point[1] for point in curve], [point[2] for point in curve]))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=60)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
+    parser.add_argument("--steps", type=int, default=30)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--out", type=Path, default=Path("runs/training"))
+    parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
+    parser.add_argument("--report", action="store_true", help="only of the runs that are there")
     args = parser.parse_args()
-    turns = [
-        (mode, seed, min(steps, args.steps))
-        for seed in args.seeds
-        for steps in range(TURN, args.steps + TURN, TURN)
-        for mode in MODES
-    ]
-    for mode, seed, steps in tqdm(turns, unit="turn"):
-        train(args.out, mode, seed, steps)
-    rows = summarise(args.out, MODES, args.seeds)
-    result = {
-        "steps": args.steps,
-        "seeds": args.seeds,
-        "cold_start": COLD_START,
-        "recipe": RECIPE.name,
-    }
-    training_plot(write_result("training", result, rows))
+    turns = (
+        []
+        if args.report
+        else [
+            (arm, seed, min(steps, args.steps))
+            for seed in args.seeds
+            for steps in range(TURN, args.steps + TURN, TURN)
+            for arm in args.arms
+        ]
+    )
+    for arm, seed, steps in tqdm(turns, unit="turn"):
+        train(args.out, arm, seed, steps)
+    report(args.out, args.steps, args.seeds)
+
+
+def report(out: Path, steps: int, seeds: Sequence[int]) -> None:
+    """Write and draw what the finished runs say, those of earlier calls included."""
+    rows = summarise(out, seeds, steps)
+    settings = {"steps": steps, "seeds": list(seeds), "recipe": RECIPE.name, "changes": COMMON}
+    settings["arms"] = ARMS
+    training_plot(write_result("training", settings, rows))
     for row in rows:
         print(
-            f"{row['mode']:8s} {row['seconds_per_step']:.2f} s/step, speed-up {row['speedup']:.2f}, "
-            f"pass@1 {row['pass@1']:.3f} [{row['pass@1_lowest']:.3f}, {row['pass@1_highest']:.3f}]"
+            f"{row['arm']:17s} {row['seconds_per_step']:.2f} s/step, speed-up {row['speedup']:.2f}, "
+            f"pass@1 {np.mean(row['pass@1']):.3f}, over none {np.mean(row['gain_over_none']):+.3f}, "
+            f"at equal seconds {np.mean(row['gain_at_equal_seconds']):+.3f}"
         )
 
 

@@ -13,13 +13,17 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 
 from benchmarks.processes import free_port
 
 MODEL = "scripted"
 PROMPT_TOKENS, COMPLETION_TOKENS = 20, 10
 """What one prompt and one choice count, whatever their text."""
+
+
+LOGPROBS = {"content": [{"top_logprobs": [{"logprob": -0.1}, {"logprob": -2.5}]}] * 3}
+"""Of every choice, where they are asked for."""
 
 
 @dataclass(slots=True)
@@ -67,6 +71,11 @@ class Upstream:
     async def models(self) -> dict[str, Any]:
         return {"object": "list", "data": [{"id": MODEL, "object": "model", "owned_by": "test"}]}
 
+    async def metrics(self) -> PlainTextResponse:
+        """The counter that cost is read from, as vLLM writes it."""
+        paid = COMPLETION_TOKENS * self.script.choices()
+        return PlainTextResponse(f'vllm:generation_tokens_total{{engine="0"}} {paid}.0\n')
+
     async def chat(self, request: Request) -> JSONResponse:
         script = self.script
         body = await request.json()
@@ -103,6 +112,7 @@ def completion(script: Script, body: dict[str, Any]) -> dict[str, Any]:
                 "index": i,
                 "finish_reason": "tool_calls" if script.tool_calls else "stop",
                 "message": _message(script, body),
+                "logprobs": LOGPROBS if body.get("logprobs") else None,
             }
             for i in range(n)
         ],
@@ -131,6 +141,7 @@ def scripted_upstream() -> Iterator[Upstream]:
     upstream = Upstream(f"http://127.0.0.1:{port}")
     app = FastAPI()
     app.get("/v1/models")(upstream.models)
+    app.get("/metrics")(upstream.metrics)
     app.post("/v1/chat/completions", response_model=None)(upstream.chat)
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="critical"))
     thread = threading.Thread(target=server.run, daemon=True)

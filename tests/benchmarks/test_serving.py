@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
-from benchmarks.serving.__main__ import PROMPTS, plan
-from benchmarks.serving.arms import arms
+from benchmarks.behaviour.upstream import COMPLETION_TOKENS, scripted_upstream
+from benchmarks.peers import ITS_HUB, OPTILLM
+from benchmarks.serving.__main__ import PROMPTS, first_bytes, measure, plan, questions
+from benchmarks.serving.arms import BASELINE, SERVER, UNIFORM, arms
 from benchmarks.serving.journal import Journal
+from benchmarks.serving.plot import serving_plot
 from benchmarks.serving.summary import ratio, right, summarise
 from benchmarks.serving.votes import deepconf, majority, trace_confidence
 
@@ -112,6 +115,36 @@ def test_the_goodput_interval_is_over_blocks() -> None:
     value, (low, high) = ratio(mixed, base)
     assert value == 1.0
     assert low < 1.0 < high
+
+
+def test_a_run_goes_from_questions_to_figures_and_asks_nothing_twice(tmp_path: Path) -> None:
+    """The scripted upstream stands in for the server and the peers: it is the runner that is tested."""
+    settings = {
+        **SETTINGS, "temperature": 1.0, "max_tokens": 50, "data": "arithmetic:1", "data_dir": None,
+        "questions": {"1": 4, "8": 9}, "baseline": arms(16)[BASELINE].name,
+    }  # fmt: skip
+    path = tmp_path / "blocks.jsonl"
+    gold = questions(settings, "\\boxed{}")[0].gold
+    with scripted_upstream() as upstream:
+        urls = dict.fromkeys((SERVER, ITS_HUB, OPTILLM), upstream.url)
+        script = upstream.play(replies=[f"The answer is {gold}."])
+        measure(urls, settings, Journal(path, settings))
+        asked = len(script.calls)
+        measure(urls, settings, Journal(path, settings))
+        assert len(script.calls) == asked + 2 * len(arms(16))  # the warm-up alone
+        times = first_bytes(urls, settings)
+    blocks = list(Journal(path, settings).blocks.values())
+    rows = summarise(blocks, settings["baseline"], UNIFORM)
+    assert len(rows) == len(arms(16)) * len(PROMPTS) * 2
+    by_arm = {row["arm"]: row for row in rows if row["concurrency"] == 8}
+    voted = by_arm[settings["baseline"]]
+    assert voted["tokens_a_question"] == 16 * COMPLETION_TOKENS
+    assert voted["accuracy"] >= 1 / 9
+    assert by_arm["one sample"]["tokens_relative"] == pytest.approx(1 / 16)
+    assert set(times) == {arm.name for arm in arms(16)}
+    body = {"rows": rows, "settings": settings}
+    (tmp_path / "serving.json").write_text(json.dumps(body))
+    assert serving_plot(tmp_path / "serving.json").stat().st_size > 10_000
 
 
 def test_arms_say_what_they_send() -> None:

@@ -67,13 +67,13 @@ class FileWeightTransfer(WeightTransferEngine[FileInit, FileUpdate]):
 
         finalize_layerwise_reload(self.model, self.model_config)
         if self.device.type == "cpu":
-            _repack_tied_heads(self.model)
+            repack_tied_heads(self.model)
 
     def shutdown(self) -> None:
         pass
 
 
-def _repack_tied_heads(model: torch.nn.Module) -> None:
+def repack_tied_heads(model: torch.nn.Module) -> None:
     """On CPUs an output layer multiplies with a packed copy of its weights, made at loading.
 
     A reload packs anew what it loaded, but a tied output layer is loaded as the embedding: without

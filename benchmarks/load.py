@@ -1,0 +1,174 @@
+"""Latency and memory under load, beside vLLM's own server: ``python -m benchmarks.load``.
+
+Both servers are up on one machine and take turns, so that only one of them works at a time:
+
+- ``plain``: 32 plain requests at once;
+- ``mixed``: plain requests one after the other while searches of 16 candidates keep the engine busy;
+  on vLLM those are ``n=16`` requests;
+- ``waiting``: memory for each request that waits in the queue, by filling it with 1,000.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+import numpy as np
+import psutil
+from tqdm import tqdm
+
+from arrol_serve.bundled import MODEL_NAME
+from benchmarks.latency import ARMS, BODY, server
+from benchmarks.record import write_result
+
+CONCURRENT, HEAVY, SAMPLES, BESIDE, WAITING = 32, 4, 16, 20, 1000
+QUESTION = [{"role": "user", "content": "What is 947*83-17+29-64?"}]
+SEARCH: dict[str, dict[str, Any]] = {
+    "vLLM": {"n": SAMPLES},
+    "arrol-serve": {"arrol": {"samples": SAMPLES, "prune": {"keep": 0.5, "probes": [32]}}},
+}
+LONG = {"model": MODEL_NAME, "messages": QUESTION, "max_tokens": 400, "ignore_eos": True}
+
+Times = dict[str, list[float]]
+"""Milliseconds by figure."""
+
+
+class Client:
+    """Requests to one server, timed."""
+
+    def __init__(self, url: str) -> None:
+        limits = httpx.Limits(max_connections=None)
+        self.http = httpx.AsyncClient(base_url=url, timeout=600, limits=limits)
+
+    async def post(self, body: dict[str, Any]) -> float:
+        """Milliseconds until the whole reply is here."""
+        began = time.perf_counter()
+        reply = await self.http.post("/v1/chat/completions", json=body)
+        reply.raise_for_status()
+        return (time.perf_counter() - began) * 1000
+
+    async def first_byte(self, body: dict[str, Any]) -> float:
+        """Milliseconds until a stream's first byte."""
+        began = time.perf_counter()
+        path, streamed = "/v1/chat/completions", {**body, "stream": True}
+        async with self.http.stream("POST", path, json=streamed) as reply:
+            async for _ in reply.aiter_raw():
+                return (time.perf_counter() - began) * 1000
+        raise RuntimeError("the stream was empty")
+
+
+async def plain(client: Client, _arm: str) -> Times:
+    """One round of concurrent plain requests."""
+    bodies = [{**BODY, "seed": i} for i in range(CONCURRENT)]
+    return {"plain": await asyncio.gather(*(client.post(body) for body in bodies))}
+
+
+async def mixed(client: Client, arm: str) -> Times:
+    """Plain requests while ``HEAVY`` searches are always under way."""
+    heavy: list[float] = []
+    body = {"model": MODEL_NAME, "messages": QUESTION, "temperature": 1.5, "max_tokens": 150}
+
+    async def searches(seed: int) -> None:
+        while True:
+            seed += 1
+            heavy.append(await client.post({**body, **SEARCH[arm], "seed": seed}))
+
+    tasks = [asyncio.create_task(searches(number * 1000)) for number in range(HEAVY)]
+    await asyncio.sleep(1.0)
+    beside = [await client.post(BODY) for _ in range(BESIDE)]
+    first = await client.first_byte({**body, **SEARCH[arm]})
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return {"plain beside searches": beside, "search": heavy, "first byte of a search": [first]}
+
+
+async def waiting(client: Client, pid: int, body: dict[str, Any]) -> float:
+    """Bytes, in all processes of a server together, for each of ``WAITING`` waiting requests."""
+    processes = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    tasks = [asyncio.create_task(client.post({**LONG, **body})) for _ in range(150)]
+    await asyncio.sleep(3)  # more than the engine runs at once: the rest only waits
+    before = sum(process.memory_info().rss for process in processes)
+    tasks += [asyncio.create_task(client.post({**LONG, **body})) for _ in range(WAITING)]
+    await asyncio.sleep(10)
+    after = sum(process.memory_info().rss for process in processes)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return (after - before) / WAITING
+
+
+Round = Callable[[Client, str], Awaitable[Times]]
+
+
+async def turns(clients: dict[str, Client], round_: Round, rounds: int) -> dict[str, Times]:
+    """Times by figure and arm; the arms take turns, and the first round is thrown away."""
+    found: dict[str, Times] = {}
+    for turn in tqdm(range(rounds + 1), desc=round_.__name__, unit="round"):
+        arms = list(clients)
+        for arm in arms if turn % 2 else reversed(arms):
+            figures = await round_(clients[arm], arm)
+            await asyncio.sleep(0.3)  # what was cancelled leaves the engine
+            for name, values in figures.items() if turn else ():
+                found.setdefault(name, {a: [] for a in arms})[arm] += values
+    return found
+
+
+async def measure(
+    urls: dict[str, str], pids: dict[str, int], rounds: int
+) -> tuple[list[dict[str, Any]], dict[str, float]]:
+    """A row for each figure and arm; bytes for each waiting request, by kind."""
+    clients = {arm: Client(url) for arm, url in urls.items()}
+    found = await turns(clients, plain, rounds) | await turns(clients, mixed, rounds)
+    rows: list[dict[str, Any]] = []
+    for name, by_arm in found.items():
+        for arm, values in by_arm.items():
+            p50, p99 = np.percentile(values, [50, 99])
+            row = {"figure": name, "arm": arm, "p50_ms": float(p50), "p99_ms": float(p99)}
+            rows.append({**row, "requests": len(values)})
+    search = {"arrol": {"samples": 2, "vote": "uniform"}}
+    memory = {
+        "vLLM, plain": await waiting(clients["vLLM"], pids["vLLM"], {}),
+        "arrol-serve, plain": await waiting(clients["arrol-serve"], pids["arrol-serve"], {}),
+        "arrol-serve, search of 2": await waiting(
+            clients["arrol-serve"], pids["arrol-serve"], search
+        ),
+    }
+    for client in clients.values():
+        await client.http.aclose()
+    return rows, memory
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=20)
+    args = parser.parse_args()
+    with server(ARMS["vLLM"]) as theirs, server(ARMS["arrol-serve"]) as ours:
+        urls = {"vLLM": theirs[0], "arrol-serve": ours[0]}
+        children = sorted(psutil.Process().children(), key=lambda child: child.create_time())
+        pids = {arm: child.pid for arm, child in zip(urls, children[-2:], strict=True)}
+        rows, memory = asyncio.run(measure(urls, pids, args.rounds))
+    settings = {
+        "rounds": args.rounds,
+        "concurrent": CONCURRENT,
+        "searches": HEAVY,
+        "samples": SAMPLES,
+        "waiting": WAITING,
+        "bytes_per_waiting_request": memory,
+    }
+    write_result("load", settings, rows)
+    for row in rows:
+        print(
+            f"{row['figure']:24s} {row['arm']:12s} "
+            f"p50 {row['p50_ms']:.1f} ms, p99 {row['p99_ms']:.1f} ms"
+        )
+    for name, size in memory.items():
+        print(f"{name}: {size / 1024:.0f} KiB for each waiting request")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""Our training beside TRL's GRPOTrainer: ``python -m benchmarks.trl``.
+
+Same model, questions, rollouts a step, loss and optimizer; whole runs take turns, in another order for
+each seed. TRL comes into a folder of its own, without its dependencies, which are here already.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from benchmarks.record import write_result
+from benchmarks.training import COMMON, RECIPE, command, folder
+from trainer.config import load_config
+from trainer.metrics_log import read_metrics
+
+TRL = "trl==1.16.0"
+THEIRS = "TRL"
+ARMS_HERE = (THEIRS, "none", "arrol", "arrol, keep 0.25")
+MEASURE = """
+import resource, subprocess, sys
+code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)
+raise SystemExit(code)
+"""
+"""Run in a small process, since a child's peak is never below what its parent held at the fork."""
+
+
+def install(package: Path) -> None:
+    if not package.exists():
+        words = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target"]
+        subprocess.run([*words, str(package), TRL], check=True)
+
+
+def run(out: Path, package: Path, arm: str, seed: int, steps: int) -> None:
+    """One whole run, unless it is there; its seconds a step, peak memory and accuracy."""
+    target = folder(out, arm, seed)
+    if (target / "result.json").exists():
+        return
+    if arm == THEIRS:
+        places = [str(package), str(target), str(seed), str(steps)]
+        words = [sys.executable, "-m", "benchmarks.trl_arm", *places]
+    else:
+        words = command(out, arm, seed, steps)
+    measured = [sys.executable, "-c", MEASURE, *words]
+    done = subprocess.run(measured, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise SystemExit(done.stderr[-3000:])
+    seconds, accuracy = _theirs(target) if arm == THEIRS else _ours(target)
+    body = {"seconds": seconds, "peak_bytes": int(done.stdout.split()[-1]), "pass@1": accuracy}
+    (target / "result.json").write_text(json.dumps(body))
+
+
+def _theirs(target: Path) -> tuple[list[float], float]:
+    seconds: list[float] = json.loads((target / "seconds.json").read_text())
+    words = [sys.executable, "-m", "benchmarks.trl", "--examine", str(target / "model")]
+    return seconds, float(subprocess.run(words, capture_output=True, check=True).stdout.split()[-1])
+
+
+def _ours(target: Path) -> tuple[list[float], float]:
+    log = read_metrics(target)
+    accuracy = [row["eval/pass@1"] for row in log if "eval/pass@1" in row][-1]
+    return [row["seconds/total"] for row in log if row["step"] > 0], accuracy
+
+
+def examine(model: Path) -> float:
+    """pass@1 of a checkpoint on the questions that our own runs are evaluated on."""
+    from arrol_serve.answers.pool import AnswerPool
+    from trainer.evaluate import evaluate, evaluation_prompts
+    from trainer.grading import Grader
+    from trainer.open_engine import open_engine
+
+    config = load_config(RECIPE, [f"{key}={json.dumps(value)}" for key, value in COMMON.items()])
+    pool = AnswerPool(config.reward.workers, config.reward.timeout_s)
+    engine = open_engine(model, config)
+    grader = Grader(pool, config.reward, config.data.source)
+    found = evaluate(engine, grader, evaluation_prompts(config), config)["eval/pass@1"]
+    engine.close()
+    pool.close()
+    return found
+
+
+def summarise(out: Path, seeds: list[int]) -> list[dict[str, Any]]:
+    """A figure for each seed; seconds are the median of the steps on which pruning is in force."""
+    rows: list[dict[str, Any]] = []
+    for arm in ARMS_HERE:
+        runs = [json.loads((folder(out, arm, s) / "result.json").read_text()) for s in seeds]
+        steady = [float(np.median(run["seconds"][COMMON["prune.cold_start"] :])) for run in runs]
+        row = {
+            "arm": arm,
+            "seconds_per_step": steady,
+            "steps_per_hour": [3600 / seconds for seconds in steady],
+            "peak_bytes": [run["peak_bytes"] for run in runs],
+            "pass@1": [run["pass@1"] for run in runs],
+        }
+        theirs = rows[0]["seconds_per_step"] if rows else steady
+        row["speed_of_trl"] = [a / b for a, b in zip(theirs, steady, strict=True)]
+        rows.append(row)
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--out", type=Path, default=Path("runs/trl"))
+    parser.add_argument("--examine", type=Path, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.examine:
+        print(examine(args.examine))
+        return
+    package = args.out / "package"
+    install(package)
+    turns = [
+        (ARMS_HERE[(place + number) % len(ARMS_HERE)], seed)
+        for number, seed in enumerate(args.seeds)
+        for place in range(len(ARMS_HERE))
+    ]
+    for arm, seed in tqdm(turns, unit="run"):
+        run(args.out, package, arm, seed, args.steps)
+    rows = summarise(args.out, args.seeds)
+    settings = {"steps": args.steps, "seeds": args.seeds, "trl": TRL, "changes": COMMON}
+    write_result("trl", settings, rows)
+    for row in rows:
+        print(
+            f"{row['arm']:17s} {np.mean(row['seconds_per_step']):.2f} s/step, "
+            f"{np.mean(row['speed_of_trl']):.2f}x TRL, pass@1 {np.mean(row['pass@1']):.3f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
