@@ -42,6 +42,15 @@ class TokenBatch:
     """[N]"""
     rows: int
 
+    def to(self, device: torch.device) -> TokenBatch:
+        return TokenBatch(
+            self.inputs.to(device),
+            self.row.to(device),
+            self.position.to(device),
+            self.tokens.to(device),
+            self.rows,
+        )
+
 
 def token_batch(rows: Sequence[TrainRow]) -> TokenBatch:
     longest = max(row.length for row in rows)

@@ -91,5 +91,5 @@ def latest(folder: Path) -> Path | None:
 
 def load_state(checkpoint: Path) -> dict[str, Any]:
     """What ``save`` got as ``state``: tensors and plain types, nothing executable."""
-    state: dict[str, Any] = torch.load(checkpoint / STATE, weights_only=True)
+    state: dict[str, Any] = torch.load(checkpoint / STATE, weights_only=True, map_location="cpu")
     return state

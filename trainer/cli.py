@@ -65,11 +65,16 @@ def main(argv: Sequence[str] | None = None) -> None:
 
             print(export(RunFolder(args.run), args.to))
     except ArrolError as error:
-        sys.exit(f"arrol-train: {error}")
+        sys.exit(f"arrol-train{_whoami()}: {error}")
     except ModuleNotFoundError as error:
         if error.name not in EXTRA:
             raise
         sys.exit(f"arrol-train: {error.name} is missing: pip install 'arrol-serve[train]'")
+
+
+def _whoami() -> str:
+    """Which of torchrun's ranks speaks. Each does: torchrun ends the others when one has ended."""
+    return f" (rank {os.environ['RANK']})" if os.environ.get("WORLD_SIZE", "1") != "1" else ""
 
 
 def _is_override(word: str) -> bool:
@@ -79,9 +84,10 @@ def _is_override(word: str) -> bool:
 def _policy(args: argparse.Namespace, overrides: list[str]) -> int:
     from trainer.config import dump_config, load_config
 
+    first = os.environ.get("RANK", "0") == "0"
     config = load_config(args.recipe, overrides)
     if args.dry_run:
-        print(dump_config(config), end="")
+        print(dump_config(config) if first else "", end="")
         return 0
     # Each sync would warn of what tied and weightless layers did not load; the probe looks for real.
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
@@ -89,7 +95,8 @@ def _policy(args: argparse.Namespace, overrides: list[str]) -> int:
 
     if train(config, resume=args.resume == "auto"):
         return 0
-    print(f"stopped and saved; go on with --resume auto --run.out={config.run.out}")
+    if first:
+        print(f"stopped and saved; go on with --resume auto --run.out={config.run.out}")
     return STOPPED
 
 

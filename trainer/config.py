@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -29,6 +29,8 @@ class RunSection(Section):
     """A local folder with a Hugging Face checkpoint; ``bundled``: the model that ships."""
     steps: int = Field(default=100, ge=1)
     seed: int = Field(default=0, ge=0)
+    rank_timeout_s: float = Field(default=1800.0, gt=0)
+    """Seconds that a rank of ``torchrun`` waits for the others; longer than a step's rollouts take."""
 
 
 class DataSection(Section):
@@ -61,6 +63,8 @@ class RolloutSection(Section):
     """Rollouts that the engine generates at once."""
     max_model_len: int = Field(default=2048, ge=16)
     """Tokens of prompt and rollout together."""
+    gpu_memory: float = Field(default=0.4, gt=0, lt=1)
+    """Share of a GPU's memory for an engine in this process; the trainer needs the rest."""
     dynamic_rounds: int = Field(default=1, ge=1)
     """DAPO's dynamic sampling: rounds of refilling for prompts without signal; 1: no refilling."""
     replicas: tuple[str, ...] = ()
@@ -164,6 +168,9 @@ class OptimSection(Section):
     """Optimizer steps per batch of rollouts; from 2 on, old log-probabilities are computed first."""
     tokens_per_pass: int = Field(default=8192, ge=1)
     """Padded tokens per forward and backward pass; gradients accumulate over passes."""
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    """What passes, the engine in this process and exports compute with; weights and optimizer keep
+    float32. ``auto``: bfloat16 on a GPU."""
     gradient_checkpointing: bool = False
     """Keep only each layer's input for the backward pass and compute the rest again: less memory."""
 
@@ -186,8 +193,9 @@ class SyncSection(Section):
     address: str = "127.0.0.1"
     """Where replicas find the trainer's NCCL group: an address of this machine that they reach."""
     port: int = Field(default=29577, ge=1, le=65535)
-    max_gap: float = Field(default=1e-4, gt=0)
-    """Largest log-probability difference between trainer and engine after a sync, in nats."""
+    max_gap: Annotated[float, Field(gt=0)] | Literal["auto"] = "auto"
+    """Largest log-probability difference between trainer and engine after a sync, in nats; ``auto``:
+    by ``optim.dtype``, see ``trainer.precision``."""
     probe_tokens: int = Field(default=16, ge=1)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from arrol_serve.errors import InvalidRequest
 from trainer.bundled.arithmetic import held_out_questions
 from trainer.config import TrainConfig
@@ -9,6 +11,7 @@ from trainer.data import open_source
 from trainer.grading import Grader
 from trainer.gym import GYM
 from trainer.prompt import Prompt, PromptSource
+from trainer.ranks import Ranks
 from trainer.rollout_engine import GroupSampler
 from trainer.rollouts import GroupRequest
 from trainer.seeds import seed_for
@@ -39,9 +42,29 @@ def evaluation_prompts(config: TrainConfig) -> list[Prompt]:
 
 
 def evaluate(
-    engine: GroupSampler, grader: Grader, prompts: list[Prompt], config: TrainConfig
+    engine: GroupSampler,
+    grader: Grader,
+    prompts: Sequence[Prompt],
+    config: TrainConfig,
+    ranks: Ranks | None = None,
 ) -> dict[str, float]:
     """Mean accuracy of single unpruned rollouts, at the training temperature."""
+    ranks, numbered = ranks or Ranks(), list(enumerate(prompts))
+    mine = ranks.share(numbered, first_only=bool(config.rollout.replicas))
+    told = ranks.all(lambda: _judged(engine, grader, mine, config))
+    right = [verdict for part in told for verdict in part]
+    return {"eval/pass@1": sum(right) / len(right)}
+
+
+def _judged(
+    engine: GroupSampler,
+    grader: Grader,
+    numbered: Sequence[tuple[int, Prompt]],
+    config: TrainConfig,
+) -> list[bool]:
+    """Of each rollout whether it is right."""
+    if not numbered:
+        return []
     samples = config.eval.samples
     requests = [
         GroupRequest(
@@ -50,15 +73,14 @@ def evaluate(
             seed=seed_for(SEED, i),
             temperature=config.rollout.temperature,
         )
-        for i, prompt in enumerate(prompts)
+        for i, prompt in numbered
     ]
     groups = engine.sample(requests, samples, max_tokens=config.rollout.max_tokens)
     grades = grader.grade(
         [
             (rollout.text, prompt)
-            for prompt, group in zip(prompts, groups, strict=True)
+            for (_, prompt), group in zip(numbered, groups, strict=True)
             for rollout in group
         ]
     )
-    right = [g.value is not None and g.value >= config.reward.threshold for g in grades]
-    return {"eval/pass@1": sum(right) / len(right)}
+    return [g.value is not None and g.value >= config.reward.threshold for g in grades]

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from torch import Tensor
+
 from arrol_serve.engine.plugin.scorer import FeatureRecord
 from arrol_serve.rollout import PRUNED_STOP_REASON
 from trainer.advantages import group_advantages
@@ -14,6 +16,7 @@ from trainer.batch import TrainRow
 from trainer.config import TrainConfig
 from trainer.grading import Grade, Grader
 from trainer.prompt import Prompt, PromptSource
+from trainer.ranks import Ranks
 from trainer.reward import reward
 from trainer.rollout_engine import RolloutEngine
 from trainer.rollouts import GroupRequest, SampledRollout
@@ -85,6 +88,8 @@ class Sampler:
     config: TrainConfig
     record: bool
     """Whether to keep the head's inputs."""
+    ranks: Ranks
+    """All of them call ``gather`` together and have the same experience afterwards."""
 
     def gather(self, cursor: int, policy_of: PolicyOf, clock: Stopwatch) -> Experience:
         """Sample ``rollout.prompts`` groups; with ``dynamic_rounds``, more while some are not mixed.
@@ -98,11 +103,21 @@ class Sampler:
             if missing <= 0:
                 break
             numbers = range(found.cursor, found.cursor + missing)
-            found.groups += self._round(numbers, policy_of, clock)
+            found.groups += self._together(numbers, policy_of, clock)
             found.cursor += missing
         if self.record:
-            found.features = self.engine.take_features()
+            for rows in self.ranks.all(lambda: _rows(self.engine.take_features())):
+                for row in rows:
+                    found.features.add(*row)
         return found
+
+    def _together(
+        self, numbers: Sequence[int], policy_of: PolicyOf, clock: Stopwatch
+    ) -> list[JudgedGroup]:
+        """The groups of ``numbers`` in order; each rank samples and judges a share of them."""
+        mine = self.ranks.share(numbers, first_only=bool(self.config.rollout.replicas))
+        told = self.ranks.all(lambda: self._round(mine, policy_of, clock) if mine else [])
+        return sorted((group for part in told for group in part), key=lambda group: group.number)
 
     def _round(
         self, numbers: Sequence[int], policy_of: PolicyOf, clock: Stopwatch
@@ -168,6 +183,12 @@ class Sampler:
         options, longest = self.config.reward, self.config.rollout.max_tokens
         worth = reward(grade.value, rollout.token_count, longest, options)
         return JudgedRollout(rollout, grade.value >= options.threshold, worth)
+
+
+def _rows(record: FeatureRecord) -> list[tuple[str, int, int, Tensor]]:
+    """As they may travel: a row that is a view of a batch would bring all of it."""
+    own = [row.clone() for row in record.features]
+    return list(zip(record.groups, record.indices, record.tokens, own, strict=True))
 
 
 def train_rows(groups: Sequence[JudgedGroup], config: TrainConfig) -> list[TrainRow]:

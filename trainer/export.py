@@ -29,6 +29,7 @@ from trainer.config import TrainConfig
 from trainer.head_files import base_model_facts, write_head
 from trainer.learner import Learner
 from trainer.online_head import FINAL, OnlineHead
+from trainer.policy_model import load_model
 from trainer.provenance import provenance
 from trainer.run_folder import RunFolder, model_folder, model_name
 
@@ -49,7 +50,7 @@ def export(run: RunFolder, target: Path) -> Path:
     part = target.with_name(target.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     learner = Learner(model_folder(config), config)
-    learner.load_state(newest / checkpoint.MODEL)
+    learner.state.load_model(newest / checkpoint.MODEL)
     _write_model(part, learner, model_folder(config))
     if config.lora.rank:
         save_adapters(learner.model, config.lora, model_name(config), part / "adapter")
@@ -66,11 +67,11 @@ def _write_model(folder: Path, learner: Learner, source: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     weights = learner.weights()
-    model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32)
+    model = load_model(source).to(learner.policy.dtype)
     model.load_state_dict(weights, strict=False)  # tied ones are not among them
     model.save_pretrained(folder)
     AutoTokenizer.from_pretrained(source).save_pretrained(folder)
-    back = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    back = AutoModelForCausalLM.from_pretrained(folder, dtype=learner.policy.dtype)
     found = dict(back.named_parameters())
     for name, value in weights.items():
         if not torch.equal(found[name], value):

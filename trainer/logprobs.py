@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
@@ -34,8 +35,7 @@ def completion_logprobs(
 
 def _chosen(layer: Any, hidden: Tensor, tokens: Tensor, temperature: float) -> Tensor:
     logits = layer(hidden).float()
-    chosen = torch.log_softmax(logits / temperature, dim=-1).gather(1, tokens[:, None])
-    return chosen.squeeze(1)
+    return -F.cross_entropy(logits / temperature, tokens, reduction="none")
 
 
 def _chunk(layer: Any, hidden: Tensor, tokens: Tensor, temperature: float) -> Tensor:

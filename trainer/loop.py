@@ -26,10 +26,11 @@ from trainer.head_files import base_model_facts, write_head
 from trainer.history import SuccessHistory
 from trainer.learner import Learner
 from trainer.metrics import rollout_metrics, success_rate, update_metrics
-from trainer.metrics_log import MetricsLog
+from trainer.metrics_log import open_log
 from trainer.online_head import OnlineHead, head_rows
 from trainer.open_engine import open_engine
 from trainer.prompt import Prompt
+from trainer.ranks import Ranks, open_ranks
 from trainer.replica import ReplicaLost, ReplicaRefused
 from trainer.run_folder import RunFolder, model_folder, model_name, open_run
 from trainer.stopwatch import Stopwatch
@@ -42,27 +43,34 @@ NOTHING = Knowledge((), 0.0)
 
 def train(config: TrainConfig, *, resume: bool) -> bool:
     """Run to the last step; False: SIGTERM came, and the state was saved."""
-    run, start = open_run(config, resume=resume)
-    trainer = Trainer(config, run)
+    ranks = open_ranks(config.run.rank_timeout_s)
     try:
-        if start is not None:
-            trainer.load(start)
-        return trainer.train()
+        opened = ranks.all(lambda: open_run(config, resume=resume) if ranks.first else None)[0]
+        assert opened is not None  # noqa: S101 - the first rank's
+        run, start = opened
+        trainer = Trainer(config, run, ranks)
+        try:
+            if start is not None:
+                trainer.load(start)
+            return trainer.train()
+        finally:
+            trainer.close()
     finally:
-        trainer.close()
+        ranks.close()
 
 
 class Trainer:
     """What a run consists of, and its state between two steps."""
 
-    def __init__(self, config: TrainConfig, run: RunFolder) -> None:
-        check_backend(config)
+    def __init__(self, config: TrainConfig, run: RunFolder, ranks: Ranks | None = None) -> None:
+        self.ranks = ranks = ranks or Ranks()
+        check_backend(config, ranks.size)
         self.config, self.run = config, run
         self.done, self.cursor = 0, 0
         source = open_source(config.data, config.run.seed)
         self.history = SuccessHistory()
         folder = model_folder(config)
-        self.learner = Learner(folder, config)
+        self.learner = Learner(folder, config, ranks)
         self.facts = base_model_facts(self.learner.model.config, model_name(config))
         wanted = config.head.train == "always" or config.prune.mode.startswith("arrol")
         self.head = (
@@ -74,21 +82,21 @@ class Trainer:
         self.pool = AnswerPool(config.reward.workers, config.reward.timeout_s)
         self.grader = Grader(self.pool, config.reward, config.data.source)
         self.grader.check()
-        self.engine = open_engine(folder, config)
-        self.sampler = Sampler(self.engine, self.grader, source, config, record=wanted)
-        transfer = open_transfer(self.engine, self.learner, run.weights, config)
-        self.sync = WeightSync(self.engine, transfer, config, source.prompt(0).question)
+        self.engine = open_engine(folder, config, ranks)
+        self.sampler = Sampler(self.engine, self.grader, source, config, wanted, ranks)
+        transfer = open_transfer(self.engine, self.learner.weights(), run.weights, config)
+        self.sync = WeightSync(self.engine, transfer, config, source.prompt(0).question, ranks)
         self._stop = False
 
     def train(self) -> bool:
         """Step, log and save until done; False: stopped early by SIGTERM."""
         previous = signal.signal(signal.SIGTERM, self._on_sigterm)
-        log = MetricsLog(self.run.path, self.done, self.config)
+        log = open_log(self.run.path, self.done, self.config, self.ranks)
         try:
             self._push()
             if self.done == 0 and self.exam:
                 log.write({"step": 0, **self._examine()})
-            while self.done < self.config.run.steps and not self._stop:
+            while self.done < self.config.run.steps and not self.ranks.any(self._stop):
                 row = self.step()
                 log.write({"step": self.done, **row})
                 if self.done % self.config.checkpoint.every == 0:
@@ -139,12 +147,15 @@ class Trainer:
         if self.head is not None and self.done >= self.config.prune.cold_start:
             version = f"step-{self.done}"
             probes = self.config.prune.probes
-            write_head(self.run.head, self.head.head, self.facts, version=version, probes=probes)
-            self.engine.load_head(self.run.head, version)
+            head = self.head.head
+            self.ranks.on_first(
+                lambda: write_head(self.run.head, head, self.facts, version=version, probes=probes)
+            )
+            self.ranks.all(lambda: self.engine.load_head(self.run.head, version))
         return gap
 
     def _examine(self) -> dict[str, float]:
-        return evaluate(self.engine, self.grader, self.exam, self.config)
+        return evaluate(self.engine, self.grader, self.exam, self.config, self.ranks)
 
     def _on_sigterm(self, _number: int, _frame: FrameType | None) -> None:
         self._stop = True
@@ -153,24 +164,20 @@ class Trainer:
         state = {
             "done": self.done,
             "cursor": self.cursor,
-            "optimizer": self.learner.optimizer.state_dict(),
+            "optimizer": self.learner.state.optimizer(),
             "head": None if self.head is None else self.head.state(),
             "history": asdict(self.history),
             "torch_rng": torch.get_rng_state(),
         }
-        checkpoint.save(
-            self.run.checkpoints,
-            self.done,
-            self.learner.state(),
-            state,
-            self.config.checkpoint.keep,
+        weights, keep = self.learner.state.model(), self.config.checkpoint.keep
+        self.ranks.on_first(
+            lambda: checkpoint.save(self.run.checkpoints, self.done, weights, state, keep)
         )
 
     def load(self, path: Path) -> None:
         """Go on from a checkpoint."""
         state = checkpoint.load_state(path)
-        self.learner.load_state(path / checkpoint.MODEL)
-        self.learner.optimizer.load_state_dict(state["optimizer"])
+        self.learner.state.load(path / checkpoint.MODEL, state["optimizer"])
         if self.head is not None:
             self.head.load_state(state["head"])
         self.history = SuccessHistory(**state["history"])

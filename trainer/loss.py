@@ -86,5 +86,5 @@ def denominator(tokens: int, rows: int, max_tokens: int, options: AlgorithmSecti
 
 def _row_mean(values: Tensor, batch: TokenBatch) -> Tensor:
     """[N] -> [R]: the mean over each row's completion tokens."""
-    sums = torch.zeros(batch.rows, dtype=values.dtype).index_add(0, batch.row, values)
+    sums = values.new_zeros(batch.rows).index_add(0, batch.row, values)
     return sums / torch.bincount(batch.row, minlength=batch.rows)

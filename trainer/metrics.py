@@ -11,7 +11,7 @@ import torch
 from trainer.batch import TrainRow
 from trainer.experience import JudgedGroup
 from trainer.grading import PROBLEMS
-from trainer.learner import UpdateReport
+from trainer.update_report import UpdateReport
 
 BUCKETS = {"hard": (0.0, 1 / 3), "medium": (1 / 3, 2 / 3), "easy": (2 / 3, 1.01)}
 """Of a prompt's success rate, as its survivors weighted by 1 / propensity say."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from trainer.config import TrainConfig
 from trainer.progress import Progress
+from trainer.ranks import Ranks
 from trainer.writers import open_writers
 
 FILE = "metrics.jsonl"
@@ -44,6 +45,21 @@ class MetricsLog:
         self._progress.close()
         for writer in self._writers:
             writer.close()
+
+
+class NoLog:
+    """Of the other ranks: the first one writes what all of them know."""
+
+    def write(self, row: Mapping[str, Any]) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def open_log(folder: Path, start: int, config: TrainConfig, ranks: Ranks) -> MetricsLog | NoLog:
+    """All ranks call it together, and raise what ``MetricsLog`` raises."""
+    return ranks.on_first(lambda: MetricsLog(folder, start, config)) or NoLog()
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:

@@ -6,7 +6,10 @@ import os
 from pathlib import Path
 
 from trainer.config import TrainConfig
+from trainer.idle_engine import IdleEngine
 from trainer.local_engine import LocalEngine
+from trainer.precision import compute_dtype
+from trainer.ranks import Ranks
 from trainer.replicas import Replicas
 from trainer.rollout_engine import RolloutEngine
 from trainer.rollouts import build_engine
@@ -14,9 +17,14 @@ from trainer.weight_sync import sync_options
 from trainer.weight_transfer import ENGINE_BACKENDS
 
 
-def open_engine(model: Path, config: TrainConfig) -> RolloutEngine:
-    """An engine in this process, or ``rollout.replicas``. Raises ``InvalidRequest``."""
-    backend = config.sync.backend
+def open_engine(model: Path, config: TrainConfig, ranks: Ranks | None = None) -> RolloutEngine:
+    """An engine in this process, or ``rollout.replicas``, which the first rank drives alone.
+
+    Raises ``InvalidRequest``. All ranks call it together.
+    """
+    backend, ranks = config.sync.backend, ranks or Ranks()
+    if config.rollout.replicas and not ranks.first:
+        return IdleEngine()
     if config.rollout.replicas:
         return Replicas(config, Encoder(model), ENGINE_BACKENDS[backend])
     if backend == "ipc":  # a CUDA memory handle cannot be opened by the process that made it
@@ -26,7 +34,11 @@ def open_engine(model: Path, config: TrainConfig) -> RolloutEngine:
         model,
         sequences=config.rollout.sequences,
         max_model_len=config.rollout.max_model_len,
+        gpu_memory_utilization=config.rollout.gpu_memory,
+        dtype=str(compute_dtype(config.optim)).removeprefix("torch."),
         **sync_options(backend),
+        # One engine a rank, beside the trainer's own groups in torch.distributed.
+        distributed_executor_backend="external_launcher" if ranks.size > 1 else None,
     )
     return LocalEngine(llm)
 

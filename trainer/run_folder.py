@@ -16,6 +16,7 @@ CONFIG = "config.toml"
 FREE = {
     "run.out",
     "run.steps",
+    "run.rank_timeout_s",
     "checkpoint.every",
     "checkpoint.keep",
     "rollout.replicas",

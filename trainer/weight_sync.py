@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from arrol_serve.errors import ArrolError
 from trainer.batch import TrainRow
 from trainer.config import TrainConfig
 from trainer.learner import Learner
-from trainer.rollout_engine import GroupSampler, RolloutEngine
+from trainer.precision import largest_gap
+from trainer.ranks import Ranks
+from trainer.rollout_engine import RolloutEngine
 from trainer.rollouts import GroupRequest
 from trainer.seeds import seed_for
 from trainer.weight_transfer import ENGINE_BACKENDS, Transfer
@@ -35,46 +38,68 @@ class SyncFailed(ArrolError, RuntimeError):
 
 
 class WeightSync:
-    """One way: trainer to engines."""
+    """One way: trainer to engines. All ranks call each method together."""
 
     def __init__(
-        self, engine: RolloutEngine, transfer: Transfer, config: TrainConfig, question: str
+        self,
+        engine: RolloutEngine,
+        transfer: Transfer,
+        config: TrainConfig,
+        question: str,
+        ranks: Ranks | None = None,
     ) -> None:
         self._engine, self._transfer = engine, transfer
         self._config, self._question = config, question
+        self._ranks = ranks or Ranks()
 
     def push(self, learner: Learner, version: str) -> float:
         """Send the weights, forget cached prefixes, compare; return the largest gap in nats.
 
         Raises ``SyncFailed`` where it is above ``sync.max_gap``.
         """
+        weights = learner.weights(keep=self._ranks.first)
+        self._ranks.on_first(lambda: self._transfer.stage(weights))
+        self._ranks.all(lambda: self._send(version))
+        return self.check(learner, version)
+
+    def _send(self, version: str) -> None:
         with self._engine.updating(version):
             self._transfer.send()
-        return self.check(learner, version)
 
     def check(self, learner: Learner, version: str) -> float:
         """Sample a few tokens in every engine and compare their log-probabilities with the trainer's."""
-        return max(self._gap(part, learner, version) for part in self._engine.parts())
+        told = self._ranks.all(lambda: self._probe(version))
+        probed = [(name, row) for part in told for name, row in part]
+        scores = learner.score([row for _, row in probed], PROBE_TEMPERATURE)
+        gaps = [
+            self._gap(name, row, ours, version)
+            for (name, row), ours in zip(probed, scores, strict=True)
+        ]
+        return max(gaps)
 
-    def _gap(self, part: GroupSampler, learner: Learner, version: str) -> float:
-        config = self._config
+    def _probe(self, version: str) -> list[tuple[str, TrainRow]]:
+        """By the name of each engine of this rank what it samples."""
         request = GroupRequest(
             name=f"sync-{version}",
             question=self._question,
-            seed=seed_for(config.run.seed, "sync", version),
+            seed=seed_for(self._config.run.seed, "sync", version),
             temperature=PROBE_TEMPERATURE,
         )
-        ((sampled,),) = part.sample(
-            [request], 1, max_tokens=config.sync.probe_tokens, logprobs=True
-        )
-        row = TrainRow(sampled.prompt_ids, sampled.token_ids, sampled.logprobs, 0.0, 1.0)
-        ours = learner.score([row], PROBE_TEMPERATURE)[0]
+        tokens, rows = self._config.sync.probe_tokens, []
+        for part in self._engine.parts():
+            ((one,),) = part.sample([request], 1, max_tokens=tokens, logprobs=True)
+            name = part.name if self._ranks.size == 1 else f"{part.name} (rank {self._ranks.rank})"
+            rows.append((name, TrainRow(one.prompt_ids, one.token_ids, one.logprobs, 0.0, 1.0)))
+        return rows
+
+    def _gap(self, name: str, row: TrainRow, ours: Tensor, version: str) -> float:
         gap = (ours - torch.tensor(row.engine_logprobs)).abs().max().item()
-        if not gap <= config.sync.max_gap:  # NaN fails too
+        allowed = largest_gap(self._config.sync, self._config.optim)
+        if not gap <= allowed:  # NaN fails too
             raise SyncFailed(
-                f"After the sync of version {version} the log-probabilities of {part.name} differ "
+                f"After the sync of version {version} the log-probabilities of {name} differ "
                 f"from the trainer's by up to {gap:.2g} nats (sync.max_gap is "
-                f"{config.sync.max_gap:g}): it would sample from other weights than those that are "
+                f"{allowed:g}): it would sample from other weights than those that are "
                 "trained. Look for a model that the engine computes differently, or a precision "
                 "that needs a wider gap."
             )

@@ -1,11 +1,11 @@
 """How trained weights travel to the engines: by files, by CUDA IPC, or by NCCL.
 
-The two for GPUs are vLLM's own trainer-side engines, fed with the learner's weights.
+The two for GPUs are vLLM's own trainer-side engines.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,19 +24,23 @@ ENGINE_BACKENDS = {"path": BACKEND, "ipc": "ipc", "nccl": "nccl"}
 """``sync.backend`` to the name that vLLM's ``weight_transfer_config`` has for it."""
 
 
-class HasWeights(Protocol):
-    def weights(self) -> dict[str, Tensor]:
-        """Whole tensors by checkpoint name."""
-
-
 class Transfer(Protocol):
+    def stage(self, weights: Mapping[str, Tensor]) -> None:
+        """Take what is to be sent: whole tensors by checkpoint name. On the first rank alone."""
+
     def send(self) -> None:
-        """Bring the learner's weights of this moment to every engine."""
+        """Bring what was staged to every engine of this rank."""
 
 
-def check_backend(config: TrainConfig) -> None:
+def check_backend(config: TrainConfig, ranks: int = 1) -> None:
     """Raise ``InvalidRequest`` where ``sync.backend`` cannot work on this machine or in this set-up."""
     backend, remote = config.sync.backend, bool(config.rollout.replicas)
+    if backend == "ipc" and ranks > 1:
+        raise InvalidRequest(
+            'sync.backend = "ipc" needs the engine in a process of its own, which torchrun\'s ranks do '
+            'not have: use "path", or rollout.replicas with "nccl".',
+            param="sync.backend",
+        )
     if backend != "path" and not torch.cuda.is_available():
         raise InvalidRequest(
             f"sync.backend = {backend!r} moves weights between GPUs, and this machine has none that "
@@ -66,15 +70,16 @@ class NoRoom(ArrolError, RuntimeError):
 class FileTransfer:
     """Through a folder that trainer and engines see."""
 
-    def __init__(self, client: WeightClient, learner: HasWeights, folder: Path) -> None:
-        self._client, self._learner, self._folder = client, learner, folder
+    def __init__(self, client: WeightClient, folder: Path) -> None:
+        self._client, self._folder = client, folder
         folder.mkdir(parents=True, exist_ok=True)
         client.init_weight_transfer_engine({})
 
-    def send(self) -> None:
+    def stage(self, weights: Mapping[str, Tensor]) -> None:
+        """Raises ``NoRoom``."""
         part = self._folder / "model.safetensors.part"
         try:
-            save_file(self._learner.weights(), part)
+            save_file(dict(weights), part)
             part.replace(self._folder / "model.safetensors")
         except (OSError, SafetensorError) as error:  # a full disk has both names
             part.unlink(missing_ok=True)
@@ -82,63 +87,65 @@ class FileTransfer:
                 f"The weights for the engine could not be written to {self._folder} ({error}). "
                 "Checkpoints are untouched: make room and run again with --resume auto."
             ) from error
+
+    def send(self) -> None:
         self._client.start_weight_update()
         self._client.update_weights({"path": str(self._folder.resolve())})
         self._client.finish_weight_update()
 
 
-class LearnerSource(WeightSource):
-    """The learner's weights as vLLM's transfers read them, on the GPU."""
+class StagedWeights(WeightSource):
+    """Weights as vLLM's transfers read them, on the GPU."""
 
-    def __init__(self, learner: HasWeights, device: torch.device) -> None:
-        self._learner, self._device = learner, device
-        self._metadata: list[ParamMeta] | None = None
+    def __init__(self, weights: Mapping[str, Tensor], device: torch.device) -> None:
+        self.weights, self._device = weights, device
+        self._metadata = [ParamMeta(n, w.dtype, tuple(w.shape)) for n, w in weights.items()]
 
     def metadata(self) -> list[ParamMeta]:
-        """Does not change over a run, so weights are gathered for it once."""
-        if self._metadata is None:
-            weights = self._learner.weights()
-            self._metadata = [ParamMeta(n, w.dtype, tuple(w.shape)) for n, w in weights.items()]
+        """Does not change over a run."""
         return self._metadata
 
     def __iter__(self) -> Iterator[tuple[str, Tensor]]:
-        for name, weight in self._learner.weights().items():
+        for name, weight in self.weights.items():
             yield name, weight.to(self._device)
 
 
 class GpuTransfer:
-    """vLLM's CUDA IPC or NCCL transfer. The process's rank 0 sends; the others join its gathers."""
+    """vLLM's CUDA IPC or NCCL transfer, from one rank."""
 
-    def __init__(self, init_info: Any, client: WeightClient, learner: HasWeights) -> None:
+    def __init__(self, init_info: Any, client: WeightClient, weights: Mapping[str, Tensor]) -> None:
         from vllm.distributed.weight_transfer.factory import WeightTransferTrainerFactory
 
         device = torch.device("cuda", torch.cuda.current_device())
-        source = LearnerSource(learner, device)
+        self._source = StagedWeights(weights, device)
         self._engine = WeightTransferTrainerFactory.trainer_init(
-            init_info, client=client, source=source
+            init_info, client=client, source=self._source
         )
+
+    def stage(self, weights: Mapping[str, Tensor]) -> None:
+        self._source.weights = weights
 
     def send(self) -> None:
         self._engine.send_weights()
 
 
 def open_transfer(
-    engine: RolloutEngine, learner: HasWeights, folder: Path, config: TrainConfig, rank: int = 0
+    engine: RolloutEngine, weights: Mapping[str, Tensor], folder: Path, config: TrainConfig
 ) -> Transfer:
-    """The transfer of ``sync.backend``, ready to send."""
+    """The transfer of ``sync.backend``, ready to send; ``weights`` say which there are."""
     sync = config.sync
-    if sync.backend == "path":
-        return FileTransfer(engine.client, learner, folder)
+    if sync.backend == "path" or engine.world_size == 0:
+        return FileTransfer(engine.client, folder)
     if sync.backend == "ipc":
         from vllm.distributed.weight_transfer.ipc_engine import IPCTrainerInitInfo
 
-        return GpuTransfer(IPCTrainerInitInfo(packed=True, rank=rank), engine.client, learner)
+        return GpuTransfer(IPCTrainerInitInfo(packed=True, rank=0), engine.client, weights)
     from vllm.distributed.weight_transfer.nccl_engine import NCCLTrainerInitInfo
 
     info = NCCLTrainerInitInfo(
         master_address=sync.address,
         master_port=sync.port,
         world_size=1 + engine.world_size,
-        rank=rank,
+        rank=0,
     )
-    return GpuTransfer(info, engine.client, learner)
+    return GpuTransfer(info, engine.client, weights)

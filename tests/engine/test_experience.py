@@ -14,6 +14,7 @@ from trainer.experience import Experience, Sampler
 from trainer.grading import Grader
 from trainer.local_engine import LocalEngine
 from trainer.prompt import Prompt
+from trainer.ranks import Ranks
 from trainer.stopwatch import Stopwatch
 
 ARROL = {"name": "arrol", "kappa": 0.5}
@@ -40,9 +41,8 @@ def experience(
 
     source = open_source(config.data, config.run.seed)
     grader = Grader(pool, config.reward)
-    sampler = Sampler(
-        LocalEngine(engine), grader, source, config, record=policy["name"] != "random"
-    )
+    record = policy["name"] != "random"
+    sampler = Sampler(LocalEngine(engine), grader, source, config, record, Ranks())
     return sampler.gather(0, policy_of, Stopwatch())
 
 

@@ -60,6 +60,22 @@ def test_full_disk_few_blocks_and_sigterm(tmp_path: Path, crowd: ThreadPoolExecu
         process.kill()
 
 
+def test_a_server_on_a_full_disk_serves_and_killed_leaves_no_engine() -> None:
+    """Not one line of log can be written, from the start; and nobody can clean up at the end."""
+    process, server = start(Path("/dev/full"))
+    try:
+        reply = server.post(SHORT)
+        assert reply.status_code == 200, reply.text
+        left = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+        assert engines(process.pid)
+        process.kill()
+        process.wait(10)
+        _, alive = psutil.wait_procs(left, timeout=30)
+        assert alive == []
+    finally:
+        process.kill()
+
+
 def fill_disk(pid: int, log: Path) -> None:
     """From now on every write to the log fails, as on a full disk."""
     for process in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True)):

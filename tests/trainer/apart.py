@@ -23,7 +23,7 @@ def stale(folder: Path) -> dict[str, Any]:
     config = load_config(None, ["rollout.temperature=1.3"])
     learner = Learner(MODEL, config)
     engine = LocalEngine(build_engine(MODEL, sequences=4, **sync_options("path")))
-    transfer = open_transfer(engine, learner, folder, config)
+    transfer = open_transfer(engine, learner.weights(), folder, config)
     sync = WeightSync(engine, transfer, config, "What is 12*34+5-6?")
     told: dict[str, Any] = {"first": sync.push(learner, "0"), "stale": {}, "synced": {}}
     generator = torch.Generator().manual_seed(0)

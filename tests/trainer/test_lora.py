@@ -62,8 +62,8 @@ def test_dropout_is_repeatable_and_for_training_only() -> None:
     assert torch.equal(torch.cat(scored), torch.cat(dry.score(rows(), 1.0)))
     for each in (one, other, dry):
         each.update(rows(), 0)
-    assert same(one.state(), other.state())
-    assert not same(one.state(), dry.state())
+    assert same(one.state.model(), other.state.model())
+    assert not same(one.state.model(), dry.state.model())
 
 
 def test_layers_that_are_not_there_are_refused() -> None:

@@ -13,9 +13,10 @@ import torch
 from tests.paths import MODEL
 from trainer.batch import TokenBatch, TrainRow
 from trainer.config import AlgorithmSection, load_config
-from trainer.learner import Learner, learning_rate
+from trainer.learner import Learner
 from trainer.loss import LossInputs, denominator, k3, policy_loss
 from trainer.packing import pack
+from trainer.schedule import learning_rate
 
 COUNTS = (2, 1, 3)
 NEW = [-0.2, -1.0, -0.7, -0.1, -2.0, -0.4]
@@ -151,4 +152,4 @@ def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
 
     save_file({"other": torch.zeros(1)}, tmp_path / "w.safetensors")
     with pytest.raises(ValueError, match="not of this model"):
-        Learner(MODEL, load_config(None)).load_state(tmp_path / "w.safetensors")
+        Learner(MODEL, load_config(None)).state.load_model(tmp_path / "w.safetensors")

@@ -13,11 +13,11 @@ import torch
 from tests.trainer.made_up import group, rollout
 from trainer.config import load_config
 from trainer.experience import train_rows
-from trainer.learner import UpdateReport
 from trainer.metrics import rollout_metrics, success_rate, update_metrics
 from trainer.metrics_log import MetricsLog, read_metrics
 from trainer.online_head import _figures
 from trainer.stopwatch import Stopwatch
+from trainer.update_report import UpdateReport
 
 MIXED = group(
     [rollout(True, 0.25), rollout(False, 0.5), rollout(True), rollout(None, 0.25, pruned=True)]

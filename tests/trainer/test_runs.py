@@ -38,7 +38,7 @@ TINY = {
     "optim.tokens_per_pass": 512,
     "checkpoint.every": 1,
 }
-LIMIT_S = 120.0
+LIMIT_S = 280.0
 
 
 def command(*words: str) -> list[str]:
