@@ -34,7 +34,9 @@ def test_the_behaviour_table_has_every_check_and_what_was_seen(results: Path) ->
     found = {system: [Finding(check, "yes", f"seen {check}") for check in CHECKS]
              for system in (OURS, "other")}  # fmt: skip
     found["other"][0] = Finding("parameters", "no", "not: seed")
-    write_result("behaviour", {"samples": 8}, behaviour_rows(found), folder=results)
+    write_result(
+        "behaviour", {"samples": 8, "server": ["--tools"]}, behaviour_rows(found), folder=results
+    )
     text = block("behaviour")
     assert f"| parameters: {CHECKS['parameters']} | yes | no |" in text
     assert "| other | parameters | no | not: seed |" in text
