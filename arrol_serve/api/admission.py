@@ -32,6 +32,7 @@ class Admission:
     ) -> None:
         """``spend`` is told of the tokens that a key had generated."""
         self._engine, self._max_queue_s, self._spend = engine, max_queue_s, spend
+        self._load = load
         self._queue = FairQueue(load)
         self._pace = Pace(time.monotonic())
         self._lengths = {True: Lengths(), False: Lengths()}
@@ -52,7 +53,8 @@ class Admission:
         entry = Entry(key, share(request, self._engine, mean), request.search)
         if self._queue.would_wait(entry) or self._announced:
             announced = sum(other.share for other in self._announced)
-            ahead = self._queue.waiting_share(key) + announced + entry.share
+            room = min(entry.share, self._load)  # what must end before it goes in
+            ahead = self._queue.waiting_share(key) + announced + room
             expected = self._pace.seconds_for(ahead, time.monotonic())
             if expected is not None and expected > patience_s:
                 metrics.REFUSED.labels("queue").inc()

@@ -49,7 +49,10 @@ def test_full_disk_few_blocks_and_sigterm(tmp_path: Path, crowd: ThreadPoolExecu
     """One server with all three: its log cannot grow, and its KV cache holds 3 sequences."""
     log = tmp_path / "server.log"
     # The grace period outlasts a slow machine: the second SIGTERM ends it.
-    process, server = start(log, "--num-gpu-blocks-override", "13", "--shutdown-timeout", "200")
+    patient = tmp_path / "arrol.toml"
+    patient.write_text("max_queue_s = 36000.0  # with so few blocks everything queues\n")
+    few = ["--num-gpu-blocks-override", "13", "--arrol-config", str(patient)]
+    process, server = start(log, *few, "--shutdown-timeout", "200")
     try:
         fill_disk(process.pid, log)
         check_few_blocks(server)
