@@ -186,8 +186,6 @@ def wait_for_steps(process: subprocess.Popen[bytes], out: Path, count: int) -> N
 
 
 HEAD_WORDS = "--questions 40 --samples 6 --levels 5 --temperature 1.8 --max-tokens 128"
-    "--questions 24 --samples 4 --levels 5 --temperature 1.8 --max-tokens 64 --positions 16"
-)
 
 
 def test_a_head_is_made_from_rollouts_of_a_running_server(
@@ -198,7 +196,15 @@ def test_a_head_is_made_from_rollouts_of_a_running_server(
     ways = {"recorded": ["--url", replica.url], "here": []}
     ways["recomputed"] = ["--url", replica.public, "--recompute"]
     for name, where in ways.items():
-        words = [*HEAD_WORDS.split(), "--positions", "16", "32", *where, "--work", str(tmp_path / name)]
+        words = [
+            *HEAD_WORDS.split(),
+            "--positions",
+            "16",
+            "32",
+            *where,
+            "--work",
+            str(tmp_path / name),
+        ]
         words += ["--out", str(tmp_path / f"{name}-head")]
         done = finish([sys.executable, "-m", "trainer.cli", "head", *words])
         assert done.returncode == 0, done.stderr[-3000:]
