@@ -6,7 +6,7 @@ BIN := .venv/bin
 TORCH_INDEX ?=
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
-.PHONY: help setup demo serve test check fix openapi bench clean
+.PHONY: help setup demo serve test check fix openapi audit bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,10 @@ fix: setup ## repair what ruff can
 
 openapi: setup ## rewrite openapi.yaml from the routes
 	@$(BIN)/arrol-serve openapi > openapi.yaml
+
+audit: setup ## look for known vulnerabilities in what is installed; asks PyPI, so not part of CI
+	@test -x .audit/bin/pip-audit || { $(PYTHON) -m venv .audit && .audit/bin/pip install --quiet pip-audit==2.10.1; }
+	@.audit/bin/pip-audit --path "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 
 bench: setup ## rerun every measurement, rewrite the README's tables and docs/benchmarks.md
 	@$(BIN)/python -m benchmarks all

@@ -35,6 +35,15 @@ class ServerConfig(BaseModel):
     max_body_bytes: int = Field(default=8 * 2**20, ge=1024)
     """Cap on a request's body."""
     max_deadline_s: float = Field(default=3600.0, gt=0)
+    max_queue_s: float = Field(default=60.0, ge=0)
+    """Longest time in the queue: requests that would wait longer are refused with 429."""
+    max_load: float = Field(default=2.0, ge=1)
+    """Engine-fulls of work to let into vLLM at once; the rest queues here, in a fair order."""
+    concurrent_per_key: int | None = Field(default=None, ge=1)
+    """Requests of one API key inside at once."""
+    requests_per_minute_per_key: int | None = Field(default=None, ge=1)
+    tokens_per_minute_per_key: int | None = Field(default=None, ge=1)
+    """Generated tokens, counted when a request has ended."""
     keep_alive_s: float = Field(default=10.0, ge=0)
     """Seconds of silence on a stream before a keep-alive comment; 0: none."""
     verifier_workers: int = Field(default=2, ge=1)

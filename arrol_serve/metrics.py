@@ -12,7 +12,9 @@ TOKENS_AT = tuple(2.0**n for n in range(3, 17))
 SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 
 REQUESTS = Counter(
-    "arrol_requests", "Ended searches: answered, failed or client_left", ["outcome", "stop"]
+    "arrol_requests",
+    "Ended searches: answered, failed, refused or client_left",
+    ["outcome", "stop"],
 )
 """``stop``: why the sampling ended, of ``pipeline.StopCause``; "none" without an answer."""
 CANDIDATES = Counter(
@@ -38,6 +40,24 @@ VOTE_SECONDS = Histogram(
 IN_FLIGHT = Gauge(
     "arrol_searches_in_flight", "Searches that have not ended", multiprocess_mode="livesum"
 )
+QUEUED = Gauge(
+    "arrol_queued_requests", "Requests that wait for their turn", multiprocess_mode="livesum"
+)
+LOAD = Gauge(
+    "arrol_admitted_load",
+    "Engine-fulls of KV cache or places expected to be held by requests in the engine",
+    multiprocess_mode="livesum",
+)
+QUEUE_SECONDS = Histogram(
+    "arrol_queue_seconds", "From arrival to the engine, of requests that got there", buckets=SECONDS
+)
+REFUSED = Counter(
+    "arrol_refused_requests",
+    "Requests turned away: queue, wait, concurrency, requests, tokens, key or body",
+    ["reason"],
+)
+for _reason in ("queue", "wait", "concurrency", "requests", "tokens", "key", "body"):
+    REFUSED.labels(_reason)  # zero, not absent, before the first
 GROUPS = Gauge(
     "arrol_engine_groups",
     "Rollout groups alive in the engine when the last search ended",

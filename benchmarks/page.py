@@ -9,8 +9,11 @@ import re
 from collections.abc import Callable
 
 from benchmarks import table
+from benchmarks.__main__ import SUITE
 from benchmarks.record import RESULTS, read_result
-from benchmarks.render.scaling import step_time
+from benchmarks.render.behaviour import behaviour
+from benchmarks.render.scaling import scaling, step_time
+from benchmarks.render.serving import serving
 from benchmarks.render.simulation import groups, simulation
 
 PAGE = RESULTS.parent.parent / "docs" / "benchmarks.md"
@@ -56,6 +59,9 @@ RENDERERS: dict[str, Callable[[], str]] = {
     "groups": groups,
     "simulation": simulation,
     "step_time": step_time,
+    "behaviour": behaviour,
+    "serving": serving,
+    "scaling": scaling,
     "plugin_cost": table.cost,
     "latency": table.latency,
     "training": table.training,
@@ -64,13 +70,23 @@ RENDERERS: dict[str, Callable[[], str]] = {
 
 
 def render(page: str) -> str:
-    """``page`` with every block filled anew. ``KeyError`` for a block that nothing fills."""
+    """``page`` with every block filled anew, or with the command where nothing was measured yet.
+
+    ``KeyError`` for a block that nothing fills.
+    """
 
     def fill(found: re.Match[str]) -> str:
-        text = RENDERERS[found[2]]().replace("](benchmarks/", "](../benchmarks/")
+        text = _text(found[2]).replace("](benchmarks/", "](../benchmarks/")
         return f"{found[1]}{text}\n{found[3]}"
 
     return BLOCK.sub(fill, page)
+
+
+def _text(name: str) -> str:
+    renderer = RENDERERS[name]
+    if name in SUITE and name not in result_names():
+        return f"Not measured yet: `python -m benchmarks {name}`."
+    return renderer()
 
 
 def main() -> None:

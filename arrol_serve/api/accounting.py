@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from arrol_serve import metrics
 from arrol_serve.api.ticket import SearchTicket
+from arrol_serve.errors import Overloaded
 from arrol_serve.pipeline import SearchOutcome
 from arrol_serve.rollout import Fate, Rollout
 
@@ -35,7 +36,7 @@ class Accounting:
         metrics.IN_FLIGHT.dec()
         outcome = ticket.outcome
         if outcome is None:
-            metrics.REQUESTS.labels("failed" if ticket.failure else "client_left", "none").inc()
+            metrics.REQUESTS.labels(_unanswered(ticket.failure), "none").inc()
             return
         metrics.REQUESTS.labels("answered", outcome.stop).inc()
         metrics.GROUPS.set(ticket.engine_groups)
@@ -62,6 +63,12 @@ class Accounting:
                 metrics.HEAD.remove(*self._head)
         metrics.HEAD.labels(*head).set(1)
         self._head = head
+
+
+def _unanswered(failure: Exception | None) -> str:
+    if failure is None:
+        return "client_left"
+    return "refused" if isinstance(failure, Overloaded) else "failed"
 
 
 def _count_vote(outcome: SearchOutcome) -> None:

@@ -6,6 +6,7 @@ from fastapi import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from arrol_serve import metrics
 from arrol_serve.api.error_response import error_body
 
 
@@ -21,6 +22,7 @@ class BodyLimit:
             return
         announced = dict(scope["headers"]).get(b"content-length", b"")
         if announced.isdigit() and int(announced[:20]) > self._limit:
+            metrics.REFUSED.labels("body").inc()
             close = {"connection": "close"}  # nobody reads the rest
             response = JSONResponse(error_body(413, self._said()), status_code=413, headers=close)
             await response(scope, receive, send)
@@ -31,7 +33,9 @@ class BodyLimit:
             nonlocal read
             message = await receive()
             read += len(message.get("body", b""))
-            if read > self._limit:  # FastAPI hands on no other exception from here
+            if read > self._limit:
+                metrics.REFUSED.labels("body").inc()
+                # FastAPI hands on no other exception from here.
                 raise HTTPException(413, self._said(), {"connection": "close"})
             return message
 

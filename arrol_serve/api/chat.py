@@ -10,6 +10,7 @@ from vllm.entrypoints.openai.chat_completion.api_router import (
 )
 from vllm.entrypoints.serve.utils.api_utils import validate_json_request
 
+from arrol_serve.api.examples import CHAT, request_body
 from arrol_serve.api.schema import SearchableChatRequest, SearchedChatResponse
 from arrol_serve.api.searching import ERROR_RESPONSES, STREAM_CONTENT, Endpoint, serve
 
@@ -20,6 +21,7 @@ router = APIRouter()
     "/v1/chat/completions",
     dependencies=[Depends(validate_json_request)],
     responses={200: {"model": SearchedChatResponse, **STREAM_CONTENT}, **ERROR_RESPONSES},
+    openapi_extra=request_body(CHAT),
 )
 async def create_chat_completion(request: SearchableChatRequest, raw_request: Request) -> Any:
     """A chat completion; with ``arrol`` in the body, the winner of a vote over many."""

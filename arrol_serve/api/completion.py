@@ -10,6 +10,7 @@ from vllm.entrypoints.openai.completion.api_router import (
 )
 from vllm.entrypoints.serve.utils.api_utils import validate_json_request
 
+from arrol_serve.api.examples import COMPLETION, request_body
 from arrol_serve.api.schema import SearchableCompletionRequest, SearchedCompletionResponse
 from arrol_serve.api.searching import ERROR_RESPONSES, STREAM_CONTENT, Endpoint, serve
 
@@ -20,6 +21,7 @@ router = APIRouter()
     "/v1/completions",
     dependencies=[Depends(validate_json_request)],
     responses={200: {"model": SearchedCompletionResponse, **STREAM_CONTENT}, **ERROR_RESPONSES},
+    openapi_extra=request_body(COMPLETION),
 )
 async def create_completion(request: SearchableCompletionRequest, raw_request: Request) -> Any:
     """A completion; with ``arrol`` in the body, the winner of a vote over many."""

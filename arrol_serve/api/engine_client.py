@@ -6,20 +6,24 @@ streaming) is vLLM's and sees an ordinary ``RequestOutput`` with the winners as 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing
-from copy import copy
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, aclosing, contextmanager
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Any
 
 from vllm.exceptions import GenerationError
-from vllm.outputs import CompletionOutput, RequestOutput
+from vllm.outputs import RequestOutput
 from vllm.sampling_params import RequestOutputKind, SamplingParams
 
 from arrol_serve import metrics
+from arrol_serve.admission.demand import Request
 from arrol_serve.answers.book import AnswerBook
 from arrol_serve.answers.pool import AnswerPool
-from arrol_serve.api.rechunk import token_pieces
+from arrol_serve.api.admission import Admission, Turn
+from arrol_serve.api.caller import CALLER
+from arrol_serve.api.outputs import in_pieces, opening, prompt_ids, together
+from arrol_serve.api.request_log import RequestRecord, logged
 from arrol_serve.api.spread import EngineSpread
 from arrol_serve.api.ticket import TICKET_KEY, SearchTicket
 from arrol_serve.engine.candidates import EngineCall, EngineCandidates, GroupOptions
@@ -33,9 +37,14 @@ class SearchingEngineClient:
     """Wraps vLLM's ``AsyncLLM``; what it does not define is the inner client's."""
 
     def __init__(
-        self, inner: Any, pool: AnswerPool, on_end: Callable[[SearchTicket], None]
+        self,
+        inner: Any,
+        pool: AnswerPool,
+        admission: Admission,
+        on_end: Callable[[SearchTicket], None],
     ) -> None:
         self._inner, self._pool, self._on_end = inner, pool, on_end
+        self._admission = admission
         self._spread = EngineSpread(inner.vllm_config.parallel_config.data_parallel_size)
 
     def __getattr__(self, name: str) -> Any:
@@ -58,56 +67,126 @@ class SearchingEngineClient:
                 "/v1/chat/completions and /v1/completions.",
                 param=key,
             )
+        call = EngineCall(prompt, sampling_params, request_id, options)
+        patience = None if ticket is None else ticket.plan.deadline_s
+        caller, request = CALLER.get(), self._request(call, ticket)
+        turn = self._admission.admit(caller, request, patience)
+        record = RequestRecord(request_id, caller, request.samples, request.search)
         if ticket is None:
-            return self._inner.generate(prompt, sampling_params, request_id, **options)
+            return self._plain(call, turn, record)
         params = sampling_params.clone()
         params.extra_args = {k: v for k, v in extra.items() if k != TICKET_KEY}
-        return self._placed(ticket, EngineCall(prompt, params, request_id, options))
+        return self._search(ticket, replace(call, params=params), turn, record)
 
-    async def _placed(
-        self, ticket: SearchTicket, call: EngineCall
+    def _request(self, call: EngineCall, ticket: SearchTicket | None) -> Request:
+        longest = self._inner.vllm_config.model_config.max_model_len
+        prompt = len(prompt_ids(call))
+        return Request(
+            samples=call.params.n if ticket is None else ticket.plan.samples,
+            prompt_tokens=prompt,
+            max_tokens=min(call.params.max_tokens or longest, max(1, longest - prompt)),
+            search=ticket is not None,
+        )
+
+    async def _plain(
+        self, call: EngineCall, turn: AbstractAsyncContextManager[Turn], record: RequestRecord
     ) -> AsyncGenerator[RequestOutput, None]:
-        """The search on one engine: the one a caller named, or the one with the least to do."""
-        with self._spread.place(ticket.plan.samples) as rank:
-            asked = call.options.get("data_parallel_rank")
-            options = {**call.options, "data_parallel_rank": rank if asked is None else asked}
-            async with aclosing(self._search(ticket, replace(call, options=options))) as outputs:
+        delta = call.params.output_kind is RequestOutputKind.DELTA
+        with _errors_for(call), logged(record):
+            async with turn as got, aclosing(self._generate(call)) as outputs:
+                record.queue_ms = round(got.waited_s * 1000)
                 async for output in outputs:
+                    new = sum(len(choice.token_ids) for choice in output.outputs)
+                    record.tokens = got.generated = got.generated + new if delta else new
                     yield output
 
+    def _generate(self, call: EngineCall) -> AsyncGenerator[RequestOutput, None]:
+        return self._inner.generate(call.prompt, call.params, call.request_id, **call.options)
+
     async def _search(
-        self, ticket: SearchTicket, call: EngineCall
+        self,
+        ticket: SearchTicket,
+        call: EngineCall,
+        turn: AbstractAsyncContextManager[Turn],
+        record: RequestRecord,
     ) -> AsyncGenerator[RequestOutput, None]:
         streaming = call.params.output_kind is not RequestOutputKind.FINAL_ONLY
-        if streaming:  # lets vLLM send the role chunk while the search goes on
-            yield _opening(call)
-        candidates = EngineCandidates(self._inner, call, _group_options(ticket.plan))
-        book = AnswerBook(self._pool, ticket.plan.answer)
+        if streaming:  # lets vLLM send the role chunk while the search waits and goes on
+            yield opening(call)
+        with _errors_for(call), logged(record):
+            winners = await self._winners(ticket, call, turn, record)
+        if not streaming:
+            yield together(winners, call)
+            return
+        tokenizer = self._inner.renderer.tokenizer
+        for output in in_pieces(winners, call, tokenizer):
+            yield output
+
+    async def _winners(
+        self,
+        ticket: SearchTicket,
+        call: EngineCall,
+        turn: AbstractAsyncContextManager[Turn],
+        record: RequestRecord,
+    ) -> list[RequestOutput]:
+        """The best candidates' outputs; the ticket knows the outcome, or the failure."""
         metrics.IN_FLIGHT.inc()
         try:
-            ticket.outcome = await search(
-                candidates, book, ticket.plan, choices=ticket.choices, listener=_tell(ticket)
-            )
-        except ArrolError as error:
-            ticket.failure = error
-            if streaming:  # the kind that vLLM turns into an event without logging a traceback
-                raise GenerationError(error.message) from error
-            raise
+            async with turn as got:
+                record.queue_ms = round(got.waited_s * 1000)
+                candidates = await self._run(ticket, call, got.waited_s)
+                record.tokens = got.generated = ticket.generated_tokens
         except Exception as error:
             ticket.failure = error
             raise
         finally:
-            ticket.head_version = candidates.head_version
-            ticket.engine_groups = candidates.engine_groups
             self._on_end(ticket)
+        assert ticket.outcome is not None  # noqa: S101  # or _run has raised
+        record.stop = ticket.outcome.stop
         winners = [candidates.outputs[index] for index in ticket.outcome.ranked]
         ticket.prompt_tokens = len(winners[0].prompt_token_ids or ())
-        if not streaming:
-            yield _together(winners, call)
-            return
-        tokenizer = self._inner.renderer.tokenizer
-        for output in _in_pieces(winners, call, tokenizer):
-            yield output
+        return winners
+
+    async def _run(
+        self, ticket: SearchTicket, call: EngineCall, waited_s: float
+    ) -> EngineCandidates:
+        """The search on one engine: the one a caller named, or the one with the least to do."""
+        with self._spread.place(ticket.plan.samples) as rank:
+            asked = call.options.get("data_parallel_rank")
+            options = {**call.options, "data_parallel_rank": rank if asked is None else asked}
+            candidates = EngineCandidates(
+                self._inner, replace(call, options=options), _group_options(ticket.plan)
+            )
+            book = AnswerBook(self._pool, ticket.plan.answer)
+            plan = _after(ticket.plan, waited_s)
+            try:
+                ticket.outcome = await search(
+                    candidates, book, plan, choices=ticket.choices, listener=_tell(ticket)
+                )
+            finally:
+                ticket.head_version = candidates.head_version
+                ticket.engine_groups = candidates.engine_groups
+        return candidates
+
+
+@contextmanager
+def _errors_for(call: EngineCall) -> Iterator[None]:
+    """In a stream, the kind of error that vLLM turns into an event without logging a traceback."""
+    try:
+        yield
+    except ArrolError as error:
+        if call.params.output_kind is RequestOutputKind.FINAL_ONLY:
+            raise
+        told = GenerationError(error.message)
+        told.status_code = HTTPStatus(error.status)
+        raise told from error
+
+
+def _after(plan: SearchPlan, waited_s: float) -> SearchPlan:
+    """The deadline counts from the request's arrival."""
+    if plan.deadline_s is None:
+        return plan
+    return replace(plan, deadline_s=max(0.0, plan.deadline_s - waited_s))
 
 
 def _tell(ticket: SearchTicket) -> Callable[[Progress], None] | None:
@@ -133,69 +212,3 @@ def _group_options(plan: SearchPlan) -> GroupOptions:
         signals=tuple(sorted(wanted)),
         prune_by="quality" if plan.scorer == "head" else "confidence",
     )
-
-
-def _request_output(
-    call: EngineCall, like: RequestOutput | None, outputs: Sequence[CompletionOutput], *, done: bool
-) -> RequestOutput:
-    base = like
-    return RequestOutput(
-        request_id=call.request_id,
-        prompt=base.prompt if base else None,
-        prompt_token_ids=base.prompt_token_ids if base else list(_prompt_ids(call)),
-        prompt_logprobs=base.prompt_logprobs if base else None,
-        outputs=list(outputs),
-        finished=done,
-        metrics=base.metrics if base else None,
-        num_cached_tokens=base.num_cached_tokens if base else None,
-        kv_transfer_params=_without_ours(base.kv_transfer_params) if base else None,
-    )
-
-
-def _prompt_ids(call: EngineCall) -> Sequence[int]:
-    return call.prompt.get("prompt_token_ids") or ()
-
-
-def _without_ours(params: dict[str, Any] | None) -> dict[str, Any] | None:
-    rest = {k: v for k, v in (params or {}).items() if k != KEY}
-    return rest or None
-
-
-def _opening(call: EngineCall) -> RequestOutput:
-    return _request_output(call, None, [], done=False)
-
-
-def _together(winners: Sequence[RequestOutput], call: EngineCall) -> RequestOutput:
-    choices = []
-    for index, winner in enumerate(winners):
-        choice = copy(winner.outputs[0])
-        choice.index = index
-        choices.append(choice)
-    return _request_output(call, winners[0], choices, done=True)
-
-
-def _in_pieces(
-    winners: Sequence[RequestOutput], call: EngineCall, tokenizer: Any
-) -> list[RequestOutput]:
-    """The winners as vLLM would have streamed them, token by token."""
-    pieces = []
-    for index, winner in enumerate(winners):
-        whole = winner.outputs[0]
-        parts = token_pieces(tokenizer, list(whole.token_ids), whole.text)
-        start = 0
-        for number, (ids, text) in enumerate(parts):
-            last = number == len(parts) - 1
-            logprobs = whole.logprobs[start : start + len(ids)] if whole.logprobs else None
-            start += len(ids)
-            piece = CompletionOutput(
-                index=index,
-                text=text,
-                token_ids=ids,
-                cumulative_logprob=None,
-                logprobs=logprobs,
-                finish_reason=whole.finish_reason if last else None,
-                stop_reason=whole.stop_reason if last else None,
-            )
-            done = last and index == len(winners) - 1
-            pieces.append(_request_output(call, winner, [piece], done=done))
-    return pieces

@@ -23,7 +23,7 @@ async def show_available_models(raw_request: Request) -> JSONResponse:
 
 @router.get(
     "/v1/models/{name:path}",
-    responses={200: {"model": ModelCard}, 404: ERROR_RESPONSES[404]},
+    responses={200: {"model": ModelCard}, 401: ERROR_RESPONSES[401], 404: ERROR_RESPONSES[404]},
 )
 async def retrieve_model(name: str, raw_request: Request) -> JSONResponse:
     """One entry of the list."""

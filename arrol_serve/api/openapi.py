@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from fastapi import FastAPI
 
 from arrol_serve import __version__
 from arrol_serve.api import chat, completion, models
+
+KEY_SCHEME = "api_key"
+RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
 
 
 def openapi_document() -> dict[str, Any]:
@@ -19,4 +23,26 @@ def openapi_document() -> dict[str, Any]:
     )
     for module in (chat, completion, models):
         app.include_router(module.router)
-    return app.openapi()
+    document = app.openapi()
+    schemas = document["components"]["schemas"]
+    for name in ("HTTPValidationError", "ValidationError"):  # ours are 400, in OpenAI's shape
+        schemas.pop(name, None)
+    document["components"]["securitySchemes"] = {
+        KEY_SCHEME: {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "One of the server's API keys, where it has any.",
+        }
+    }
+    document["security"] = [{KEY_SCHEME: []}, {}]
+    for operation in _operations(document):
+        operation["responses"].pop("422", None)
+        for status in ("429", "503"):
+            if status in operation["responses"]:
+                operation["responses"][status]["headers"] = RETRY_AFTER
+    return document
+
+
+def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for path in document["paths"].values():
+        yield from path.values()

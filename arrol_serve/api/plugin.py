@@ -12,11 +12,13 @@ from fastapi import FastAPI
 from starlette.datastructures import State
 from starlette.middleware import Middleware
 
+from arrol_serve.admission.rates import Rates
 from arrol_serve.answers.pool import AnswerPool
 from arrol_serve.api import chat, completion, models
 from arrol_serve.api.accounting import Accounting
 from arrol_serve.api.admin.door import AdminDoor
 from arrol_serve.api.admin.server import AdminServer
+from arrol_serve.api.admission import Admission, engine_size
 from arrol_serve.api.body_limit import BodyLimit
 from arrol_serve.api.engine_client import SearchingEngineClient
 from arrol_serve.api.error_response import install
@@ -55,7 +57,20 @@ class ArrolEndpoint:
         except BaseException:
             await asyncio.to_thread(pool.close)
             raise
-        searching = SearchingEngineClient(engine_client, pool, Accounting(config.head_id))
+        rates = Rates(
+            config.concurrent_per_key,
+            config.requests_per_minute_per_key,
+            config.tokens_per_minute_per_key,
+        )
+        admission = Admission(
+            engine_size(engine_client.vllm_config),
+            load=config.max_load,
+            max_queue_s=config.max_queue_s,
+            spend=rates.spend,
+        )
+        searching = SearchingEngineClient(
+            engine_client, pool, admission, Accounting(config.head_id)
+        )
         for (
             serving
         ) in state._state.values():  # every route: the client is also what guards our keys
@@ -64,17 +79,20 @@ class ArrolEndpoint:
         door: AdminDoor | None = getattr(args, "arrol_admin", None)
         admin = None if door is None else AdminServer(engine_client, door)
         if self._app is not None:
-            install(self._app, _front(config, args.api_key or ()))
+            install(self._app, _front(config, args.api_key or (), rates))
             _close_at_shutdown(self._app, pool, admin)
             lifecycle: Lifecycle | None = getattr(args, "arrol_lifecycle", None)
             if lifecycle is not None:
                 lifecycle.install(self._app, engine_client)
 
 
-def _front(config: ServerConfig, keys: Sequence[str]) -> list[Middleware]:
+def _front(config: ServerConfig, keys: Sequence[str], rates: Rates) -> list[Middleware]:
     """The layers between the error shape and vLLM's, innermost first."""
-    layers = [Middleware(BodyLimit, limit=config.max_body_bytes)]
-    return [*layers, Middleware(Gate, keys=KeyRing(keys))] if keys else layers
+    ring = KeyRing(keys) if keys else None
+    return [
+        Middleware(BodyLimit, limit=config.max_body_bytes),
+        Middleware(Gate, keys=ring, rates=rates),
+    ]
 
 
 def _close_at_shutdown(app: FastAPI, pool: AnswerPool, admin: AdminServer | None) -> None:

@@ -10,6 +10,7 @@ from arrol_serve.api.ticket import TICKET_KEY, SearchTicket
 from arrol_serve.config import ServerConfig
 from arrol_serve.errors import InvalidRequest
 from arrol_serve.sampling_plan import XARG, Selectors, check_defaults, check_sampling, resolve
+from arrol_serve.sampling_plan.options import clip
 
 UNSUPPORTED = {
     "use_beam_search": "beams are not independent samples",
@@ -73,6 +74,7 @@ def select(
     if request.vllm_xargs:
         request.vllm_xargs = _foreign(request.vllm_xargs)
     if plan is None:
+        _check_size(request, arrol.config)
         return None, shown
     _refuse_unsupported(request)
     choices = 1 if request.n is None else request.n
@@ -96,6 +98,25 @@ def _foreign(xargs: Mapping[str, Any]) -> dict[str, Any] | None:
             param="vllm_xargs.arrol",
         )
     return {key: value for key, value in xargs.items() if not key.lower().startswith(XARG)} or None
+
+
+MAX_PROMPTS = 2048
+"""Of one plain request; OpenAI's own limit."""
+
+
+def _check_size(request: Any, config: ServerConfig) -> None:
+    """A plain request must not be larger than a search may be."""
+    if request.n is not None and request.n > config.max_samples:
+        raise InvalidRequest(
+            f"n may be at most {config.max_samples} on this server, got {clip(request.n)}.",
+            param="n",
+        )
+    prompt: Any = getattr(request, "prompt", None)
+    several = isinstance(prompt, list) and not isinstance(next(iter(prompt), 0), int)
+    if several and len(prompt) > MAX_PROMPTS:
+        raise InvalidRequest(
+            f"At most {MAX_PROMPTS} prompts go into one request, got {len(prompt)}.", param="prompt"
+        )
 
 
 def _refuse_unsupported(request: Any) -> None:

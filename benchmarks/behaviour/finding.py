@@ -13,7 +13,7 @@ import httpx
 Verdict = Literal["yes", "partly", "no"]
 CHECKS: dict[str, str] = {
     "parameters": "max_tokens, temperature, top_p, seed and stop take effect on every sample",
-    "usage": "`usage` counts every token that was generated and read",
+    "usage": "`usage` counts every generated token, and the prompt once for each call",
     "equivalence": "1/2, 0.5 and \\frac{1}{2} vote together",
     "no answer": "samples without an answer cannot outvote one that has it",
     "disconnect": "a client that leaves ends the work upstream",

@@ -21,5 +21,8 @@ def behaviour() -> str:
         for row in result.rows
     ]
     made = result.provenance
-    text = f"{result.settings['samples']} samples a search. {made.machine}, {made.date}, `{made.command}`."
+    text = (
+        f"{result.settings['samples']} samples a search; arrol-serve runs with "
+        f"`{' '.join(result.settings['server'])}`. {made.machine}, {made.date}, `{made.command}`."
+    )
     return "\n\n".join([text, "\n".join(lines), "What was seen:", "\n".join(seen)])

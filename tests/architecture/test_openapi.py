@@ -6,6 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+import yaml
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from arrol_serve.api.examples import CHAT, COMPLETION
+from arrol_serve.config import ServerConfig
+from arrol_serve.sampling_plan import Selectors, resolve
+
 COMMITTED = Path(__file__).parents[2] / "openapi.yaml"
 
 
@@ -17,3 +25,24 @@ def test_openapi_yaml_is_what_the_app_serves() -> None:
         text=True,
     )
     assert made.stdout == COMMITTED.read_text(), "run make openapi"
+
+
+def test_openapi_yaml_is_an_openapi_document() -> None:
+    document = yaml.safe_load(COMMITTED.read_text())
+    assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
+
+
+@pytest.mark.parametrize("example", [*CHAT.values(), *COMPLETION.values()])
+def test_examples_are_searches_that_a_server_takes(example: dict[str, dict[str, object]]) -> None:
+    config = ServerConfig(head="heads/x", head_id="x", probes=(24,))
+    options = example["value"].get("arrol")
+    assert (resolve(Selectors(body=options), config) is None) == (options is None)
+
+
+def test_every_refusal_of_our_routes_is_documented() -> None:
+    paths = yaml.safe_load(COMMITTED.read_text())["paths"]
+    for operation in (op for path in paths.values() for op in path.values()):
+        assert "422" not in operation["responses"]
+        assert "401" in operation["responses"]
+    for path in ("/v1/chat/completions", "/v1/completions"):
+        assert {"400", "413", "429", "503"} <= set(paths[path]["post"]["responses"])

@@ -8,6 +8,8 @@ import pytest
 
 from benchmarks.behaviour.upstream import COMPLETION_TOKENS, scripted_upstream
 from benchmarks.peers import ITS_HUB, OPTILLM
+from benchmarks.record import write_result
+from benchmarks.render.serving import serving
 from benchmarks.serving.__main__ import PROMPTS, first_bytes, measure, plan, questions
 from benchmarks.serving.arms import BASELINE, SERVER, UNIFORM, arms
 from benchmarks.serving.journal import Journal
@@ -117,7 +119,9 @@ def test_the_goodput_interval_is_over_blocks() -> None:
     assert low < 1.0 < high
 
 
-def test_a_run_goes_from_questions_to_figures_and_asks_nothing_twice(tmp_path: Path) -> None:
+def test_a_run_goes_from_questions_to_figures_and_asks_nothing_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The scripted upstream stands in for the server and the peers: it is the runner that is tested."""
     settings = {
         **SETTINGS, "temperature": 1.0, "max_tokens": 50, "data": "arithmetic:1", "data_dir": None,
@@ -142,9 +146,10 @@ def test_a_run_goes_from_questions_to_figures_and_asks_nothing_twice(tmp_path: P
     assert voted["accuracy"] >= 1 / 9
     assert by_arm["one sample"]["tokens_relative"] == pytest.approx(1 / 16)
     assert set(times) == {arm.name for arm in arms(16)}
-    body = {"rows": rows, "settings": settings}
-    (tmp_path / "serving.json").write_text(json.dumps(body))
-    assert serving_plot(tmp_path / "serving.json").stat().st_size > 10_000
+    result = write_result("serving", settings | {"first_byte_s": times}, rows, folder=tmp_path)
+    assert serving_plot(result).stat().st_size > 10_000
+    monkeypatch.setattr("benchmarks.record.RESULTS", tmp_path)
+    assert f"| {settings['baseline']} | {voted['accuracy']:.3f} |" in serving()
 
 
 def test_arms_say_what_they_send() -> None:

@@ -29,8 +29,16 @@ def test_a_run_by_url(
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["settings"]["through"] == "arrol-serve"
     rows = {row["method"]: row for row in report["methods"]}
-    assert {"uniform", "quality", "confidence", "pruned", "random-pruned"} <= set(rows)
+    assert {
+        "uniform",
+        "quality",
+        "confidence",
+        "pruned",
+        "random-pruned",
+        "adaptive-online",
+    } <= set(rows)
     assert rows["pruned"]["tokens_relative"] < 1
+    assert rows["adaptive-online"]["tokens_relative"] <= 1
     kept = RecordFile(tmp_path / "records.jsonl").records
     (items, settings) = (
         load(["arithmetic:5"], Source(limit=3)),

@@ -49,13 +49,32 @@ def test_full_disk_few_blocks_and_sigterm(tmp_path: Path, crowd: ThreadPoolExecu
     """One server with all three: its log cannot grow, and its KV cache holds 3 sequences."""
     log = tmp_path / "server.log"
     # The grace period outlasts a slow machine: the second SIGTERM ends it.
-    process, server = start(log, "--num-gpu-blocks-override", "13", "--shutdown-timeout", "200")
+    patient = tmp_path / "arrol.toml"
+    patient.write_text("max_queue_s = 36000.0  # with so few blocks everything queues\n")
+    few = ["--num-gpu-blocks-override", "13", "--arrol-config", str(patient)]
+    process, server = start(log, *few, "--shutdown-timeout", "200")
     try:
         fill_disk(process.pid, log)
         check_few_blocks(server)
         assert log.stat().st_size == SMALL, "the log still grew: the test tests nothing"
         check_drain(process.pid, server, crowd)
         assert process.wait(30) == 0
+    finally:
+        process.kill()
+
+
+def test_a_server_on_a_full_disk_serves_and_killed_leaves_no_engine() -> None:
+    """Not one line of log can be written, from the start; and nobody can clean up at the end."""
+    process, server = start(Path("/dev/full"))
+    try:
+        reply = server.post(SHORT)
+        assert reply.status_code == 200, reply.text
+        left = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+        assert engines(process.pid)
+        process.kill()
+        process.wait(10)
+        _, alive = psutil.wait_procs(left, timeout=30)
+        assert alive == []
     finally:
         process.kill()
 

@@ -17,7 +17,12 @@ from tests.server.conftest import Server
 
 ROOT = Path(__file__).parents[2]
 PRUNED = {"samples": 4, "prune": {"keep": 0.5, "probes": [8]}}
-SAMPLES_OF = {"arrol_requests_total": {"outcome", "stop"}, "arrol_candidates_total": {"fate"}}
+SAMPLES_OF = {
+    "arrol_requests_total": {"outcome", "stop"},
+    "arrol_candidates_total": {"fate"},
+    "arrol_refused_requests_total": {"reason"},
+}
+REASONS = {"queue", "wait", "concurrency", "requests", "tokens", "key", "body"}
 
 
 def live(server: Server) -> dict[str, list[dict[str, str]]]:
@@ -88,6 +93,7 @@ def test_a_search_is_counted_once_under_each_heading(
 def test_label_sets_are_bounded(searched: dict[str, list[dict[str, str]]]) -> None:
     fates = {labels["fate"] for labels in searched["arrol_candidates_total"]}
     assert fates <= {"won", "voted", "no_answer", "pruned", "cancelled", "truncated"}
+    assert {labels["reason"] for labels in searched["arrol_refused_requests_total"]} == REASONS
     ours = [n for n in searched if n.startswith("arrol_") and n.endswith("_total")]
     for name in ours:
         assert set().union(*searched[name]) <= SAMPLES_OF.get(name, {"fate"})

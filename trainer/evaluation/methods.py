@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from arrol_serve.rollout import Fate
 from arrol_serve.voting import Ballot, VoteRule, decided, tally
-from trainer.evaluation.needs import CONFIDENCE, HEAD, ONLINE, PRUNING
+from trainer.evaluation.needs import CONFIDENCE, HEAD, ONLINE, PRUNING, SEARCHES
 from trainer.evaluation.records import Record, Sample
+from trainer.evaluation.sampling import ADAPTIVE, AGREEMENT
 from trainer.evaluation.statistics import pass_at_k
 
 
@@ -78,7 +79,7 @@ def deepconf(share: float) -> Callable[[Record], Outcome]:
     return apply
 
 
-def adaptive(record: Record, agreement: float = 0.95) -> Outcome:
+def adaptive(record: Record, agreement: float = AGREEMENT) -> Outcome:
     """One rollout after another, in order, until the uniform vote is decided."""
     for count in range(1, len(record.samples) + 1):
         taken = record.samples[:count]
@@ -95,6 +96,7 @@ METHODS: dict[str, Method] = {
     "pass@k": Method("unpruned", _any),
     "uniform": Method("unpruned", _voted("uniform")),
     "adaptive": Method("unpruned", adaptive),
+    "adaptive-online": Method(ADAPTIVE, _voted("uniform"), frozenset({SEARCHES})),
     "quality": Method("unpruned", _voted("quality"), _HEAD),
     "rank": Method("unpruned", _voted("rank"), _HEAD),
     "confidence": Method("unpruned", _voted("confidence"), _CONFIDENCE),

@@ -3,4 +3,5 @@
 HEAD = "a quality head"
 CONFIDENCE = "token confidence"
 PRUNING = "pruning in the engine"
+SEARCHES = "a running arrol-serve (--url)"
 ONLINE = "an engine in this process and at least 2 samples"

@@ -16,8 +16,8 @@ from arrol_serve.rollout import Fate, fate_of
 from trainer.evaluation.backends import Backend
 from trainer.evaluation.datasets import Item
 from trainer.evaluation.grading import Reply
-from trainer.evaluation.needs import CONFIDENCE, HEAD, PRUNING
-from trainer.evaluation.sampling import Settings, policy_of, seed_of
+from trainer.evaluation.needs import CONFIDENCE, HEAD, PRUNING, SEARCHES
+from trainer.evaluation.sampling import ADAPTIVE, AGREEMENT, Settings, policy_of, seed_of
 
 TRIES = 6
 LONGEST_PAUSE_S = 30.0
@@ -59,7 +59,7 @@ def remote_backend(endpoint: Endpoint, settings: Settings) -> Backend:
     """Asks the server what it is. Raises ``RemoteError``."""
     told = asyncio.run(_probe(endpoint))
     searches = told is not None
-    offers = {CONFIDENCE, PRUNING} if searches else set()
+    offers = {CONFIDENCE, PRUNING, SEARCHES} if searches else set()
     if told and told.get("head"):
         offers.add(HEAD)
 
@@ -129,7 +129,14 @@ async def _search(
 ) -> list[Reply]:
     policy = policy_of(arm, settings.keep)
     # Only this vote makes the engine compute both signals; we count the votes ourselves.
-    arrol = {"samples": settings.samples, "vote": "confidence", "return": "candidates"}
+    arrol: dict[str, Any] = {
+        "samples": settings.samples,
+        "vote": "confidence",
+        "return": "candidates",
+    }
+    if arm == ADAPTIVE:
+        first = min(settings.samples, max(2, settings.samples // 4))
+        arrol |= {"vote": "uniform", "early_stop": {"agreement": AGREEMENT}, "min_samples": first}
     if policy is not None:
         name = policy["name"]
         arrol["prune"] = {"policy": name, "keep": policy["keep"], "probes": [settings.probe]}

@@ -12,7 +12,9 @@ from trainer.evaluation.datasets import Item
 from trainer.evaluation.grading import Reply
 from trainer.rollouts import GroupRequest, SampledRollout, sample_groups
 
-UNPRUNED = "unpruned"
+UNPRUNED, ADAPTIVE = "unpruned", "adaptive-online"
+AGREEMENT = 0.95
+"""Probability of staying ahead at which an adaptive vote is decided."""
 SEED_STEP = 1000
 """Between questions: no two share a seed, as long as they have fewer rollouts."""
 
@@ -36,7 +38,7 @@ class Settings:
 def policy_of(arm: str, keep: float) -> Mapping[str, Any] | None:
     """The survival policy of an arm; None: nobody is pruned."""
     names = {"pruned": "top_fraction", "random-pruned": "random"}
-    return None if arm == UNPRUNED else {"name": names[arm], "keep": keep}
+    return {"name": names[arm], "keep": keep} if arm in names else None
 
 
 def seed_of(settings: Settings, place: int) -> int:

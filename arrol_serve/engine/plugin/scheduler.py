@@ -18,6 +18,7 @@ from vllm.v1.engine import EngineCoreOutput, EngineCoreOutputs, FinishReason
 from vllm.v1.request import RequestStatus
 
 from arrol_serve.engine.plugin.compat import check_vllm
+from arrol_serve.engine.plugin.orphan import die_with_parent
 from arrol_serve.engine.plugin.wire import KEY, MemberPlan, Report, StepScores, plan_of
 from arrol_serve.pruning.group import Decision, Group
 from arrol_serve.rollout import BUDGET_STOP_REASON, PRUNED_STOP_REASON
@@ -54,6 +55,7 @@ class PruningMixin(Scheduler if TYPE_CHECKING else object):  # type: ignore[misc
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         check_vllm()
+        die_with_parent()
         super().__init__(*args, **kwargs)
         self.arrol_groups: dict[str, LiveGroup] = {}
         self._arrol_members: dict[str, Member] = {}
