@@ -52,7 +52,8 @@ def train(config: TrainConfig, *, resume: bool) -> bool:
         try:
             if start is not None:
                 trainer.load(start)
-            return trainer.train()
+            with ranks.watching():
+                return trainer.train()
         finally:
             trainer.close()
     finally:

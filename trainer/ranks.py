@@ -6,7 +6,8 @@ Without torchrun there is one rank, and nothing here does anything.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -82,14 +83,23 @@ class Ranks:
 
     def _exchange(self, value: T) -> list[T]:
         found: list[T] = [value] * self.size
-        try:
+        with self.watching():
             dist.all_gather_object(found, value)
-        except RuntimeError as error:  # a connection that broke, or nobody in time
+        return found
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Raises ``RankFailed`` where what is inside finds another rank gone, or nobody in time."""
+        try:
+            yield
+        except RuntimeError as error:
+            told = isinstance(error, ArrolError) or self.size == 1
+            if told or not (isinstance(error, dist.DistError) or "gloo" in str(error)):
+                raise
             raise RankFailed(
                 f"rank {self.rank} lost the others ({str(error).splitlines()[0]}): look for the first "
                 "error among the ranks' messages. The last checkpoint is whole."
             ) from error
-        return found
 
     def close(self) -> None:
         if self.size > 1 and dist.is_initialized():
