@@ -16,7 +16,9 @@ SUITE: dict[str, str] = {
     "serving": "one voted answer by every way: accuracy, tokens, goodput, time to first byte",
     "scaling": "cost of a pruned search against N, groups at once, length, probe and share kept",
     "step_time": "time of scoring and bookkeeping a step, against rows and hidden size",
+    "load": "plain requests at once and beside searches, memory of waiting requests, beside vLLM",
     "training": "seconds a step, tokens and accuracy of pruned and unpruned training",
+    "trl": "steps an hour, memory and accuracy of TRL's GRPOTrainer and ours",
 }
 """Module of this package -> what it measures."""
 ALL: tuple[tuple[str, ...], ...] = (

@@ -12,9 +12,11 @@ from benchmarks import table
 from benchmarks.__main__ import SUITE
 from benchmarks.record import RESULTS, read_result
 from benchmarks.render.behaviour import behaviour
+from benchmarks.render.load import load
 from benchmarks.render.scaling import scaling, step_time
 from benchmarks.render.serving import serving
 from benchmarks.render.simulation import groups, simulation
+from benchmarks.render.trl import trl
 
 PAGE = RESULTS.parent.parent / "docs" / "benchmarks.md"
 BLOCK = re.compile(r"(<!-- result: (\w+) -->\n).*?(<!-- end of result -->)", re.DOTALL)
@@ -64,7 +66,9 @@ RENDERERS: dict[str, Callable[[], str]] = {
     "scaling": scaling,
     "plugin_cost": table.cost,
     "latency": table.latency,
+    "load": load,
     "training": table.training,
+    "trl": trl,
 }
 """Block -> its text, Markdown with links from the repository's root."""
 

@@ -157,8 +157,14 @@ def test_the_log_has_one_json_line_for_each_request_and_no_prompt(small: Server)
     messages = [{"role": "user", "content": f"{word}: what is 12*3+5?"}]
     bodies = [PLAIN | {"messages": messages}, BIG | {"messages": messages, "max_tokens": 20}]
     replies = [reply for reply, _ in asyncio.run(at_once(*((small, body) for body in bodies)))]
-    text = small.log.read_text(errors="replace")
-    lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    ids = {reply.json()["id"] for reply in replies}
+    deadline = time.monotonic() + 10
+    while True:  # a line follows its reply
+        text = small.log.read_text(errors="replace")
+        lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+        if ids <= {line.get("request_id") for line in lines} or time.monotonic() > deadline:
+            break
+        time.sleep(0.1)
     for reply, search in zip(replies, (False, True), strict=True):
         assert reply.status_code == 200
         body = reply.json()

