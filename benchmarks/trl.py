@@ -23,7 +23,7 @@ from trainer.metrics_log import read_metrics
 
 TRL = "trl==1.16.0"
 THEIRS = "TRL"
-ARMS_HERE = (THEIRS, "none", "arrol", "arrol, keep 0.25")
+ARMS_HERE = (THEIRS, "none", "arrol")
 MEASURE = """
 import resource, subprocess, sys
 code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
