@@ -86,7 +86,7 @@ def start(log: Path, *options: str) -> tuple[subprocess.Popen[bytes], Server]:
         "VLLM_CPU_KVCACHE_SPACE": "1",
         "ARROL_API_KEYS": OTHER_KEY,
     }
-    with log.open("wb") as file:
+    with log.open("ab") as file:  # several processes write: each at the end
         process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=environment)
     server = Server(f"http://127.0.0.1:{port}", "secret", log, process.pid)
     end = time.monotonic() + START_LIMIT_S

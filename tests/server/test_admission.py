@@ -152,7 +152,18 @@ def test_the_deadline_counts_from_arrival(small: Server) -> None:
     nobody_is_left(small)
 
 
+def json_lines(text: str) -> list[dict[str, Any]]:
+    """Other processes write to the same file, and a library's half line may come before ours."""
+    starts = (line.find('{"asctime"') for line in text.splitlines())
+    return [
+        json.loads(line[start:])
+        for line, start in zip(text.splitlines(), starts, strict=True)
+        if start >= 0
+    ]
+
+
 def test_the_log_has_one_json_line_for_each_request_and_no_prompt(small: Server) -> None:
+    leave(small, BIG | {"max_tokens": 400}, 0.3)
     word = "Rumpelstilzchen"
     messages = [{"role": "user", "content": f"{word}: what is 12*3+5?"}]
     bodies = [PLAIN | {"messages": messages}, BIG | {"messages": messages, "max_tokens": 20}]
@@ -161,14 +172,16 @@ def test_the_log_has_one_json_line_for_each_request_and_no_prompt(small: Server)
     deadline = time.monotonic() + 10
     while True:  # a line follows its reply
         text = small.log.read_text(errors="replace")
-        lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+        lines = json_lines(text)
         if ids <= {line.get("request_id") for line in lines} or time.monotonic() > deadline:
             break
         time.sleep(0.1)
     for reply, search in zip(replies, (False, True), strict=True):
         assert reply.status_code == 200
         body = reply.json()
-        (line,) = [one for one in lines if one.get("request_id") == body["id"]]
+        ours = [one for one in lines if one.get("request_id") == body["id"]]
+        assert len(ours) == 1, text[-4000:]
+        line = ours[0]
         assert (line["outcome"], line["search"], line["levelname"]) == ("answered", search, "INFO")
         assert line["tokens"] == body["usage"]["completion_tokens"]
         assert line["latency_ms"] >= line["queue_ms"] >= 0

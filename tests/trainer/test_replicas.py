@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from arrol_serve.quality.artifact import load_head
-from tests.paths import ROOT
+from tests.paths import MODEL, ROOT
 from tests.trainer.servers import KEY, RunningReplica, launch
 from tests.trainer.test_runs import figures, policy, weights
 from trainer import checkpoint
@@ -185,6 +185,21 @@ def wait_for_steps(process: subprocess.Popen[bytes], out: Path, count: int) -> N
         time.sleep(0.05)
 
 
+def restore(replica: RunningReplica) -> None:
+    """The bundled weights, whatever an earlier test trained."""
+    steps: list[tuple[str, object]] = [
+        ("/pause?mode=wait", None),
+        ("/init_weight_transfer_engine", {"init_info": {}}),
+        ("/start_weight_update", None),
+        ("/update_weights", {"update_info": {"path": str(MODEL)}}),
+        ("/finish_weight_update", {}),
+        ("/resume", None),
+    ]
+    for path, body in steps:
+        reply = ask(replica, path, body)
+        assert reply.status_code == 200, (path, reply.text)
+
+
 HEAD_WORDS = "--questions 40 --samples 6 --levels 5 --temperature 1.8 --max-tokens 128"
 
 
@@ -192,6 +207,7 @@ def test_a_head_is_made_from_rollouts_of_a_running_server(
     replica: RunningReplica, tmp_path: Path
 ) -> None:
     """Recorded by the server's engine, or recomputed from what its public API says."""
+    restore(replica)
     shards = {}
     ways = {"recorded": ["--url", replica.url], "here": []}
     ways["recomputed"] = ["--url", replica.public, "--recompute"]
