@@ -16,6 +16,7 @@ from benchmarks.render.load import load
 from benchmarks.render.scaling import scaling, step_time
 from benchmarks.render.serving import serving
 from benchmarks.render.simulation import groups, simulation
+from benchmarks.render.soak import soak
 from benchmarks.render.trl import trl
 
 PAGE = RESULTS.parent.parent / "docs" / "benchmarks.md"
@@ -67,6 +68,7 @@ RENDERERS: dict[str, Callable[[], str]] = {
     "plugin_cost": table.cost,
     "latency": table.latency,
     "load": load,
+    "soak": soak,
     "training": table.training,
     "trl": trl,
 }

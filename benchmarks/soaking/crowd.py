@@ -57,12 +57,15 @@ class Crowd:
     known: dict[int, str] = field(default_factory=dict)
 
     async def learn(self) -> None:
-        """The replies of the known requests, asked one at a time. ``RuntimeError`` if one fails."""
+        """The replies of the known requests, asked one at a time; the last one is a search.
+
+        ``RuntimeError`` if one fails, or is another than before.
+        """
         async with self._session() as http:
             for number in range(KNOWN):
                 ask = known_ask(number)
                 reply = await self._post(http, ask)
-                if fault := fault_of(ask, reply):
+                if fault := fault_of(ask, reply, self.known.get(number)):
                     raise RuntimeError(f"the server fails even when idle: {fault}")
                 self.known[number] = reply.text
 

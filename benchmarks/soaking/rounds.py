@@ -43,6 +43,8 @@ class Soaked:
             for name in SAME
             if getattr(last, name) - getattr(first, name) > SLACK.get(name, 0)
         ]
+        if last.groups:
+            found.append(f"{last.groups} rollout groups are left in the engine")
         if memory and self.bytes_per_request > MOST_BYTES:
             found.append(f"idle memory grew by {self.bytes_per_request:.0f} bytes a request")
         return found
@@ -68,6 +70,8 @@ async def soak(
     try:
         for number in range(rounds + 1):
             await crowd.run(clients, seconds, number)
+            await watch.until_idle(IDLE_LIMIT_S)
+            await crowd.learn()  # once more, alone: the last search tells what groups are left
             soaked.idle.append(await watch.until_idle(IDLE_LIMIT_S))
             soaked.ended.append(crowd.tally.ended)
             told(number, soaked)

@@ -34,6 +34,8 @@ class Snapshot:
     processes: int
     tasks: int
     heads: int
+    groups: int
+    """Alive in the engine when the last search had ended."""
     held: dict[str, float]
     """``HELD``."""
 
@@ -70,6 +72,7 @@ class Watch:
             processes=processes,
             tasks=status.json()["tasks"],
             heads=max(status.json()["heads_in_use"]),
+            groups=int(gauge(metrics, "arrol_engine_groups")),
             held={name: gauge(metrics, name) for name in HELD},
         )
 
