@@ -47,7 +47,7 @@ def _error_fault(body: dict[str, Any]) -> str | None:
 def _whole_fault(ask: Ask, body: dict[str, Any], reply: Reply, known: str | None) -> str | None:
     choices, asked = body["choices"], _wanted(ask)
     texts = [c["message"]["content"] if "message" in c else c["text"] for c in choices]
-    reply.text = texts[0] or ""
+    reply.text = next(iter(texts), None) or ""
     searched = "arrol" in asked
     count = asked.get("n", 1)
     if not 1 <= len(choices) <= count or (not searched and len(choices) < count):
