@@ -85,7 +85,9 @@ def random_ask(rng: random.Random) -> Ask:
 def _impatient(ask: Ask, rng: random.Random) -> Ask:
     if rng.random() >= SHARE_LEAVE:
         return ask
-    ways: list[Leaving] = ["leaves", "leaves", "cut off", *(["stalls"] if ask.streamed else [])]
+    ways: list[Leaving] = ["leaves", "leaves", "cut off"]
+    if ask.streamed:
+        ways.append("stalls")
     after = math.exp(rng.uniform(math.log(SOONEST_S), math.log(LATEST_S)))
     return Ask(ask.kind, ask.path, ask.body, ask.statuses, rng.choice(ways), after)
 

@@ -56,7 +56,7 @@ def chunk(text: str, end: str | None = None, **more: Any) -> dict[str, Any]:
 def test_right_replies_have_no_fault() -> None:
     assert fault_of(SEARCH, reply(WHOLE), "7") is None
     assert fault_of(SEARCH, Reply(429, {"retry-after": "3"}, json.dumps(ERROR).encode())) is None
-    whole = stream(chunk("hel"), chunk("lo", "stop", arrol=REPORT))
+    whole = stream(chunk("he"), chunk("llo", "stop", arrol=REPORT))
     assert fault_of(STREAM, whole, "hello") is None
     assert whole.text == "hello"
 
