@@ -63,8 +63,8 @@ def seen(outputs: list[Any], names: list[str]) -> list[list[float]]:
 
     Sorted, since it is a matter of rounding which one of two with the same text is pruned.
     """
-    found = reports(outputs, names)
-    return sorted([*(p[1] for p in one["probes"]), one["quality"]] for one in found)
+    found = [[*(p[1] for p in r["probes"]), r["quality"]] for r in reports(outputs, names)]
+    return sorted(found, key=lambda scores: [round(score, 2) for score in scores])
 
 
 def check_same(found: list[list[float]], expected: list[list[float]]) -> None:
