@@ -90,5 +90,6 @@ def test_what_cannot_be_is_refused_at_once(
     tmp_path: Path, words: list[str], why: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "settings.json").write_text('{"samples": 99}')
+    (tmp_path / "records.jsonl").write_text("{}")
     assert main([*OPTIONS, "--out", str(tmp_path), *words]) == 2
     assert why in capsys.readouterr().err
