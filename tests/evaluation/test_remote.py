@@ -100,7 +100,7 @@ def test_a_failure_that_stays_is_told(scripted: Scripted, script: list[Answer], 
 
 def test_nobody_at_home() -> None:
     nobody = Endpoint("http://127.0.0.1:9/v1", "m", first_pause_s=0.001)
-    with pytest.raises(RemoteError, match="gave no answer in 3 tries .*Is the server up"):
+    with pytest.raises(RemoteError, match=r"gave no answer in 3 tries .*Is the server up"):
         remote_backend(nobody, Settings())
 
 

@@ -79,7 +79,8 @@ def test_kept_rollouts_give_the_same_head_without_an_engine(made: Path, tmp_path
     assert shards == {path: path.stat().st_mtime_ns for path in (made / "work").glob("*.npz")}
     assert weights(tmp_path / "two") == weights(made / "one")
     compared = json.loads((tmp_path / "two" / "ablation.json").read_text())["inputs"]
-    assert compared.keys() >= {"layer 4 only", "layer 4 and statistics", "hidden only"}
+    beside = "hidden, layer 4 and statistics"
+    assert compared.keys() >= {"layer 4 only", "layer 4 and statistics", beside, "hidden only"}
     assert compared["layer 4 only"]["16"]["rollouts"] == compared["hidden only"]["16"]["rollouts"]
     assert compared["layer 4 only"]["16"]["auc"] != compared["hidden only"]["16"]["auc"]
     other = head(*words, "--seed", "5", "--out", str(tmp_path / "three"))
@@ -180,6 +181,9 @@ def test_golds_that_cannot_be_parsed_are_named_and_too_few_others_refused(tmp_pa
         ("--data {broken}", "line 2"),
         ("--data {one}", "1 usable questions"),
         ("--model nowhere", "config.json"),
+        ("--model {odd} --data {some} --work {work}", "architectures it knows"),
+        ("--data {some} --out {one}", "one is a file. Name another folder"),
+        ("--data {some} --work {one}/work", "one is a file. Name another folder"),
         ("--temperature 0", "must differ"),
         ("--samples 1", "at least 2"),
         ("--layers 8", "the model has 8 layers"),
