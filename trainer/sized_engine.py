@@ -28,7 +28,7 @@ def build_sized_engine(
         name, longest = _longest(model, questions)
     except Exception as error:  # whatever a tokenizer's files and its template may raise
         raise InvalidRequest(
-            f"--model {model}: its tokenizer cannot make a prompt: {_line(error)}"
+            f"--model {model}: its tokenizer cannot make a prompt: {one_line(error)}"
         ) from error
     needed = longest + max_tokens
     story = f"{name} has {longest} tokens as a prompt, so {needed} with --max-tokens {max_tokens}"
@@ -42,7 +42,7 @@ def build_sized_engine(
         raise
     except Exception as error:  # whatever vLLM may raise on its way up
         raise InvalidRequest(
-            f"--model {model}: vLLM does not start: {_line(error)} (The longest question: {story}.)"
+            f"--model {model}: vLLM does not start: {one_line(error)} (The longest question: {story}.)"
         ) from error
 
 
@@ -53,7 +53,7 @@ def _longest(model: Path, questions: Mapping[str, str]) -> tuple[str, int]:
     return name, lengths[name]
 
 
-def _line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
     """What it says, on one line; of pydantic's errors the messages alone."""
     details = getattr(error, "errors", None)
     said = "; ".join(str(d["msg"]) for d in details()) if callable(details) else str(error)

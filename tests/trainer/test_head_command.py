@@ -181,7 +181,7 @@ def test_golds_that_cannot_be_parsed_are_named_and_too_few_others_refused(tmp_pa
         ("--data {broken}", "line 2"),
         ("--data {one}", "1 usable questions"),
         ("--model nowhere", "config.json"),
-        ("--model {odd} --data {some} --work {work}", "architectures it knows"),
+        ("--model {odd} --data {some} --work {work}", "config.json cannot be used"),
         ("--data {some} --out {one}", "one is a file. Name another folder"),
         ("--data {some} --work {one}/work", "one is a file. Name another folder"),
         ("--temperature 0", "must differ"),
@@ -195,10 +195,13 @@ def test_what_cannot_work_is_refused_before_the_engine_starts(
     words: str, says: str, tmp_path: Path
 ) -> None:
     one = '{"question": "What is 1+1?", "answer": "2"}\n'
-    files = {"empty": "", "one": one, "broken": one + "{\n"}
+    some = "".join(f'{{"question": "What is {i}+1?", "answer": "{i + 1}"}}\n' for i in range(30))
+    files = {"empty": "", "one": one, "broken": one + "{\n", "some": some}
+    files["odd/config.json"] = '{"model_type": "nobody-knows"}'
+    (tmp_path / "odd").mkdir()
     for name, content in files.items():
         (tmp_path / name).write_text(content)
-    places = {name: tmp_path / name for name in (*files, "work")}
+    places = {name: tmp_path / name for name in (*files, "work", "odd")}
     done = head(*words.format(**places).split(), ARROL_ADMIN_KEY="")
     assert done.returncode == 1
     assert says in done.stderr
