@@ -13,6 +13,7 @@ from benchmarks.__main__ import SUITE
 from benchmarks.record import RESULTS, read_result
 from benchmarks.render.behaviour import behaviour
 from benchmarks.render.load import load
+from benchmarks.render.paper import paper
 from benchmarks.render.scaling import scaling, step_time
 from benchmarks.render.serving import serving
 from benchmarks.render.simulation import groups, simulation
@@ -69,6 +70,7 @@ RENDERERS: dict[str, Callable[[], str]] = {
     "load": load,
     "training": table.training,
     "trl": trl,
+    "paper": paper,
 }
 """Block -> its text, Markdown with links from the repository's root."""
 
