@@ -88,7 +88,7 @@ def test_the_engine_has_room_for_one_long_question(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        ([], "vLLM does not start: .*1024"),
+        ([], "start with a context of .*questions.jsonl line 1 has .*1024"),
         (
             ["--max-model-len", "300"],
             "--max-model-len 300 is too short: questions.jsonl line 1 has",
