@@ -50,6 +50,8 @@ def build_sized_engine(
 def _longest(model: Path, questions: Mapping[str, str]) -> tuple[str, int]:
     encode = Encoder(model)
     lengths = {name: len(encode(text)) for name, text in questions.items()}
+    if not all(lengths.values()):
+        raise ValueError("it knows none of their characters. Does the folder hold tokenizer.json?")
     name = max(lengths, key=lengths.__getitem__)
     return name, lengths[name]
 
