@@ -30,6 +30,8 @@ from trainer.run_folder import RunFolder
 
 MIXED = "arrol, levels 1, 3, 5, 7"
 CHANGES: dict[str, Any] = {"data.levels": [1, 3, 5, 7], "eval.every": 0, "head.window": 32768}
+ASKED = ("arrol", "arrol_signed", "arrol, keep 0.25", "arrol, keep 0.75")
+"""Of the arms of ``benchmarks.training``, all with one probe."""
 THRESHOLDS = (0.05, 0.1, 0.2, 0.3, 0.5)
 """Probabilities of being mixed, below which a group would be dropped."""
 
@@ -129,15 +131,12 @@ def main() -> None:
         "--out", type=Path, default=Path("runs/training"), help="of benchmarks.training"
     )
     args = parser.parse_args()
-    arms = {
-        arm: [folder(args.out, arm, seed) for seed in args.seeds]
-        for arm in ARMS
-        if arm.startswith("arrol")
-    }
+    arms = {arm: [folder(args.out, arm, seed) for seed in args.seeds] for arm in ASKED}
     arms[MIXED] = [args.out / f"levels-{seed}" for seed in args.seeds]
     for seed, run in zip(args.seeds, arms[MIXED], strict=True):
         train_mixed(run, seed, args.steps)
-    rows = [summary(arm, [run for run in runs if read_metrics(run)]) for arm, runs in arms.items()]
+    there = {arm: [run for run in runs if read_metrics(run)] for arm, runs in arms.items()}
+    rows = [summary(arm, runs) for arm, runs in there.items() if runs]
     settings = {
         "steps": args.steps,
         "seeds": args.seeds,
