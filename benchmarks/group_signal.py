@@ -130,11 +130,13 @@ def main() -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("runs/training"), help="of benchmarks.training"
     )
+    parser.add_argument("--report", action="store_true", help="only of the runs that are there")
     args = parser.parse_args()
     arms = {arm: [folder(args.out, arm, seed) for seed in args.seeds] for arm in ASKED}
     arms[MIXED] = [args.out / f"levels-{seed}" for seed in args.seeds]
     for seed, run in zip(args.seeds, arms[MIXED], strict=True):
-        train_mixed(run, seed, args.steps)
+        if not args.report:
+            train_mixed(run, seed, args.steps)
     there = {arm: [run for run in runs if read_metrics(run)] for arm, runs in arms.items()}
     rows = [summary(arm, runs) for arm, runs in there.items() if runs]
     settings = {
