@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from arrol_serve.bundled import HEADS, MODEL, MODEL_NAME
-from arrol_serve.errors import ArrolError
 from trainer.evaluation.datasets import Item
 from trainer.evaluation.grading import Reply
 from trainer.evaluation.needs import CONFIDENCE, HEAD, ONLINE, PRUNING
 from trainer.evaluation.online import sample_online
 from trainer.evaluation.runs import Sampler
 from trainer.evaluation.sampling import Settings, sample
-from trainer.rows import DataError
 
 ONLINE_SHARES = {"deepconf-online-10": 0.1, "deepconf-online-90": 0.9}
 """Arm -> share of the warm-up rollouts that its threshold lets through; the paper's two settings."""
@@ -31,7 +29,11 @@ class Backend:
 
 
 def engine_backend(
-    model: str, head: Path | None, max_model_len: int, settings: Settings
+    model: str,
+    head: Path | None,
+    max_model_len: int | None,
+    questions: Sequence[Item],
+    settings: Settings,
 ) -> Backend:
     """The engine is built at the first chunk that is missing: a finished run needs none."""
     bundled = model == MODEL_NAME
@@ -39,19 +41,13 @@ def engine_backend(
     engine: list[Any] = []
 
     def sampler(arm: str, items: Sequence[Item], start: int) -> list[list[Reply]]:
-        try:
-            return draw(arm, items, start)
-        except ArrolError:  # says itself what is wrong
-            raise
-        except ValueError as error:  # a context that is too short, a model that is none
-            span = f"{items[0].id} to {items[-1].id}"
-            raise DataError(f"the engine does not take the questions {span}: {error}") from error
-
-    def draw(arm: str, items: Sequence[Item], start: int) -> list[list[Reply]]:
         if not engine:
-            from trainer.rollouts import build_engine
+            from trainer.sized_engine import build_sized_engine
 
-            engine.append(build_engine(folder, chosen, max_model_len=max_model_len))
+            texts = {item.where or item.id: item.question for item in questions}
+            engine.append(
+                build_sized_engine(folder, chosen, texts, settings.max_tokens, max_model_len)
+            )
         if arm in ONLINE_SHARES:
             return sample_online(engine[0], arm, ONLINE_SHARES[arm], items, start, settings)
         return sample(engine[0], arm, items, start, settings)
