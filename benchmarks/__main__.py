@@ -18,6 +18,7 @@ SUITE: dict[str, str] = {
     "step_time": "time of scoring and bookkeeping a step, against rows and hidden size",
     "load": "plain requests at once and beside searches, memory of waiting requests, beside vLLM",
     "training": "seconds a step, tokens and accuracy of pruned and unpruned training",
+    "group_signal": "what ending whole groups at the probe could save in training",
     "trl": "steps an hour, memory and accuracy of TRL's GRPOTrainer and ours",
 }
 """Module of this package -> what it measures."""

@@ -12,6 +12,7 @@ from benchmarks import table
 from benchmarks.__main__ import SUITE
 from benchmarks.record import RESULTS, read_result
 from benchmarks.render.behaviour import behaviour
+from benchmarks.render.group_signal import group_signal
 from benchmarks.render.load import load
 from benchmarks.render.paper import paper
 from benchmarks.render.scaling import scaling, step_time
@@ -69,6 +70,7 @@ RENDERERS: dict[str, Callable[[], str]] = {
     "latency": table.latency,
     "load": load,
     "training": table.training,
+    "group_signal": group_signal,
     "trl": trl,
     "paper": paper,
 }
