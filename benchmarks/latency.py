@@ -8,10 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import signal
-import socket
-import subprocess
 import sys
 import time
 import urllib.request
@@ -23,6 +19,7 @@ import numpy as np
 from tqdm import tqdm
 
 from arrol_serve.bundled import MODEL, MODEL_NAME
+from benchmarks.processes import free_port, running
 from benchmarks.record import write_result
 
 OPTIONS = (
@@ -47,32 +44,15 @@ BODY = {
 }
 
 
+QUIET = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_LOGGING_LEVEL": "ERROR", "HF_HUB_OFFLINE": "1"}
+
+
 @contextmanager
 def server(arguments: list[str]) -> Iterator[tuple[str, float]]:
     """A server process; yields its URL and the seconds it took to be ready."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    quiet = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_LOGGING_LEVEL": "ERROR", "HF_HUB_OFFLINE": "1"}
-    began = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, *arguments, "--port", str(port)],
-        env=os.environ | quiet, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    url = f"http://127.0.0.1:{port}"
-    try:
-        while True:
-            if process.poll() is not None or time.perf_counter() - began > 300:
-                raise SystemExit(f"the server did not start: python {' '.join(arguments)}")
-            try:
-                urllib.request.urlopen(f"{url}/health", timeout=2)  # noqa: S310  # our own server
-                break
-            except OSError:
-                time.sleep(0.1)
+    port, began = free_port(), time.perf_counter()
+    with running([sys.executable, *arguments, "--port", str(port)], port, QUIET) as url:
         yield url, time.perf_counter() - began
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(60)
 
 
 def timed_request(url: str) -> float:

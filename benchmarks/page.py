@@ -12,7 +12,9 @@ from benchmarks import table
 from benchmarks.__main__ import SUITE
 from benchmarks.record import RESULTS, read_result
 from benchmarks.render.behaviour import behaviour
+from benchmarks.render.group_signal import group_signal
 from benchmarks.render.load import load
+from benchmarks.render.paper import paper
 from benchmarks.render.scaling import scaling, step_time
 from benchmarks.render.serving import serving
 from benchmarks.render.simulation import groups, simulation
@@ -70,7 +72,9 @@ RENDERERS: dict[str, Callable[[], str]] = {
     "load": load,
     "soak": soak,
     "training": table.training,
+    "group_signal": group_signal,
     "trl": trl,
+    "paper": paper,
 }
 """Block -> its text, Markdown with links from the repository's root."""
 

@@ -13,6 +13,20 @@ README = RESULTS.parent.parent / "README.md"
 MARKS = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)
 
 
+METHODS = (
+    "one sample (pass@1)",
+    "unpruned, uniform vote",
+    "unpruned, quality vote",
+    "keep 0.5, quality vote",
+    "two probes to 0.25, quality vote",
+    "random 0.5, quality vote",
+    "24 samples, keep 0.5, quality vote",
+)
+"""The README's; docs/benchmarks.md has all."""
+ARMS = ("none", "random", "arrol", "arrol, keep 0.75")
+"""The README's."""
+
+
 def load(name: str) -> dict[str, Any]:
     """One result file."""
     result: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text())
@@ -24,8 +38,8 @@ def _where(result: dict[str, Any]) -> str:
     return f"{made['machine']}, {made['date']}, `{made['command']}`"
 
 
-def accuracy() -> str:
-    """Accuracy, cost and speed of every method."""
+def accuracy(methods: Sequence[str] = ()) -> str:
+    """Accuracy, cost and speed of ``methods``, or of all."""
     result = load("accuracy")
     settings = result["settings"]
     lines = [
@@ -38,7 +52,7 @@ def accuracy() -> str:
         "| method | accuracy | 95 % interval | against uniform vote | tokens | speed |",
         "|---|---|---|---|---|---|",
     ]
-    for row in result["rows"]:
+    for row in _chosen(result["rows"], "method", methods):
         low, high = row["interval"]
         gain, (worst, best) = row["difference_to_uniform"], row["difference_interval"]
         speed = f"{row['speedup']:.2f}x" if row["speedup"] else ""
@@ -100,8 +114,8 @@ def latency() -> str:
     )
 
 
-def training() -> str:
-    """What pruning saves in training, and what it does to what is learned."""
+def training(arms: Sequence[str] = ()) -> str:
+    """What pruning saves in training, and what it does to what is learned: ``arms``, or all."""
     result = load("training")
     settings = result["settings"]
     changes = settings["changes"]
@@ -117,7 +131,7 @@ def training() -> str:
         "| against none, equal steps | against none, equal seconds |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for row in result["rows"]:
+    for row in _chosen(result["rows"], "arm", arms):
         phases = " | ".join(f"{row[f'seconds_{p}']:.2f}" for p in ("generate", "logprob", "update"))
         gains = " | ".join(_spread(row[k]) for k in ("gain_over_none", "gain_at_equal_seconds"))
         lines.append(
@@ -125,6 +139,13 @@ def training() -> str:
             f"| {row['speedup']:.2f}x | {_mean(row['pass@1']):.3f} | {gains} |"
         )
     return "\n".join([*lines, "", "![Training](benchmarks/results/training.png)"])
+
+
+def _chosen(
+    rows: Sequence[dict[str, Any]], key: str, names: Sequence[str]
+) -> Sequence[dict[str, Any]]:
+    by_name = {row[key]: row for row in rows}
+    return [by_name[name] for name in names] if names else rows
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -137,7 +158,7 @@ def _spread(values: Sequence[float]) -> str:
 
 def block() -> str:
     """Everything between the README's marks."""
-    return f"{accuracy()}\n\n{limits()}\n\n{cost()}\n\n{latency()}\n\n{training()}\n"
+    return f"{accuracy(METHODS)}\n\n{limits()}\n\n{cost()}\n\n{latency()}\n\n{training(ARMS)}\n"
 
 
 def main() -> None:

@@ -47,10 +47,12 @@ ARMS: dict[str, dict[str, Any]] = {
     "arrol_signed": {"prune.mode": "arrol_signed", "prune.lam": 2.0},
     "arrol, keep 0.25": {"prune.mode": "arrol", "prune.keep": 0.25},
     "arrol, keep 0.75": {"prune.mode": "arrol", "prune.keep": 0.75},
+    "arrol, probe at 16": {"prune.mode": "arrol", "prune.probes": [16]},
+    "arrol, probes at 16 and 32": {"prune.mode": "arrol", "prune.probes": [16, 32]},
     "DAPO, none": {"prune.mode": "none", **DAPO},
     "DAPO, arrol": {"prune.mode": "arrol", **DAPO},
 }
-"""What differs from the recipe; GRPO unless named DAPO, and keep 0.5 unless named."""
+"""What differs from the recipe; GRPO unless named DAPO, keep 0.5 and the probe at 32 unless named."""
 PHASES = ("generate", "logprob", "update", "head", "sync")
 MEANS = (
     "tokens_generated",

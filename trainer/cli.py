@@ -15,6 +15,8 @@ EXTRA = ("httpx", "matplotlib", "peft", "tqdm")
 """What the extra ``train`` brings."""
 STOPPED = 143
 """Exit status after SIGTERM, as of a process that it killed."""
+INTERRUPTED = 130
+"""And after SIGINT. What was kept is kept: the same command goes on."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -64,8 +66,11 @@ def main(argv: Sequence[str] | None = None) -> None:
             from trainer.run_folder import RunFolder
 
             print(export(RunFolder(args.run), args.to))
-    except ArrolError as error:
+    except (ArrolError, OSError) as error:
         sys.exit(f"arrol-train{_whoami()}: {error}")
+    except KeyboardInterrupt:
+        print(f"arrol-train{_whoami()}: interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED)
     except ModuleNotFoundError as error:
         if error.name not in EXTRA:
             raise

@@ -35,6 +35,7 @@ from trainer.recompute import Recomputer
 from trainer.rollout_engine import RecordingSampler
 from trainer.rollouts import build_engine
 from trainer.saving import saving_table
+from trainer.sized_engine import one_line
 
 INPUT_SETS = {
     "hidden and statistics": ("hidden", "statistics"),
@@ -58,7 +59,7 @@ def make_head(
     ``open_sampler`` is asked for rollouts where some are missing; the default is an engine in this
     process. Raises ``InvalidRequest`` where the questions cannot teach a head.
     """
-    config = AutoConfig.from_pretrained(job.model)
+    config = _config(job)
     check_layers(job.layers, config.get_text_config().num_hidden_layers)
     questions, unusable = _usable(job.questions)
     _claim(job)
@@ -136,6 +137,15 @@ def default_probe(data: HeadData, positions: Sequence[int]) -> int:
     return max((p for p in positions if p <= PROBE_SHARE * mean), default=positions[0])
 
 
+def _config(job: HeadJob) -> Any:
+    try:
+        return AutoConfig.from_pretrained(job.model)
+    except Exception as error:  # whatever transformers raises on what it cannot read
+        raise InvalidRequest(
+            f"--model {job.model}: its config.json cannot be used: {one_line(error)}"
+        ) from error
+
+
 def _usable(questions: Sequence[Question]) -> tuple[list[Question], dict[str, str]]:
     """Questions with golds that can be compared with. Names the others; refuses to go on with few."""
     pool = AnswerPool(workers=1, timeout_s=5.0)
@@ -160,7 +170,7 @@ def _claim(job: HeadJob) -> None:
     digest = hashlib.sha256(text.encode()).hexdigest()
     job.work.mkdir(parents=True, exist_ok=True)
     mark = job.work / "job"
-    if not mark.exists() and not any(job.work.glob("*.npz")):
+    if not any(job.work.glob("[0-9]*")):  # nothing sampled yet: the engine did not start, perhaps
         mark.write_text(digest + "\n")
     if not mark.exists() or mark.read_text().strip() != digest:
         raise InvalidRequest(

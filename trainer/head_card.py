@@ -1,4 +1,4 @@
-"""The head's card: figures in Markdown and two plots, written beside the weights."""
+"""The head's card: its figures in Markdown beside the weights, with the plots."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
 
 from arrol_serve.quality.artifact import HeadManifest
 from arrol_serve.quality.head import QualityHead
 from trainer.head_data import HeadData
+from trainer.head_plots import auc_plot, reliability_plot, saving_plot
 from trainer.head_training import calibrated_logits
 
 Report = Mapping[str, Mapping[str, float]]
@@ -31,10 +28,10 @@ def write_card(
     hidden_size: int,
 ) -> None:
     """``README.md``, ``auc.png``, ``reliability.png`` and ``saving.png`` in ``folder``."""
-    _auc_plot(folder / "auc.png", ablation)
-    _saving_plot(folder / "saving.png", saving)
+    auc_plot(folder / "auc.png", ablation)
+    saving_plot(folder / "saving.png", saving)
     logits = calibrated_logits(head, test, hidden_size)
-    _reliability_plot(folder / "reliability.png", 1 / (1 + np.exp(-logits)), test)
+    reliability_plot(folder / "reliability.png", 1 / (1 + np.exp(-logits)), test)
     made = manifest.provenance
     lines = [
         f"# Quality head of {manifest.base_model.name}",
@@ -111,60 +108,3 @@ def _saving_line(row: Mapping[str, Any]) -> str:
         f"| {row['probe']} | {row['keep']:g} | {row['tokens']:.2f} | {row['right_unpruned']:.3f} "
         f"| {row['right']:.3f} | {solvable} |"
     )
-
-
-def _saving_plot(path: Path, saving: Sequence[Mapping[str, Any]]) -> None:
-    figure, axes = plt.subplots(figsize=(8.5, 4))
-    for keep in dict.fromkeys(row["keep"] for row in saving):
-        rows = [row for row in saving if row["keep"] == keep]
-        axes.plot(
-            [row["tokens"] for row in rows],
-            [row["right"] for row in rows],
-            marker="o",
-            label=f"keep {keep:g}, a point for each probe",
-        )
-    axes.axhline(saving[0]["right_unpruned"], color="grey", linewidth=0.8, label="no pruning")
-    axes.set_xlabel("tokens, relative to no pruning")
-    axes.set_ylabel("right among the survivors")
-    axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    axes.grid(alpha=0.3)
-    figure.tight_layout()
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
-
-
-def _auc_plot(path: Path, ablation: Mapping[str, Report]) -> None:
-    figure, axes = plt.subplots(figsize=(7, 4))
-    for name, table in ablation.items():
-        names = list(table)
-        axes.plot(names, [table[p]["auc_within_group"] for p in names], marker="o", label=name)
-    axes.axhline(0.5, color="grey", linewidth=0.8)
-    axes.set_xlabel("generated tokens at the probe")
-    axes.set_ylabel("AUC within group (test questions)")
-    axes.legend(fontsize=8)
-    axes.grid(alpha=0.3)
-    figure.tight_layout()
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
-
-
-def _reliability_plot(path: Path, probabilities: np.ndarray, test: HeadData) -> None:
-    figure, axes = plt.subplots(figsize=(4.5, 4.5))
-    for name, mask in (("at probes", ~test.final), ("final token", test.final)):
-        p, y = probabilities[mask], test.correct[mask]
-        place = np.minimum((p * 10).astype(int), 9)
-        filled = [b for b in range(10) if (place == b).sum() >= 20]
-        axes.plot(
-            [p[place == b].mean() for b in filled],
-            [y[place == b].mean() for b in filled],
-            marker="o",
-            label=name,
-        )
-    axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8)
-    axes.set_xlabel("predicted probability of being right")
-    axes.set_ylabel("share that was right")
-    axes.legend()
-    axes.grid(alpha=0.3)
-    figure.tight_layout()
-    figure.savefig(path, dpi=120)
-    plt.close(figure)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,13 +15,12 @@ from arrol_serve.quality.artifact import slug
 from trainer.config import DataSection
 from trainer.data import open_source
 from trainer.head_job import HeadJob, Question
+from trainer.out_folder import check_writable
 
 if TYPE_CHECKING:
     from trainer.rollout_engine import RecordingSampler
 
 POSITIONS = (32, 64, 128, 256, 512, 1024, 2048, 4096)
-CONTEXT_LEFT = 512
-"""Room for the prompt, where the context's length was not given."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--samples", type=int, default=16, help="rollouts a question")
     parser.add_argument("--temperature", type=float, default=1.0)
     parser.add_argument("--max-tokens", type=int, default=256, help="of a rollout")
-    parser.add_argument("--max-model-len", type=int, help="default: max-tokens and 512 more")
+    parser.add_argument("--max-model-len", type=int, help="default: what the questions need")
     parser.add_argument("--dtype", default="auto", help="vLLM's; float32 for the bundled model")
     parser.add_argument(
         "--positions",
@@ -74,6 +74,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> Path:
     """Make the head; its folder. Raises ``InvalidRequest`` for what cannot work."""
+    if args.max_tokens < 2 or args.seed < 0:
+        raise InvalidRequest("--max-tokens must be at least 2, --seed at least 0.")
     positions = _positions(args)
     if args.questions < 1 or args.samples < 2:
         raise InvalidRequest("A head needs --questions and at least 2 --samples.")
@@ -89,6 +91,9 @@ def run(args: argparse.Namespace) -> Path:
     model = bundled.MODEL if is_bundled else Path(args.model)
     name = bundled.MODEL_NAME if is_bundled else model.name
     out = args.out or Path("heads") / slug(name)
+    work = args.work or Path("runs") / f"head-{slug(name)}"
+    check_writable(out, "--out")
+    check_writable(work, "--work")
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     from trainer.fit_head import make_head
 
@@ -97,7 +102,7 @@ def run(args: argparse.Namespace) -> Path:
         name=name,
         questions=questions,
         positions=positions,
-        work=args.work or Path("runs") / f"head-{slug(name)}",
+        work=work,
         out=out,
         samples=args.samples,
         max_tokens=args.max_tokens,
@@ -111,24 +116,29 @@ def run(args: argparse.Namespace) -> Path:
     make_head(
         job,
         {"data": f"{shown} at temperature {args.temperature:g}"},
-        partial(_open_sampler, args, model),
+        partial(_open_sampler, args, model, questions),
     )
     return out
 
 
-def _open_sampler(args: argparse.Namespace, model: Path) -> RecordingSampler:
+def _open_sampler(
+    args: argparse.Namespace, model: Path, questions: Sequence[Question]
+) -> RecordingSampler:
     from trainer.head_server import AdminServer, PlainServer
     from trainer.local_engine import LocalEngine
-    from trainer.rollouts import build_engine
+    from trainer.sized_engine import build_sized_engine
 
     if args.url and args.recompute:
         return PlainServer(args.url, model)
     if args.url:
         return AdminServer(args.url, model)
-    llm = build_engine(
+    llm = build_sized_engine(
         model,
+        None,
+        {f"the question {question.text[:80]!r}": question.text for question in questions},
+        args.max_tokens,
+        args.max_model_len,
         dtype="float32" if args.model == "bundled" else args.dtype,
-        max_model_len=args.max_model_len or args.max_tokens + CONTEXT_LEFT,
     )
     return LocalEngine(llm)
 
@@ -150,6 +160,7 @@ def _questions(args: argparse.Namespace) -> list[Question]:
         levels=tuple(args.levels),
         question=args.question_field,
         answer=args.answer_field,
+        broken_rows="skip",  # and named, as golds that cannot be parsed
     )
     source = open_source(section, args.seed)
     found: dict[str, Question] = {}

@@ -18,7 +18,12 @@ from trainer.head_training import FitOptions, fit_head, report, split_groups
 from trainer.recompute import Recomputer
 from trainer.rollout_files import load_rollouts
 
-INPUTS = {"layer {} and statistics": ("hidden", "statistics"), "layer {} only": ("hidden",)}
+INPUTS = {
+    "layer {} only": (False, ("hidden",)),
+    "layer {} and statistics": (False, ("hidden", "statistics")),
+    "hidden, layer {} and statistics": (True, ("hidden", "statistics")),
+}
+"""What is compared for each layer: whether it stands beside the last one, and the head's inputs."""
 
 
 def check_layers(layers: Iterable[int], depth: int) -> None:
@@ -34,23 +39,24 @@ def check_layers(layers: Iterable[int], depth: int) -> None:
 def compare_layers(
     data: HeadData, job: HeadJob, hidden_size: int, shares: Sequence[float]
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """Test reports of heads on each of ``job.layers``, with and without statistics.
+    """Test reports of the heads in ``INPUTS`` for each of ``job.layers``.
 
     Split and fitted like the others. Raises ``BrokenShard`` where rollouts are missing.
     """
     if not job.layers:
         return {}
     features = _features(data, job)
+    last, statistics = data.features[:, :hidden_size], features[:, len(job.layers) * hidden_size :]
     reports = {}
     for place, layer in enumerate(job.layers):
-        at = place * hidden_size
-        columns = np.r_[at : at + hidden_size, len(job.layers) * hidden_size : features.shape[1]]
-        fit, calibrate, test = split_groups(
-            replace(data, features=features[:, columns]), shares, job.seed
-        )
-        for name, inputs in INPUTS.items():
-            head = fit_head(fit, calibrate, hidden_size, FitOptions(inputs=inputs, seed=job.seed))
-            reports[name.format(layer)] = report(head, test, hidden_size, job.positions)
+        mine = features[:, place * hidden_size : (place + 1) * hidden_size]
+        for name, (beside, inputs) in INPUTS.items():
+            columns = [last, mine, statistics] if beside else [mine, statistics]
+            whole = replace(data, features=np.concatenate(columns, axis=1))
+            fit, calibrate, test = split_groups(whole, shares, job.seed)
+            width = hidden_size * (2 if beside else 1)
+            head = fit_head(fit, calibrate, width, FitOptions(inputs=inputs, seed=job.seed))
+            reports[name.format(layer)] = report(head, test, width, job.positions)
     return reports
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,13 @@ from arrol_serve.engine.plugin.wire import CONFIDENCE_WINDOW, KEY, MemberPlan
 from arrol_serve.engine.setup import check_base_model, engine_options
 from arrol_serve.quality.artifact import load_manifest
 
+IN_PROCESS = {
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB
+    "VLLM_LOGGING_LEVEL": "WARNING",
+    "HF_HUB_OFFLINE": "1",
+}
+"""vLLM's settings for an engine that one script owns, where the user has none."""
 NEVER: dict[str, Any] = {"name": "never"}
 
 
@@ -61,16 +69,25 @@ def build_engine(
     """
     if head is not None:
         check_base_model(load_manifest(head), str(model))
-    os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
-    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
-    os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    from vllm import LLM
-
     # Eager: compiling takes a minute on a CPU and gains a tiny model nothing.
     defaults = {"dtype": "float32", "max_model_len": 512, "seed": 0, "enforce_eager": True}
-    plugin = engine_options(head)
-    return LLM(str(model), max_num_seqs=sequences, **{**defaults, **plugin, **options})
+    with _environment(IN_PROCESS):
+        from vllm import LLM
+
+        plugin = engine_options(head)
+        return LLM(str(model), max_num_seqs=sequences, **{**defaults, **plugin, **options})
+
+
+@contextmanager
+def _environment(defaults: Mapping[str, str]) -> Iterator[None]:
+    """Variables that nobody has set. Taken back: servers started later would inherit them."""
+    added = {name: value for name, value in defaults.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)
 
 
 def sample_groups(

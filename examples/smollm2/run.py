@@ -77,7 +77,7 @@ def head_words(args: argparse.Namespace) -> list[str]:
 
 def evaluation_words(args: argparse.Namespace) -> list[str]:
     words = ["--head", str(args.work / "head"), "--probe", str(PROBE), "--chunk", "25"]
-    words += ["--samples", str(args.votes), "--max-model-len", "512", "--answer-timeout", "60"]
+    words += ["--samples", str(args.votes), "--answer-timeout", "60"]
     return [*words, "--out", str(args.work / "evaluation")]
 
 

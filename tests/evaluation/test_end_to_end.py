@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from arrol_serve.bundled import HEADS, MODEL_NAME
+from arrol_serve.quality.artifact import load_head, save_head
 from tests.paths import ROOT
 from trainer.evaluation.cli import main
 
@@ -73,6 +76,46 @@ def test_a_killed_run_goes_on_to_the_report_of_an_unbroken_one(tmp_path: Path) -
         assert sum(parts) / 2 == pytest.approx(row["accuracy"])
 
 
+def test_the_engine_has_room_for_one_long_question(tmp_path: Path) -> None:
+    path = ask(tmp_path, "1+" * 200 + "1")
+    words = ["--data", str(path), "--max-tokens", "16", "--methods", "uniform,quality"]
+    finish(start(tmp_path / "run", *words))
+    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    assert [question["id"] for question in report["questions"]] == ["questions/1"]
+    assert report["methods"][0]["tokens_per_question"] <= 4 * 16
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ([], "start with a context of .*questions.jsonl line 1 has .*1024"),
+        (
+            ["--max-model-len", "300"],
+            "--max-model-len 300 is too short: questions.jsonl line 1 has",
+        ),
+        (["--head", "{other}"], r"made for other .*hidden_size 64"),
+    ],
+)
+def test_what_the_engine_cannot_take_is_named(
+    tmp_path: Path, words: list[str], why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = ask(tmp_path, "1+" * 700 + "1" if words[:1] != ["--head"] else "1+1")
+    head, manifest = load_head(HEADS / MODEL_NAME)
+    facts = manifest.base_model.model_copy(update={"hidden_size": 64})
+    save_head(tmp_path / "other", head, manifest.model_copy(update={"base_model": facts}))
+    words = [word.format(other=tmp_path / "other") for word in words]
+    assert main([*OPTIONS, *words, "--data", str(path), "--out", str(tmp_path / "run")]) == 2
+    said = capsys.readouterr().err
+    assert re.search(why, said)
+    assert not (tmp_path / "run" / "records.jsonl").exists()
+
+
+def ask(folder: Path, terms: str) -> Path:
+    path = folder / "questions.jsonl"
+    path.write_text(json.dumps({"question": f"What is {terms}?", "answer": "2"}) + "\n")
+    return path
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [
@@ -84,11 +127,13 @@ def test_a_killed_run_goes_on_to_the_report_of_an_unbroken_one(tmp_path: Path) -
         (["--model", "nowhere"], "--model nowhere is not a folder"),
         (["--methods", "uniform,best-of-all"], "no method 'best-of-all'"),
         (["--data", "none.jsonl"], "none.jsonl cannot be read"),
+        (["--out", __file__], "is a file. Name another folder"),
     ],
 )
 def test_what_cannot_be_is_refused_at_once(
     tmp_path: Path, words: list[str], why: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "settings.json").write_text('{"samples": 99}')
+    (tmp_path / "records.jsonl").write_text("{}")
     assert main([*OPTIONS, "--out", str(tmp_path), *words]) == 2
     assert why in capsys.readouterr().err

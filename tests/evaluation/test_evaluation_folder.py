@@ -54,7 +54,9 @@ def test_only_missing_chunks_are_sampled_again(pool: AnswerPool, tmp_path: Path)
 
 
 def test_a_folder_belongs_to_one_run(tmp_path: Path) -> None:
+    open_folder(tmp_path / "new", {"seed": 0})  # and it sampled nothing: its engine did not start
     open_folder(tmp_path / "new", {"seed": 1})
+    (tmp_path / "new" / "records.jsonl").write_text("{}")
     open_folder(tmp_path / "new", {"seed": 1})
     with pytest.raises(SettingsChanged, match="other seed"):
         open_folder(tmp_path / "new", {"seed": 2})

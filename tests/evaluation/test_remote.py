@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from trainer.evaluation.datasets import Item
-from trainer.evaluation.remote import Endpoint, RemoteError, remote_backend, sample_remote
+from trainer.evaluation.endpoint import Endpoint, RemoteError
+from trainer.evaluation.remote import Way, remote_backend, sample_remote
 from trainer.evaluation.sampling import Settings
 
 GOOD = {
@@ -38,7 +39,7 @@ class Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         self.server.asked.append(body)
         status, said = self.server.script.pop(0) if self.server.script else (200, GOOD)
-        data = json.dumps(said).encode()
+        data = said.encode() if isinstance(said, str) else json.dumps(said).encode()
         self.send_response(status)
         self.send_header("content-length", str(len(data)))
         self.end_headers()
@@ -66,7 +67,7 @@ def endpoint(server: Scripted) -> Endpoint:
 
 def sample(server: Scripted) -> Any:
     job = sample_remote(
-        endpoint(server), False, "unpruned", [Item("x/1", "?", "7")], 3, Settings(samples=2)
+        endpoint(server), Way.SINGLY, "unpruned", [Item("x/1", "?", "7")], 3, Settings(samples=2)
     )
     return asyncio.run(job)
 
@@ -83,7 +84,9 @@ def test_a_failure_that_may_pass_is_tried_again(scripted: Scripted) -> None:
     [
         ([(400, {"error": {"message": "too long"}})], "x/1: .* answers 400: too long"),
         ([(401, {"detail": "no"})], "answers 401: "),
-        ([(200, [1])], "x/1: "),
+        ([(200, [1])], "no JSON object"),
+        ([(200, "<html>\n<b>hello")], "no JSON object .*: '<html> <b>hello'.* --url must be"),
+        ([(404, "<html>\nnothing")], "answers 404: <html> nothing. Look at --model, and at --url"),
         ([(200, {"choices": []})], "no chat completion"),
         ([(200, {**GOOD, "usage": None})], "no chat completion"),
         ([(500, {})] * 6, "no answer in 6 tries"),
@@ -97,12 +100,53 @@ def test_a_failure_that_stays_is_told(scripted: Scripted, script: list[Answer], 
 
 def test_nobody_at_home() -> None:
     nobody = Endpoint("http://127.0.0.1:9/v1", "m", first_pause_s=0.001)
-    with pytest.raises(RemoteError, match="gave no answer in 6 tries"):
+    with pytest.raises(RemoteError, match=r"gave no answer in 3 tries .*Is the server up"):
         remote_backend(nobody, Settings())
 
 
-def test_a_server_that_refuses_unknown_fields_is_a_plain_one(scripted: Scripted) -> None:
-    scripted.script = [(400, {"error": "unknown field arrol"})]
-    backend = remote_backend(endpoint(scripted), Settings())
+def choice(index: int, text: str, **told: Any) -> dict[str, Any]:
+    return {
+        "index": index,
+        "message": {"content": text},
+        "finish_reason": "stop",
+        **told,
+    }
+
+
+def test_a_server_that_refuses_unknown_fields_is_asked_singly(scripted: Scripted) -> None:
+    refused = (400, {"error": "unknown field"})
+    scripted.script = [refused] * 3
+    backend = remote_backend(endpoint(scripted), Settings(samples=2))
     assert (backend.through, backend.offers) == ("openai", frozenset())
-    assert "arrol" not in scripted.asked[-1]
+    assert scripted.asked[1]["n"] == 2
+    assert scripted.asked[-1].keys() == {"model", "messages", "max_tokens"}
+    scripted.script = [refused] * 4
+    with pytest.raises(RemoteError, match="answers 400"):
+        remote_backend(endpoint(scripted), Settings(samples=2))
+
+
+@pytest.mark.parametrize(
+    ("first", "told", "field"),
+    [
+        ([], [{"token_ids": [5, 6]}, {"token_ids": [7]}], "return_token_ids"),
+        (
+            [(200, {"choices": [choice(0, "one alone")]})],
+            [{"logprobs": {"content": [{}, {}]}}, {"logprobs": {"content": [{}]}}],
+            "logprobs",
+        ),
+    ],
+)
+def test_one_request_a_question_where_the_tokens_of_each_choice_are_told(
+    first: list[Answer], told: list[dict[str, Any]], field: str, scripted: Scripted
+) -> None:
+    both = {"choices": [choice(1, "two", **told[1]), choice(0, "one", **told[0])]}
+    scripted.script = [(200, GOOD), *first, (200, both), (200, both)]
+    backend = remote_backend(endpoint(scripted), Settings(samples=2))
+    assert backend.through == "openai-n"
+    (replies,) = backend.sampler("unpruned", [Item("x/1", "?", "7")], 3)
+    assert [(r.text, r.tokens) for r in replies] == [("one", 2), ("two", 1)]
+    last = scripted.asked[-1]
+    assert (last["n"], last["seed"], last[field]) == (2, 3000, True)
+    scripted.script = [(200, {"choices": both["choices"][:1]})]
+    with pytest.raises(RemoteError, match="x/1: 1 choices in a reply to a request for 2"):
+        backend.sampler("unpruned", [Item("x/1", "?", "7")], 3)

@@ -11,8 +11,9 @@ import pytest
 from tests.server.conftest import Server
 from trainer.evaluation.cli import main
 from trainer.evaluation.datasets import Source, load
+from trainer.evaluation.endpoint import Endpoint
 from trainer.evaluation.records import RecordFile
-from trainer.evaluation.remote import Endpoint, sample_remote
+from trainer.evaluation.remote import COUNTING, Way, sample_remote
 from trainer.evaluation.sampling import Settings
 
 
@@ -45,8 +46,12 @@ def test_a_run_by_url(
         Settings(samples=4, temperature=1.5),
     )
     endpoint = Endpoint(f"{server.url}/v1", "arrol-tiny", server.key)
-    plain = asyncio.run(sample_remote(endpoint, False, "unpruned", items, 0, settings))
-    for item, replies in zip(items, plain, strict=True):
+    singly, *together = (
+        asyncio.run(sample_remote(endpoint, way, "unpruned", items, 0, settings, extra))
+        for way, extra in [(Way.SINGLY, {}), *((Way.TOGETHER, extra) for extra in COUNTING)]
+    )
+    assert together == [singly, singly]  # the same seeds, the same tokens
+    for item, replies in zip(items, singly, strict=True):
         searched = kept["unpruned", item.id].samples
         assert [s.tokens for s in searched] == [r.tokens for r in replies]
         assert all(s.quality is not None and s.confidence is not None for s in searched)
@@ -66,5 +71,9 @@ def test_what_the_server_refuses_is_told(
     monkeypatch.setenv("OPENAI_API_KEY", server.key)
     assert main([*words, "--model", "no-such-model"]) == 2
     assert "answers 404" in capsys.readouterr().err
-    assert main([*words, "--head", "x"]) == 2
-    assert "--head is the server's" in capsys.readouterr().err
+    for option, why in (
+        (("--head", "x"), "--head is the server's"),
+        (("--methods", "deepconf-online-90"), "needs an engine in this process, without --url"),
+    ):
+        assert main([*words, *option]) == 2
+        assert why in capsys.readouterr().err

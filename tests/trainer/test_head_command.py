@@ -79,7 +79,8 @@ def test_kept_rollouts_give_the_same_head_without_an_engine(made: Path, tmp_path
     assert shards == {path: path.stat().st_mtime_ns for path in (made / "work").glob("*.npz")}
     assert weights(tmp_path / "two") == weights(made / "one")
     compared = json.loads((tmp_path / "two" / "ablation.json").read_text())["inputs"]
-    assert compared.keys() >= {"layer 4 only", "layer 4 and statistics", "hidden only"}
+    beside = "hidden, layer 4 and statistics"
+    assert compared.keys() >= {"layer 4 only", "layer 4 and statistics", beside, "hidden only"}
     assert compared["layer 4 only"]["16"]["rollouts"] == compared["hidden only"]["16"]["rollouts"]
     assert compared["layer 4 only"]["16"]["auc"] != compared["hidden only"]["16"]["auc"]
     other = head(*words, "--seed", "5", "--out", str(tmp_path / "three"))
@@ -180,8 +181,17 @@ def test_golds_that_cannot_be_parsed_are_named_and_too_few_others_refused(tmp_pa
         ("--data {broken}", "line 2"),
         ("--data {one}", "1 usable questions"),
         ("--model nowhere", "config.json"),
+        ("--model {odd} --data {some} --work {work}", "config.json cannot be used"),
+        ("--data {some} --out {one}", "one is a file. Name another folder"),
+        ("--data {some} --work {one}/work", "one is a file. Name another folder"),
         ("--temperature 0", "must differ"),
         ("--samples 1", "at least 2"),
+        ("--seed -1", "--seed at least 0"),
+        ("--max-tokens 0", "--max-tokens must be at least 2"),
+        (
+            "--data {some} --question-field text",
+            "no text in the field 'text'; the row has question",
+        ),
         ("--layers 8", "the model has 8 layers"),
         ("--url http://127.0.0.1:9", "ARROL_ADMIN_KEY"),
         ("--url http://127.0.0.1:9 --recompute --work {work}", "does not answer"),
@@ -191,10 +201,13 @@ def test_what_cannot_work_is_refused_before_the_engine_starts(
     words: str, says: str, tmp_path: Path
 ) -> None:
     one = '{"question": "What is 1+1?", "answer": "2"}\n'
-    files = {"empty": "", "one": one, "broken": one + "{\n"}
+    some = "".join(f'{{"question": "What is {i}+1?", "answer": "{i + 1}"}}\n' for i in range(30))
+    files = {"empty": "", "one": one, "broken": one + "{\n", "some": some}
+    files["odd/config.json"] = '{"model_type": "nobody-knows"}'
+    (tmp_path / "odd").mkdir()
     for name, content in files.items():
         (tmp_path / name).write_text(content)
-    places = {name: tmp_path / name for name in (*files, "work")}
+    places = {name: tmp_path / name for name in (*files, "work", "odd")}
     done = head(*words.format(**places).split(), ARROL_ADMIN_KEY="")
     assert done.returncode == 1
     assert says in done.stderr

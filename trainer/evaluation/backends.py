@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from arrol_serve.bundled import HEADS, MODEL, MODEL_NAME
-from arrol_serve.errors import ArrolError
 from trainer.evaluation.datasets import Item
 from trainer.evaluation.grading import Reply
 from trainer.evaluation.needs import CONFIDENCE, HEAD, ONLINE, PRUNING
@@ -31,7 +30,11 @@ class Backend:
 
 
 def engine_backend(
-    model: str, head: Path | None, max_model_len: int, settings: Settings
+    model: str,
+    head: Path | None,
+    max_model_len: int | None,
+    questions: Sequence[Item],
+    settings: Settings,
 ) -> Backend:
     """The engine is built at the first chunk that is missing: a finished run needs none."""
     bundled = model == MODEL_NAME
@@ -39,22 +42,20 @@ def engine_backend(
     engine: list[Any] = []
 
     def sampler(arm: str, items: Sequence[Item], start: int) -> list[list[Reply]]:
+        if not engine:
+            from trainer.sized_engine import build_sized_engine
+
+            texts = {item.where or item.id: item.question for item in questions}
+            engine.append(
+                build_sized_engine(folder, chosen, texts, settings.max_tokens, max_model_len)
+            )
         try:
-            return draw(arm, items, start)
-        except ArrolError:  # says itself what is wrong
-            raise
-        except ValueError as error:  # a context that is too short, a model that is none
+            if arm in ONLINE_SHARES:
+                return sample_online(engine[0], arm, ONLINE_SHARES[arm], items, start, settings)
+            return sample(engine[0], arm, items, start, settings)
+        except ValueError as error:  # vLLM's, of a request that it does not take
             span = f"{items[0].id} to {items[-1].id}"
             raise DataError(f"the engine does not take the questions {span}: {error}") from error
-
-    def draw(arm: str, items: Sequence[Item], start: int) -> list[list[Reply]]:
-        if not engine:
-            from trainer.rollouts import build_engine
-
-            engine.append(build_engine(folder, chosen, max_model_len=max_model_len))
-        if arm in ONLINE_SHARES:
-            return sample_online(engine[0], arm, ONLINE_SHARES[arm], items, start, settings)
-        return sample(engine[0], arm, items, start, settings)
 
     offers = {CONFIDENCE, PRUNING} | ({HEAD} if chosen else set())
     offers |= {ONLINE} if settings.samples > 1 else set()

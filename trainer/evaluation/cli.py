@@ -14,6 +14,7 @@ from trainer.evaluation.answer_option import FORMS
 from trainer.evaluation.compare import compare, read_report, table
 from trainer.evaluation.datasets import KINDS
 from trainer.evaluation.evaluate import evaluate
+from trainer.evaluation.methods import METHODS
 from trainer.evaluation.plots import draw_comparison
 from trainer.evaluation.records import RecordError
 from trainer.evaluation.runs import SettingsChanged
@@ -27,7 +28,9 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--head", type=Path, help="folder of its quality head")
     p.add_argument("--out", type=Path, help="folder of the run; goes on if it exists")
-    p.add_argument("--methods", help="commas; default: all that the model allows")
+    p.add_argument(
+        "--methods", help=f"commas, of {', '.join(METHODS)}; default: all that can be had"
+    )
     p.add_argument("--k", help="commas; pass@k, maj@k, weighted@k; default: powers of two")
     p.add_argument(
         "--compare",
@@ -59,9 +62,7 @@ def _sampling_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--samples", type=int, default=16)
     group.add_argument("--temperature", type=float, default=1.0)
     group.add_argument("--max-tokens", type=int, default=256)
-    group.add_argument(
-        "--max-model-len", type=int, help="default: max-tokens, and room for prompts"
-    )
+    group.add_argument("--max-model-len", type=int, help="default: what the longest question needs")
     group.add_argument("--seed", type=int, default=0)
     group.add_argument("--probe", type=int, default=32, help="tokens at which pruned arms look")
     group.add_argument("--keep", type=float, default=0.5, help="share that the pruned arms keep")
@@ -75,7 +76,11 @@ def _sampling_options(group: argparse._ArgumentGroup) -> None:
 
 
 def _server_options(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--url", help="of any server with OpenAI's API: http://HOST:PORT/v1")
+    group.add_argument(
+        "--url",
+        help="of any server with OpenAI's API: http://HOST:PORT/v1; without deepconf-online, which needs "
+        "the engine in this process",
+    )
     group.add_argument(
         "--api-key-env", default="OPENAI_API_KEY", help="environment variable with its key"
     )

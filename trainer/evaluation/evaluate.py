@@ -16,11 +16,12 @@ from trainer.evaluation.answer_option import parse_answer
 from trainer.evaluation.backends import Backend, engine_backend
 from trainer.evaluation.by_k import parse_k
 from trainer.evaluation.datasets import Item, Source, load
+from trainer.evaluation.endpoint import Endpoint
 from trainer.evaluation.grading import unusable
 from trainer.evaluation.methods import METHODS
 from trainer.evaluation.options import check, fill
 from trainer.evaluation.plots import draw
-from trainer.evaluation.remote import Endpoint, remote_backend
+from trainer.evaluation.remote import remote_backend
 from trainer.evaluation.report import summarise, write
 from trainer.evaluation.report_text import markdown
 from trainer.evaluation.runs import open_folder, sample_all, write_timing
@@ -37,7 +38,7 @@ def evaluate(args: argparse.Namespace) -> None:
     fill(args)
     ks, spec = parse_k(args.k, args.samples), parse_answer(args.answer)
     items = load(args.data.split(","), _source(args))
-    backend = _backend(args)
+    backend = _backend(args, items)
     methods = chosen_methods(args.methods, backend.offers)
     settings = _settings(args, items, backend.through)
     open_folder(args.out, settings)
@@ -71,14 +72,16 @@ def chosen_methods(names: str | None, offers: frozenset[str]) -> list[str]:
             raise DataError(f"there is no method {name!r}; known: {', '.join(METHODS)}")
         lacking = METHODS[name].needs - offers
         if lacking:
-            raise DataError(f"the method {name!r} needs {' and '.join(sorted(lacking))}")
+            raise DataError(
+                f"the method {name!r} needs {' and '.join(sorted(lacking))}; take it out of --methods"
+            )
     return methods
 
 
-def _backend(args: argparse.Namespace) -> Backend:
+def _backend(args: argparse.Namespace, items: Sequence[Item]) -> Backend:
     settings = Settings(**{name: getattr(args, name) for name in Settings.__slots__})
     if args.url is None:
-        return engine_backend(args.model, args.head, args.max_model_len, settings)
+        return engine_backend(args.model, args.head, args.max_model_len, items, settings)
     key = os.environ.get(args.api_key_env)
     return remote_backend(Endpoint(args.url, args.model, key, args.concurrency), settings)
 

@@ -10,12 +10,11 @@ from pathlib import Path
 
 from arrol_serve.bundled import MODEL_NAME
 from arrol_serve.engine.plugin.wire import CONFIDENCE_WINDOW
+from trainer.out_folder import check_writable
 from trainer.rows import DataError
 
 CHUNK = 50
 """Questions, for an engine in this process."""
-PROMPT_ROOM = {True: 256, False: 1024}
-"""Tokens left for the prompt; the bundled model's context is short."""
 LEAST: Mapping[str, float] = {
     "samples": 1,
     "max_tokens": 1,
@@ -36,6 +35,7 @@ def check(args: argparse.Namespace) -> None:
     if args.data is None or args.out is None:
         raise DataError("an evaluation needs --data and --out; a comparison --compare RUN RUN")
     _check_ranges(args)
+    check_writable(args.out, "--out")
     if args.temperature == 0 and args.samples > 1:
         raise DataError("--temperature 0 gives the same reply every time: set --samples 1")
     if args.url is not None:
@@ -76,8 +76,6 @@ def fill(args: argparse.Namespace) -> None:
     """Options whose default depends on others."""
     if args.chunk is None:
         args.chunk = CHUNK if args.url is None else 4 * args.concurrency
-    if args.max_model_len is None:
-        args.max_model_len = args.max_tokens + PROMPT_ROOM[args.model == MODEL_NAME]
     if args.warmup is None:
         args.warmup = max(1, args.samples // 2)
     if args.window is None:

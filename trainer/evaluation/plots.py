@@ -11,6 +11,11 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
+from trainer.reliability import draw_reliability
+
+MARKERS = "oDs^v"
+"""In turns with the colours, so that more methods than colours stay apart."""
+
 
 def draw(report: Mapping[str, Any], folder: Path) -> None:
     """All plots; calibration only where there is a head."""
@@ -37,31 +42,43 @@ def draw_comparison(comparison: Mapping[str, Any], folder: Path) -> None:
 
 
 def _accuracy(report: Mapping[str, Any], path: Path) -> None:
-    figure, axes = plt.subplots(figsize=(8.5, 5))
-    axes.set_prop_cycle(color=plt.get_cmap("tab20").colors)
-    curve = report["uniform_curve"]
-    axes.plot(curve["tokens"], curve["accuracy"], color="grey", label="uniform vote of the first k")
-    for row in report["methods"]:
-        y, (low, high) = row["accuracy"], row["interval"]
-        error = [[max(0.0, y - low)], [max(0.0, high - y)]]
-        axes.errorbar(
-            row["tokens_per_question"], y, yerr=error, fmt="o", capsize=3, label=row["method"]
-        )
-    axes.set_xlabel("tokens generated per question")
-    axes.set_ylabel("accuracy (95 % bootstrap interval)")
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    """Dots against tokens on the left; what each is, and how sure, on the right."""
+    rows, curve = report["methods"], report["uniform_curve"]
+    colors = plt.get_cmap("tab20").colors
+    figure, (left, right) = plt.subplots(
+        1, 2, figsize=(11, max(4.0, 1.2 + 0.25 * len(rows))), width_ratios=(3, 2)
+    )
+    left.plot(curve["tokens"], curve["accuracy"], color="grey", label="uniform vote of the first k")
+    for place, row in enumerate(rows):
+        style = {"color": colors[place % len(colors)], "marker": MARKERS[place % len(MARKERS)]}
+        x, (low, high) = row["accuracy"], row["interval"]
+        left.plot(row["tokens_per_question"], x, linestyle="none", markersize=7, **style)
+        error = [[max(0.0, x - low)], [max(0.0, high - x)]]
+        right.errorbar(x, place, xerr=error, capsize=2, markersize=6, **style)
+    left.set_xlabel("tokens generated per question")
+    left.set_ylabel("accuracy")
+    left.legend(loc="lower left", bbox_to_anchor=(0, 1), frameon=False)
+    right.set_yticks(range(len(rows)), [row["method"] for row in rows])
+    right.set_ylim(len(rows) - 0.5, -0.5)
+    right.set_xlabel("accuracy (95 % bootstrap interval)")
+    for axes in (left, right):
+        axes.grid(alpha=0.3)
     _save(figure, path)
 
 
 def _by_k(rows: list[dict[str, Any]], path: Path) -> None:
     figure, axes = plt.subplots(figsize=(6.5, 4.5))
-    for name in dict.fromkeys(row["measure"] for row in rows):
+    names = list(dict.fromkeys(row["measure"] for row in rows))
+    for place, name in enumerate(names):
         mine = [row for row in rows if row["measure"] == name]
-        ks = [row["k"] for row in mine]
-        low, high = zip(*(row["interval"] for row in mine), strict=True)
-        axes.plot(ks, [row["accuracy"] for row in mine], marker="o", label=f"{name}@k")
-        axes.fill_between(ks, low, high, alpha=0.15)
+        # Beside each other, so that no interval hides another.
+        x = [row["k"] * 2 ** (0.08 * (place - (len(names) - 1) / 2)) for row in mine]
+        y = [row["accuracy"] for row in mine]
+        error = [
+            [max(0.0, row["accuracy"] - row["interval"][0]) for row in mine],
+            [max(0.0, row["interval"][1] - row["accuracy"]) for row in mine],
+        ]
+        axes.errorbar(x, y, yerr=error, marker="o", capsize=2, elinewidth=1, label=f"{name}@k")
     ticks = sorted({row["k"] for row in rows})
     axes.set_xscale("log", base=2)
     axes.set_xticks(ticks, [str(k) for k in ticks])
@@ -74,11 +91,8 @@ def _by_k(rows: list[dict[str, Any]], path: Path) -> None:
 
 def _calibration(bins: list[dict[str, Any]], path: Path) -> None:
     figure, axes = plt.subplots(figsize=(5, 5))
-    axes.plot([0, 1], [0, 1], color="grey", linestyle="--")
-    axes.plot([b["said"] for b in bins], [b["was"] for b in bins], marker="o")
-    axes.set_xlabel("probability of being right, as the head says")
-    axes.set_ylabel("share that was right")
-    axes.grid(alpha=0.3)
+    draw_reliability(axes, bins, "last token; area: rollouts", "C0")
+    axes.legend(loc="upper left")
     _save(figure, path)
 
 

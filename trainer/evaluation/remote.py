@@ -1,103 +1,105 @@
-"""Replies from a server with OpenAI's API. ``arrol-serve`` runs whole searches and scores them; from
-any other one each sample is a request of its own: its tokens are then known, and ``n`` is not needed.
+"""Replies from a server with OpenAI's API. ``arrol-serve`` runs whole searches and scores them. From
+any other one a question's samples come in one request where its reply tells the tokens of each, or
+else each sample in a request of its own. The seeds are the same either way.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
-import httpx
-
-from arrol_serve.errors import ArrolError
 from arrol_serve.rollout import Fate, fate_of
 from trainer.evaluation.backends import Backend
 from trainer.evaluation.datasets import Item
+from trainer.evaluation.endpoint import (
+    FIRST_TRIES,
+    BadRequest,
+    Call,
+    Endpoint,
+    RemoteError,
+)
 from trainer.evaluation.grading import Reply
 from trainer.evaluation.needs import CONFIDENCE, HEAD, PRUNING, SEARCHES
 from trainer.evaluation.sampling import ADAPTIVE, AGREEMENT, Settings, policy_of, seed_of
 
-TRIES = 6
-LONGEST_PAUSE_S = 30.0
-PASSING = frozenset((408, 409, 425, 429, 500, 502, 503, 504))
-"""Statuses that may pass."""
-SHOWN = 500
+
+class Way(StrEnum):
+    """How a server is asked for a question's samples; a run goes on only in the same way."""
+
+    SEARCH = "arrol-serve"
+    TOGETHER = "openai-n"
+    """One request with ``n``, whose choice i is sampled with seed + i by vLLM."""
+    SINGLY = "openai"
 
 
-class RemoteError(ArrolError, RuntimeError):
-    """The server cannot be reached, or refuses; what was sampled before is kept."""
-
-
-class BadRequest(RemoteError):
-    """It does not take the request as it stands."""
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """``url`` ends in ``/v1``; ``concurrency`` is how many requests are under way at once."""
-
-    url: str
-    model: str
-    key: str | None = None
-    concurrency: int = 8
-    timeout_s: float = 600.0
-    first_pause_s: float = 0.5
-    """Before the second try; doubled each time, unless the server says how long."""
-
-    def client(self) -> httpx.AsyncClient:
-        headers = {} if self.key is None else {"authorization": f"Bearer {self.key}"}
-        limits = httpx.Limits(max_connections=self.concurrency)
-        timeout = httpx.Timeout(self.timeout_s, connect=10.0)
-        return httpx.AsyncClient(
-            base_url=self.url.rstrip("/"), headers=headers, limits=limits, timeout=timeout
-        )
+COUNTING: tuple[dict[str, Any], ...] = ({"return_token_ids": True}, {"logprobs": True})
+"""Fields that make a reply tell its tokens choice by choice: vLLM's, then OpenAI's."""
 
 
 def remote_backend(endpoint: Endpoint, settings: Settings) -> Backend:
     """Asks the server what it is. Raises ``RemoteError``."""
-    told = asyncio.run(_probe(endpoint))
-    searches = told is not None
-    offers = {CONFIDENCE, PRUNING, SEARCHES} if searches else set()
-    if told and told.get("head"):
+    way, extra, has_head = asyncio.run(_probe(endpoint, settings.samples))
+    offers = {CONFIDENCE, PRUNING, SEARCHES} if way is Way.SEARCH else set()
+    if has_head:
         offers.add(HEAD)
 
     def sampler(arm: str, items: Sequence[Item], start: int) -> list[list[Reply]]:
-        return asyncio.run(sample_remote(endpoint, searches, arm, items, start, settings))
+        return asyncio.run(sample_remote(endpoint, way, arm, items, start, settings, extra))
 
-    return Backend("arrol-serve" if searches else "openai", frozenset(offers), sampler)
+    return Backend(way.value, frozenset(offers), sampler)
 
 
-async def _probe(endpoint: Endpoint) -> Mapping[str, Any] | None:
-    """One token: the ``arrol`` object of the reply, None from other servers."""
-    body = {
-        "model": endpoint.model,
-        "messages": [{"role": "user", "content": "Hi"}],
-        "max_tokens": 1,
-    }
+async def _probe(endpoint: Endpoint, samples: int) -> tuple[Way, dict[str, Any], bool]:
+    """One-token requests: the way to ask, the fields that it adds, whether there is a head."""
+    message = {"role": "user", "content": "Hi"}
+    body = {"model": endpoint.model, "messages": [message], "max_tokens": 1}
     async with endpoint.client() as http:
-        try:
-            search = {"samples": 1, "return": "candidates"}
-            reply = await _post(endpoint, http, {**body, "arrol": search}, "a first request")
-        except BadRequest:
-            await _post(endpoint, http, body, "a first request")  # it may refuse unknown fields
-            return None
-    told = reply.get("arrol")
-    return told if isinstance(told, dict) else None
+        call = Call(endpoint, http, asyncio.Semaphore(1), "a first request", FIRST_TRIES)
+        told = await _tried(call, {**body, "arrol": {"samples": 1, "return": "candidates"}})
+        report = (told or {}).get("arrol")
+        if isinstance(report, dict):
+            return Way.SEARCH, {}, bool(report.get("head"))
+        for extra in COUNTING if samples > 1 else ():
+            reply = await _tried(call, {**body, "n": samples, **extra})
+            if reply is not None and _tells(reply, samples):
+                return Way.TOGETHER, extra, False
+        if told is None:
+            await call.post(body)  # what is wrong with this one is wrong with the run
+    return Way.SINGLY, {}, False
+
+
+async def _tried(call: Call, body: Mapping[str, Any]) -> dict[str, Any] | None:
+    """None where the server does not take these fields."""
+    try:
+        return await call.post(body)
+    except BadRequest:
+        return None
+
+
+def _tells(reply: Mapping[str, Any], samples: int) -> bool:
+    try:
+        return len(_choices("", reply)) == samples
+    except RemoteError:
+        return False
 
 
 async def sample_remote(
     endpoint: Endpoint,
-    searches: bool,
+    way: Way,
     arm: str,
     items: Sequence[Item],
     start: int,
     settings: Settings,
+    extra: Mapping[str, Any] | None = None,
 ) -> list[list[Reply]]:
-    """As ``sampling.sample``, with the same seeds. Raises ``RemoteError`` naming the question."""
+    """As ``sampling.sample``, with the same seeds. ``extra``: of ``COUNTING``, with ``TOGETHER``.
+
+    Raises ``RemoteError`` naming the question.
+    """
     gate = asyncio.Semaphore(endpoint.concurrency)
-    ask = _search if searches else _singly
+    ask = {Way.SEARCH: _search, Way.TOGETHER: _together, Way.SINGLY: _singly}[way]
     async with endpoint.client() as http:
         jobs = []
         for place, item in enumerate(items, start):
@@ -107,26 +109,13 @@ async def sample_remote(
                 "temperature": settings.temperature,
                 "max_tokens": settings.max_tokens,
                 "seed": seed_of(settings, place),
+                **(extra or {}),
             }
-            jobs.append(ask(_Call(endpoint, http, gate, item.id), arm, body, settings))
+            jobs.append(ask(Call(endpoint, http, gate, item.id), arm, body, settings))
         return await asyncio.gather(*jobs)
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
-    endpoint: Endpoint
-    http: httpx.AsyncClient
-    gate: asyncio.Semaphore
-    what: str
-
-    async def post(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        async with self.gate:
-            return await _post(self.endpoint, self.http, body, self.what)
-
-
-async def _search(
-    call: _Call, arm: str, body: Mapping[str, Any], settings: Settings
-) -> list[Reply]:
+async def _search(call: Call, arm: str, body: Mapping[str, Any], settings: Settings) -> list[Reply]:
     policy = policy_of(arm, settings.keep)
     # Only this vote makes the engine compute both signals; we count the votes ourselves.
     arrol: dict[str, Any] = {
@@ -150,63 +139,48 @@ async def _search(
         raise RemoteError(f"{call.what}: the reply holds no candidates ({error!r})") from error
 
 
+async def _together(
+    call: Call, _arm: str, body: Mapping[str, Any], settings: Settings
+) -> list[Reply]:
+    replies = _choices(call.what, await call.post({**body, "n": settings.samples}))
+    if len(replies) != settings.samples:
+        raise RemoteError(
+            f"{call.what}: {len(replies)} choices in a reply to a request for {settings.samples}"
+        )
+    return replies
+
+
+def _choices(what: str, reply: Mapping[str, Any]) -> list[Reply]:
+    """Each choice with its own number of tokens. Raises ``RemoteError`` where that is not told."""
+    try:
+        choices = sorted(reply["choices"], key=lambda choice: int(choice["index"]))
+        return [_counted(choice) for choice in choices]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RemoteError(f"{what}: the reply does not tell its tokens ({error!r})") from error
+
+
+def _counted(choice: Mapping[str, Any]) -> Reply:
+    ids = choice.get("token_ids")
+    tokens = len(choice["logprobs"]["content"] if ids is None else ids)
+    return _reply_of(choice, tokens)
+
+
 async def _singly(
-    call: _Call, _arm: str, body: Mapping[str, Any], settings: Settings
+    call: Call, _arm: str, body: Mapping[str, Any], settings: Settings
 ) -> list[Reply]:
     seed = body["seed"]
     bodies = [{**body, "seed": seed + i} for i in range(settings.samples)]
-    return [_reply(call.what, r) for r in await asyncio.gather(*map(call.post, bodies))]
+    return [_single(call.what, r) for r in await asyncio.gather(*map(call.post, bodies))]
 
 
-def _reply(what: str, reply: Mapping[str, Any]) -> Reply:
+def _single(what: str, reply: Mapping[str, Any]) -> Reply:
     try:
         (choice,) = reply["choices"]
-        text = choice["message"].get("content") or ""
-        return Reply(
-            text, int(reply["usage"]["completion_tokens"]), fate_of(choice["finish_reason"], None)
-        )
+        return _reply_of(choice, int(reply["usage"]["completion_tokens"]))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RemoteError(f"{what}: the reply is no chat completion ({error!r})") from error
 
 
-async def _post(
-    endpoint: Endpoint, http: httpx.AsyncClient, body: Mapping[str, Any], what: str
-) -> dict[str, Any]:
-    """The reply; tried again where that may help. Raises ``RemoteError``."""
-    pause, problem = endpoint.first_pause_s, ""
-    for attempt in range(TRIES):
-        wait = pause * 2**attempt
-        try:
-            reply = await http.post("/chat/completions", json=body)
-            if reply.is_success:
-                return dict(reply.json())
-            problem = f"{reply.status_code}: {_message(reply)}"
-            if reply.status_code not in PASSING:
-                error_type = BadRequest if reply.status_code in (400, 422) else RemoteError
-                raise error_type(f"{what}: {endpoint.url} answers {problem}")
-            wait = _retry_after(reply, wait)
-        except httpx.TransportError as error:
-            problem = str(error) or type(error).__name__
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError, TypeError) as error:
-            raise RemoteError(f"{what}: {endpoint.url}: {error or type(error).__name__}") from error
-        if attempt + 1 < TRIES:
-            await asyncio.sleep(min(wait, LONGEST_PAUSE_S))
-    raise RemoteError(
-        f"{what}: {endpoint.url} gave no answer in {TRIES} tries ({problem}). What was kept is kept: "
-        "the same command goes on from there."
-    )
-
-
-def _retry_after(reply: httpx.Response, otherwise: float) -> float:
-    try:
-        return max(0.0, float(reply.headers["retry-after"]))
-    except (KeyError, ValueError):
-        return otherwise
-
-
-def _message(reply: httpx.Response) -> str:
-    try:
-        error = reply.json()["error"]
-        return str(error["message"] if isinstance(error, dict) else error)[:SHOWN]
-    except (ValueError, KeyError, TypeError):
-        return reply.text[:SHOWN]
+def _reply_of(choice: Mapping[str, Any], tokens: int) -> Reply:
+    text = choice["message"].get("content") or ""
+    return Reply(text, tokens, fate_of(choice["finish_reason"], None))

@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from arrol_serve.quality.calibration import within_group_auc
+from arrol_serve.quality.calibration import expected_calibration_error, within_group_auc
 from trainer.evaluation.by_k import by_k
 from trainer.evaluation.datasets import Item, set_of
 from trainer.evaluation.methods import METHODS, uniform_curve
 from trainer.evaluation.records import Record
 from trainer.evaluation.report_text import markdown
 from trainer.evaluation.sampling import UNPRUNED
-from trainer.evaluation.statistics import bootstrap, calibration, paired, tokens_at
+from trainer.evaluation.statistics import bootstrap, paired, tokens_at
+from trainer.reliability import reliability
 
 BASELINE = "uniform"
 
@@ -99,9 +100,13 @@ def _quality(records: Sequence[Record]) -> dict[str, Any] | None:
     if not scored:
         return None
     quality, right, group = zip(*scored, strict=True)
-    bins, error = calibration(quality, right)
-    within = within_group_auc(quality, right, np.array(group))
-    body: dict[str, Any] = {"ece": error, "bins": bins, "auc_within_group": None}
+    groups = np.array(group)
+    within = within_group_auc(quality, right, groups)
+    body: dict[str, Any] = {
+        "ece": expected_calibration_error(quality, right),
+        "bins": reliability(quality, right, groups),
+        "auc_within_group": None,
+    }
     if within.mixed_groups:
         body["auc_within_group"] = {
             "value": within.value,

@@ -28,10 +28,13 @@ class SettingsChanged(ValueError):
 
 
 def open_folder(folder: Path, settings: Mapping[str, Any]) -> None:
-    """Make the folder, or go on in it. Raises ``SettingsChanged`` naming what differs."""
+    """Make the folder, or go on in it. Raises ``SettingsChanged`` naming what differs.
+
+    A run that kept no question yet, since its first engine did not start, has nothing to go on with.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "settings.json"
-    if not path.exists():
+    path, records = folder / "settings.json", folder / "records.jsonl"
+    if not path.exists() or not (records.exists() and records.stat().st_size):
         part = path.with_name("settings.json.part")
         part.write_text(json.dumps(settings, indent=1) + "\n")
         part.replace(path)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 
 def bootstrap(
@@ -46,20 +44,3 @@ def tokens_at(
             return best_tokens + (x - best_tokens) * (accuracy - best) / (y - best)
         best_tokens, best = x, y
     return None
-
-
-def calibration(
-    probabilities: Sequence[float], right: Sequence[bool], bins: int = 10
-) -> tuple[list[dict[str, Any]], float]:
-    """Reliability bins of equal width and the expected calibration error."""
-    p: NDArray[np.float64] = np.asarray(probabilities, dtype=np.float64)
-    y = np.asarray(right, dtype=np.float64)
-    place = np.minimum((p * bins).astype(int), bins - 1)
-    rows, error = [], 0.0
-    for b in range(bins):
-        inside = place == b
-        if inside.any():
-            said, was = float(p[inside].mean()), float(y[inside].mean())
-            rows.append({"said": said, "was": was, "count": int(inside.sum())})
-            error += abs(said - was) * float(inside.mean())
-    return rows, error

@@ -1,0 +1,69 @@
+"""Reliability of predicted probabilities: what was said beside what was, with intervals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def reliability(
+    probabilities: ArrayLike,
+    right: ArrayLike,
+    groups: NDArray[Any],
+    *,
+    bins: int = 10,
+    draws: int = 2000,
+    seed: int = 0,
+) -> list[dict[str, Any]]:
+    """Bins of equal width that are not empty: ``said`` and ``was`` (means), ``count``, ``interval``.
+
+    ``interval`` is the 95 % bootstrap one of ``was``, over groups: rollouts of one question are mostly
+    right or wrong together, so that fifty of them may say no more than four questions.
+    """
+    p, y = np.asarray(probabilities, np.float64), np.asarray(right, np.float64)
+    if not len(p):
+        return []
+    _, question = np.unique(groups, return_inverse=True)
+    size = int(question.max()) + 1
+    cell = question * bins + np.minimum((p * bins).astype(int), bins - 1)
+    tables = [
+        np.bincount(cell, weights=weight, minlength=size * bins).reshape(size, bins)
+        for weight in (np.ones_like(y), y, p)
+    ]
+    drawn = np.random.default_rng(seed).multinomial(size, np.full(size, 1 / size), size=draws)
+    counts, rights = drawn @ tables[0], drawn @ tables[1]
+    shares = np.divide(rights, counts, out=np.full(counts.shape, np.nan), where=counts > 0)
+    rows = []
+    for b, (count, good, said) in enumerate(zip(*(t.sum(axis=0) for t in tables), strict=True)):
+        if count:
+            low, high = np.nanpercentile(shares[:, b], [2.5, 97.5])
+            rows.append(
+                {
+                    "said": float(said / count),
+                    "was": float(good / count),
+                    "count": int(count),
+                    "interval": [float(low), float(high)],
+                }
+            )
+    return rows
+
+
+def draw_reliability(axes: Any, bins: list[dict[str, Any]], label: str, color: str) -> None:
+    """Bins with their intervals; a dot's area is its share of the rollouts."""
+    most = max((row["count"] for row in bins), default=1)
+    x, y = [row["said"] for row in bins], [row["was"] for row in bins]
+    error = [
+        [max(0.0, row["was"] - row["interval"][0]) for row in bins],
+        [max(0.0, row["interval"][1] - row["was"]) for row in bins],
+    ]
+    axes.errorbar(x, y, yerr=error, fmt="none", color=color, alpha=0.6, capsize=2, linewidth=1)
+    sizes = [15 + 105 * row["count"] / most for row in bins]
+    axes.scatter(x, y, s=sizes, color=color, label=label, zorder=3)
+    axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8, zorder=0)
+    axes.set_xlim(-0.03, 1.03)
+    axes.set_ylim(-0.03, 1.03)
+    axes.set_xlabel("predicted probability of being right")
+    axes.set_ylabel("share that was right (95 % interval over questions)")
+    axes.grid(alpha=0.3)
