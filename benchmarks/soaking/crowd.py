@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from benchmarks.soaking.asks import KNOWN, Ask, known_ask, random_ask
+from benchmarks.soaking.asks import KNOWN, LATEST_S, Ask, known_ask, random_ask
 from benchmarks.soaking.faults import Reply, fault_of
 
 LOST_AFTER_S = 300.0
@@ -53,6 +53,7 @@ class Crowd:
     url: str
     key: str
     seed: int
+    latest_s: float = LATEST_S
     tally: Tally = field(default_factory=Tally)
     known: dict[int, str] = field(default_factory=dict)
 
@@ -86,7 +87,7 @@ class Crowd:
         self, http: aiohttp.ClientSession, rng: random.Random, more: Callable[[], bool]
     ) -> None:
         while more():
-            ask = random_ask(rng)
+            ask = random_ask(rng, self.latest_s)
             self.tally.in_flight += 1
             try:
                 status = await self._one(http, ask)
