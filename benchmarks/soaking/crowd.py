@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import random
 import time
 from collections import Counter
@@ -122,10 +123,11 @@ class Crowd:
         return reply.status
 
     async def _post(self, http: aiohttp.ClientSession, ask: Ask) -> Reply:
-        async with http.post(ask.path, data=ask.content(), headers=self._headers(ask)) as answer:
+        content, headers = io.BytesIO(ask.content()), self._headers(ask)
+        async with http.post(ask.path, data=content, headers=headers) as answer:
             body = await answer.read()
-            headers = {name.lower(): value for name, value in answer.headers.items()}
-            return Reply(answer.status, headers, body)
+            fields = {name.lower(): value for name, value in answer.headers.items()}
+            return Reply(answer.status, fields, body)
 
     def _headers(self, ask: Ask) -> dict[str, str]:
         key = ask.key or self.key
@@ -138,7 +140,7 @@ class Crowd:
                 if ask.leaving == "cut off":
                     await self._send_half(ask)
                 elif ask.leaving == "stalls":
-                    content, headers = ask.content(), self._headers(ask)
+                    content, headers = io.BytesIO(ask.content()), self._headers(ask)
                     async with http.post(ask.path, data=content, headers=headers) as answer:
                         try:
                             await asyncio.sleep(ask.after_s)
