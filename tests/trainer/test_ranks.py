@@ -95,7 +95,9 @@ def running(words: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     try:
         yield process
     finally:
-        process.kill()
+        if process.poll() is None:  # the launcher takes its ranks along, if it is given the time
+            process.terminate()
+            process.wait(timeout=LIMIT_S)
 
 
 def until_saved(step: int, out: Path, process: subprocess.Popen[bytes], log: Path) -> None:
