@@ -1,6 +1,7 @@
 """Prometheus metrics of searches, on the registry that vLLM's /metrics already serves.
 
-Every label has a closed set of values, but for the head's name and version: of those one at a time.
+Every label has a closed set of values, but for the head's name and version: of those one at a time, or
+with several server processes, where a series cannot be taken back, ``MOST_HEADS`` and then "other".
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
 TOKENS_AT = tuple(2.0**n for n in range(3, 17))
+MOST_HEADS = 16
 SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 
 REQUESTS = Counter(

@@ -17,6 +17,7 @@ SUITE: dict[str, str] = {
     "scaling": "cost of a pruned search against N, groups at once, length, probe and share kept",
     "step_time": "time of scoring and bookkeeping a step, against rows and hidden size",
     "load": "plain requests at once and beside searches, memory of waiting requests, beside vLLM",
+    "soak": "a thousand random clients for minutes, of whom half leave: nothing lost or leaked",
     "training": "seconds a step, tokens and accuracy of pruned and unpruned training",
     "group_signal": "what ending whole groups at the probe could save in training",
     "trl": "steps an hour, memory and accuracy of TRL's GRPOTrainer and ours",

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -88,17 +90,25 @@ async def mixed(client: Client, arm: str) -> Times:
 
 
 async def waiting(client: Client, pid: int, body: dict[str, Any]) -> float:
-    """Bytes, in all processes of a server together, for each of ``WAITING`` waiting requests."""
+    """Bytes, in all processes of a server together, for each of ``WAITING`` waiting requests.
+
+    ``RuntimeError`` if some of them were answered meanwhile, or refused.
+    """
     processes = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
     tasks = [asyncio.create_task(client.post({**LONG, **body})) for _ in range(150)]
     await asyncio.sleep(3)  # more than the engine runs at once: the rest only waits
     before = sum(process.memory_info().rss for process in processes)
-    tasks += [asyncio.create_task(client.post({**LONG, **body})) for _ in range(WAITING)]
+    late = [asyncio.create_task(client.post({**LONG, **body})) for _ in range(WAITING)]
     await asyncio.sleep(10)
     after = sum(process.memory_info().rss for process in processes)
+    gone, tasks = sum(task.done() for task in late), tasks + late
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+    if gone:
+        raise RuntimeError(
+            f"{gone} of {WAITING} requests did not wait: the figure would be too low"
+        )
     return (after - before) / WAITING
 
 
@@ -143,11 +153,22 @@ async def measure(
     return rows, memory
 
 
+def patient(folder: str) -> str:
+    """A configuration that refuses nobody because of the queue: what waits is to be measured."""
+    path = Path(folder, "arrol.toml")
+    path.write_text("max_queue_s = 36000.0\n")
+    return str(path)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=20)
     args = parser.parse_args()
-    with server(ARMS["vLLM"]) as theirs, server(ARMS["arrol-serve"]) as ours:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        server(ARMS["vLLM"]) as theirs,
+        server([*ARMS["arrol-serve"], "--arrol-config", patient(folder)]) as ours,
+    ):
         urls = {"vLLM": theirs[0], "arrol-serve": ours[0]}
         children = sorted(psutil.Process().children(), key=lambda child: child.create_time())
         pids = {arm: child.pid for arm, child in zip(urls, children[-2:], strict=True)}

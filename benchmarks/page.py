@@ -18,6 +18,7 @@ from benchmarks.render.paper import paper
 from benchmarks.render.scaling import scaling, step_time
 from benchmarks.render.serving import serving
 from benchmarks.render.simulation import groups, simulation
+from benchmarks.render.soak import soak
 from benchmarks.render.trl import trl
 
 PAGE = RESULTS.parent.parent / "docs" / "benchmarks.md"
@@ -69,6 +70,7 @@ RENDERERS: dict[str, Callable[[], str]] = {
     "plugin_cost": table.cost,
     "latency": table.latency,
     "load": load,
+    "soak": soak,
     "training": table.training,
     "group_signal": group_signal,
     "trl": trl,

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 START_LIMIT_S = 900
 
@@ -23,17 +24,20 @@ def free_port() -> int:
 
 @contextmanager
 def running(
-    command: Sequence[str], port: int, environment: Mapping[str, str] | None = None
+    command: Sequence[str],
+    port: int,
+    environment: Mapping[str, str] | None = None,
+    log: Path | None = None,
 ) -> Iterator[str]:
     """``command``, once it listens on ``port``; yields its URL, and ends it with all its children.
 
-    ``SystemExit`` with the end of its output if it does not start.
+    What it prints goes to ``log``, or nowhere. ``SystemExit`` with the end of it if it does not start.
     """
-    with tempfile.TemporaryFile() as log:
+    with tempfile.TemporaryFile() if log is None else log.open("w+b") as output:
         process = subprocess.Popen(
             list(command),
             env={**os.environ, **(environment or {})},
-            stdout=log,
+            stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
@@ -41,8 +45,8 @@ def running(
             end = time.monotonic() + START_LIMIT_S
             while not _listens(port):
                 if process.poll() is not None or time.monotonic() > end:
-                    log.seek(0)
-                    tail = log.read()[-3000:].decode(errors="replace")
+                    output.seek(0)
+                    tail = output.read()[-3000:].decode(errors="replace")
                     raise SystemExit(f"{command[0]} did not start:\n{tail}")
                 time.sleep(0.1)
             yield f"http://127.0.0.1:{port}"

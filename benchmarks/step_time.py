@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from arrol_serve.engine.plugin.heads import NamedHead
 from arrol_serve.engine.plugin.rows import StepRows
 from arrol_serve.engine.plugin.scheduler import LiveGroup, Member, PruningMixin
 from arrol_serve.engine.plugin.scorer import RowScorer
@@ -41,6 +42,8 @@ MODELS = {"arrol-tiny": (128, 353), "Qwen3-8B": (4096, 151_936)}
 def member_plan(row: int) -> MemberPlan:
     """Member ``row`` of groups of sixteen, far from its probe."""
     return MemberPlan(
+        search=f"g{row // GROUP}",
+        candidates=GROUP,
         group=f"g{row // GROUP}",
         size=GROUP,
         index=row % GROUP,
@@ -60,7 +63,7 @@ def scoring(rows: int, hidden: int, vocabulary: int) -> Callable[[], object]:
     """One step's work in the worker: statistics of the sampled tokens, then the head."""
     torch.manual_seed(0)
     scorer = RowScorer(rows, hidden, torch.device("cpu"))
-    scorer.head = QualityHead(hidden, width=WIDTH).eval()
+    scorer.heads.current = NamedHead(QualityHead(hidden, width=WIDTH).eval(), "1")
     for row in range(rows):
         scorer.admit(f"r{row}", member_plan(row))
     states = torch.randn(rows, hidden)
@@ -93,7 +96,8 @@ def bookkeeping(rows: int) -> Callable[[], object]:
         group.rules.join(plan["index"])
     written = [EngineCoreOutput(request_id=f"r{row}", new_token_ids=[7]) for row in range(rows)]
     outputs = {0: EngineCoreOutputs(outputs=written)}
-    scores = StepScores([f"r{row}" for row in range(rows)], [[0.5, 0.0]] * rows)
+    names = [f"r{row}" for row in range(rows)]
+    scores = StepScores(names, [[0.5, 0.0, 0.0]] * rows, ["1"] * rows)
     return lambda: scheduler._arrol_step(outputs, scores)
 
 

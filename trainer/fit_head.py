@@ -170,7 +170,7 @@ def _claim(job: HeadJob) -> None:
     digest = hashlib.sha256(text.encode()).hexdigest()
     job.work.mkdir(parents=True, exist_ok=True)
     mark = job.work / "job"
-    if not mark.exists() and not any(job.work.glob("*.npz")):
+    if not any(job.work.glob("[0-9]*")):  # nothing sampled yet: the engine did not start, perhaps
         mark.write_text(digest + "\n")
     if not mark.exists() or mark.read_text().strip() != digest:
         raise InvalidRequest(

@@ -74,6 +74,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> Path:
     """Make the head; its folder. Raises ``InvalidRequest`` for what cannot work."""
+    if args.max_tokens < 2 or args.seed < 0:
+        raise InvalidRequest("--max-tokens must be at least 2, --seed at least 0.")
     positions = _positions(args)
     if args.questions < 1 or args.samples < 2:
         raise InvalidRequest("A head needs --questions and at least 2 --samples.")
@@ -158,6 +160,7 @@ def _questions(args: argparse.Namespace) -> list[Question]:
         levels=tuple(args.levels),
         question=args.question_field,
         answer=args.answer_field,
+        broken_rows="skip",  # and named, as golds that cannot be parsed
     )
     source = open_source(section, args.seed)
     found: dict[str, Question] = {}

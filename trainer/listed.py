@@ -68,7 +68,8 @@ class Listed:
                 param="data.source",
             )
         if not self._prompts:
-            raise InvalidRequest(f"data.source: {config.source} holds no usable row.")
+            why = f"; the first one: {self.broken[0]}" if self.broken else ""
+            raise InvalidRequest(f"data.source: {config.source} holds no usable row{why}.")
         if self.broken:
             print(
                 f"data.source: {len(self.broken)} broken rows of {config.source} are skipped, "

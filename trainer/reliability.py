@@ -23,6 +23,8 @@ def reliability(
     right or wrong together, so that fifty of them may say no more than four questions.
     """
     p, y = np.asarray(probabilities, np.float64), np.asarray(right, np.float64)
+    if not len(p):
+        return []
     _, question = np.unique(groups, return_inverse=True)
     size = int(question.max()) + 1
     cell = question * bins + np.minimum((p * bins).astype(int), bins - 1)
@@ -50,7 +52,7 @@ def reliability(
 
 def draw_reliability(axes: Any, bins: list[dict[str, Any]], label: str, color: str) -> None:
     """Bins with their intervals; a dot's area is its share of the rollouts."""
-    most = max(row["count"] for row in bins)
+    most = max((row["count"] for row in bins), default=1)
     x, y = [row["said"] for row in bins], [row["was"] for row in bins]
     error = [
         [max(0.0, row["was"] - row["interval"][0]) for row in bins],

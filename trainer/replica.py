@@ -64,7 +64,11 @@ class Replica:
                 f"{self.name} gave no answer to {path} in {self._timeout_s:g} s "
                 "(rollout.replica_timeout_s)."
             ) from error
-        except (httpx.HTTPError, ValueError) as error:
+        except ValueError as error:
+            raise ReplicaLost(
+                f"{self.name} answers {path} with no JSON: it is no server, or not the right port."
+            ) from error
+        except httpx.HTTPError as error:
             what = str(error) or type(error).__name__
             raise ReplicaLost(f"{self.name} does not answer {path}: {what}.") from error
         if reply.is_success:

@@ -130,6 +130,8 @@ def sample_groups(
 
 def member_plan(group: GroupRequest, index: int, size: int) -> MemberPlan:
     return MemberPlan(
+        search=group.name,
+        candidates=size,
         group=group.name,
         size=size,
         index=index,

@@ -42,13 +42,16 @@ def build_sized_engine(
         raise
     except Exception as error:  # whatever vLLM may raise on its way up
         raise InvalidRequest(
-            f"--model {model}: vLLM does not start: {one_line(error)} (The longest question: {story}.)"
+            f"--model {model}: vLLM does not start with a context of {asked or needed} tokens, since "
+            f"{story}: {one_line(error)}"
         ) from error
 
 
 def _longest(model: Path, questions: Mapping[str, str]) -> tuple[str, int]:
     encode = Encoder(model)
     lengths = {name: len(encode(text)) for name, text in questions.items()}
+    if not all(lengths.values()):
+        raise ValueError("it knows none of their characters. Does the folder hold tokenizer.json?")
     name = max(lengths, key=lengths.__getitem__)
     return name, lengths[name]
 
@@ -58,4 +61,4 @@ def one_line(error: Exception) -> str:
     details = getattr(error, "errors", None)
     said = "; ".join(str(d["msg"]) for d in details()) if callable(details) else str(error)
     line = " ".join(said.split()) or type(error).__name__
-    return line if len(line) <= 400 else line[:400] + "..."
+    return line if len(line) <= 300 else line[:300] + "..."

@@ -12,7 +12,8 @@ from arrol_serve.pipeline import SearchOutcome
 from arrol_serve.rollout import Fate, Rollout
 
 CAN_FORGET = "PROMETHEUS_MULTIPROC_DIR" not in os.environ
-"""With several processes prometheus_client cannot remove a label: the old head says 0 instead."""
+"""With several processes prometheus_client cannot remove a label: the old head says 0 instead, and after
+``metrics.MOST_HEADS`` of them a new one has no name."""
 
 
 def fate_label(outcome: SearchOutcome, rollout: Rollout) -> str:
@@ -30,6 +31,7 @@ class Accounting:
 
     head_id: str | None
     _head: tuple[str, str] | None = field(default=None, init=False)
+    _named: set[tuple[str, str]] = field(default_factory=set, init=False)
 
     def __call__(self, ticket: SearchTicket) -> None:
         """Add a search that has ended, whichever way."""
@@ -54,7 +56,7 @@ class Accounting:
                 metrics.PRUNED_AT.observe(rollout.token_count)
 
     def _name_head(self, version: str | None) -> None:
-        head = (self.head_id or "none", version or "none")
+        head = self._label(version)
         if head == self._head:
             return
         if self._head is not None:
@@ -63,6 +65,16 @@ class Accounting:
                 metrics.HEAD.remove(*self._head)
         metrics.HEAD.labels(*head).set(1)
         self._head = head
+
+    def _label(self, version: str | None) -> tuple[str, str]:
+        name = self.head_id or "none"
+        head = (name, version or "none")
+        if CAN_FORGET or head in self._named:
+            return head
+        if len(self._named) == metrics.MOST_HEADS:
+            return (name, "other")
+        self._named.add(head)
+        return head
 
 
 def _unanswered(failure: Exception | None) -> str:

@@ -205,6 +205,7 @@ def _group_options(plan: SearchPlan) -> GroupOptions:
     if plan.vote == "confidence":
         wanted.add("confidence")
     return GroupOptions(
+        candidates=plan.samples,
         probes=prune.probes if prune else (),
         policy=prune.policy if prune else {"name": "never"},
         min_survivors=prune.min_survivors if prune else 1,

@@ -24,6 +24,8 @@ from arrol_serve.rollout import (
 class GroupOptions:
     """What every candidate's plan shares; see ``wire.MemberPlan`` for the fields."""
 
+    candidates: int
+    """Of the search, however many groups they are launched in."""
     probes: tuple[int, ...]
     policy: Mapping[str, Any]
     min_survivors: int
@@ -56,6 +58,8 @@ class EngineCandidates:
         self.outputs: dict[int, RequestOutput] = {}
         """The last engine output of every candidate that ended."""
         self.head_version: str | None = None
+        self._search = f"{call.request_id}/{uuid.uuid4().hex[:8]}"  # clients may choose request ids
+        self._groups = 0
         self.group = ""
         """Name of the latest rollout group."""
         self.engine_groups = 0
@@ -66,7 +70,8 @@ class EngineCandidates:
         return len(self._tasks)
 
     async def launch(self, indices: Sequence[int]) -> None:
-        self.group = f"{self._call.request_id}/{uuid.uuid4().hex[:8]}"
+        self.group = f"{self._search}/{self._groups}"
+        self._groups += 1
         for place, index in enumerate(indices):
             plan = self._member_plan(self.group, len(indices), place)
             self._tasks[index] = asyncio.create_task(self._run(index, self._params(index, plan)))
@@ -74,6 +79,8 @@ class EngineCandidates:
     def _member_plan(self, group: str, size: int, place: int) -> MemberPlan:
         options = self._group
         return MemberPlan(
+            search=self._search,
+            candidates=options.candidates,
             group=group,
             size=size,
             index=place,

@@ -53,7 +53,7 @@ async def _fates(client: Any, rank: int | None) -> list[Fate]:
     options = {} if rank is None else {"data_parallel_rank": rank}
     name = f"arrol-probe-{uuid.uuid4().hex}"
     call = EngineCall({"prompt_token_ids": [0, 1]}, params, name, options)
-    group = GroupOptions((1,), {"name": "random", "keep": 0.5}, 1, None, (), "quality")
+    group = GroupOptions(2, (1,), {"name": "random", "keep": 0.5}, 1, None, (), "quality")
     candidates = EngineCandidates(client, call, group)
     await candidates.launch(range(2))
     fates = []

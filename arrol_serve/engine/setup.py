@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -61,10 +62,28 @@ def prepare(args: Any, head: Path | None) -> HeadManifest | None:
             "without --enable-chunked-prefill.",
             param="enable_chunked_prefill",
         )
+    if current_platform.is_cpu():
+        _check_cores(args)
     manifest = None if head is None else load_head(head)[1]
     for name, value in engine_options(head, getattr(args, "additional_config", None)).items():
         setattr(args, name, value)
     return manifest
+
+
+def _check_cores(args: Any) -> None:
+    """vLLM binds each CPU worker to a NUMA node of its own, and fails late where there are too few."""
+    import vllm.envs
+    from vllm.utils.cpu_resource_utils import get_visible_memory_node
+
+    workers = args.tensor_parallel_size * args.pipeline_parallel_size
+    bound = vllm.envs.VLLM_CPU_OMP_THREADS_BIND == "auto"
+    nodes = len(get_visible_memory_node())
+    if workers > nodes and bound and "VLLM_CPU_SIM_MULTI_NUMA" not in os.environ:
+        raise InvalidRequest(
+            f"vLLM binds each of {workers} CPU workers to a NUMA node of its own, and there are {nodes} "
+            "here: name the cores of each with VLLM_CPU_OMP_THREADS_BIND='0-3|4-7', or set it to nobind.",
+            param="tensor_parallel_size",
+        )
 
 
 MAX_HASHED = 64 * 2**20

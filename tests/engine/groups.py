@@ -67,6 +67,8 @@ def start(
         name = f"test-{next(_names)}"
         for index in range(size):
             plan = MemberPlan(
+                search=name,
+                candidates=size,
                 group=name,
                 size=size,
                 index=index,

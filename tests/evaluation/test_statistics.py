@@ -39,6 +39,7 @@ def test_reliability_by_hand() -> None:
     low, high = reliability(said, right, np.array([0, 0, 0, 1]))
     assert (low["said"], low["was"], low["count"]) == (0.05, 0.0, 1)
     assert (high["said"], high["was"], high["count"]) == (pytest.approx(0.95), 2 / 3, 3)
+    assert reliability([], [], np.array([])) == []
     assert high["interval"] == [0.0, 1.0]  # two questions, one of them all wrong
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -18,10 +17,15 @@ import httpx
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
+from benchmarks.processes import free_port
+
 START_LIMIT_S = float(os.environ.get("ARROL_TEST_START_S", "200"))
 KEEP_ALIVE_S = 0.2
 OTHER_KEY = "the-environments-key"
 FILE_KEY = "the-files-key"
+ADMIN_KEY = "only-for-tests-0123456789"
+ADMIN_PORT = "ADMIN_PORT"
+"""Stands for a free port among a server's options."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,8 @@ class Server:
     key: str
     log: Path
     pid: int
+    admin: str
+    """URL of the admin port; only the session's server listens there."""
 
     def client(self) -> OpenAI:
         return OpenAI(base_url=f"{self.url}/v1", api_key=self.key, max_retries=0)
@@ -68,14 +74,12 @@ class Server:
 
 
 def start(log: Path, *options: str) -> tuple[subprocess.Popen[bytes], Server]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port, admin = free_port(), free_port()
     command = [
         sys.executable,
         "-m",
         "arrol_serve",
-        *options,
+        *(option.replace(ADMIN_PORT, str(admin)) for option in options),
         "--port",
         str(port),
         "--api-key",  # takes several values: nothing may follow that is not one
@@ -85,10 +89,12 @@ def start(log: Path, *options: str) -> tuple[subprocess.Popen[bytes], Server]:
         "HF_HUB_OFFLINE": "1",
         "VLLM_CPU_KVCACHE_SPACE": "1",
         "ARROL_API_KEYS": OTHER_KEY,
+        "ARROL_ADMIN_KEY": ADMIN_KEY,
     }
     with log.open("ab") as file:  # several processes write: each at the end
         process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=environment)
-    server = Server(f"http://127.0.0.1:{port}", "secret", log, process.pid)
+    url, admin_url = (f"http://127.0.0.1:{number}" for number in (port, admin))
+    server = Server(url, "secret", log, process.pid, admin_url)
     end = time.monotonic() + START_LIMIT_S
     while time.monotonic() < end:
         assert process.poll() is None, tail(log)
@@ -111,7 +117,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     log = tmp_path_factory.mktemp("server") / "server.log"
     alias = 'duo={"samples": 2, "vote": "uniform"}'
     tools = ["--enable-auto-tool-choice", "--tool-call-parser", "hermes"]
-    tools += ["--enable-scale-out"]
+    tools += ["--enable-scale-out", "--admin-port", ADMIN_PORT]
     tools += [
         "--structured-outputs-config",
         '{"backend": "xgrammar", "disable_any_whitespace": true}',

@@ -186,6 +186,12 @@ def test_golds_that_cannot_be_parsed_are_named_and_too_few_others_refused(tmp_pa
         ("--data {some} --work {one}/work", "one is a file. Name another folder"),
         ("--temperature 0", "must differ"),
         ("--samples 1", "at least 2"),
+        ("--seed -1", "--seed at least 0"),
+        ("--max-tokens 0", "--max-tokens must be at least 2"),
+        (
+            "--data {some} --question-field text",
+            "no text in the field 'text'; the row has question",
+        ),
         ("--layers 8", "the model has 8 layers"),
         ("--url http://127.0.0.1:9", "ARROL_ADMIN_KEY"),
         ("--url http://127.0.0.1:9 --recompute --work {work}", "does not answer"),

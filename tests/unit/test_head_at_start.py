@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from vllm.platforms import current_platform
 
 from arrol_serve.cli import main
 from tests.paths import HEAD, MODEL
@@ -66,6 +67,13 @@ def test_speculative_decoding(head: Path, capsys: pytest.CaptureFixture[str]) ->
         capsys, "--speculative-config", '{"method": "ngram", "num_speculative_tokens": 2}'
     )
     assert "start without --speculative-config" in said
+
+
+@pytest.mark.skipif(not current_platform.is_cpu(), reason="GPUs have no NUMA nodes to share")
+def test_more_cpu_workers_than_numa_nodes(head: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = refusal(capsys, "--tensor-parallel-size", "64")
+    assert "VLLM_CPU_OMP_THREADS_BIND" in said
+    assert len(said.splitlines()) == 1
 
 
 def test_another_scheduler(head: Path, capsys: pytest.CaptureFixture[str]) -> None:

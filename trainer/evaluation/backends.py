@@ -14,6 +14,7 @@ from trainer.evaluation.needs import CONFIDENCE, HEAD, ONLINE, PRUNING
 from trainer.evaluation.online import sample_online
 from trainer.evaluation.runs import Sampler
 from trainer.evaluation.sampling import Settings, sample
+from trainer.rows import DataError
 
 ONLINE_SHARES = {"deepconf-online-10": 0.1, "deepconf-online-90": 0.9}
 """Arm -> share of the warm-up rollouts that its threshold lets through; the paper's two settings."""
@@ -48,9 +49,13 @@ def engine_backend(
             engine.append(
                 build_sized_engine(folder, chosen, texts, settings.max_tokens, max_model_len)
             )
-        if arm in ONLINE_SHARES:
-            return sample_online(engine[0], arm, ONLINE_SHARES[arm], items, start, settings)
-        return sample(engine[0], arm, items, start, settings)
+        try:
+            if arm in ONLINE_SHARES:
+                return sample_online(engine[0], arm, ONLINE_SHARES[arm], items, start, settings)
+            return sample(engine[0], arm, items, start, settings)
+        except ValueError as error:  # vLLM's, of a request that it does not take
+            span = f"{items[0].id} to {items[-1].id}"
+            raise DataError(f"the engine does not take the questions {span}: {error}") from error
 
     offers = {CONFIDENCE, PRUNING} | ({HEAD} if chosen else set())
     offers |= {ONLINE} if settings.samples > 1 else set()

@@ -5,6 +5,7 @@ Every route asks for the key. Nothing here is reachable through the public port.
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import AsyncIterator
 from itertools import count
@@ -87,7 +88,9 @@ async def status(raw_request: Request) -> Status:
         model=config.model_config.model,
         weight_version=await client.get_weight_version(),
         head_versions=[worker["head_version"] for worker in workers],
+        heads_in_use=[worker["heads"] for worker in workers],
         paused=await client.is_paused(),
+        tasks=len(asyncio.all_tasks()),
         weight_transfer="none" if transfer is None else transfer.backend,
         logprobs_mode=str(config.model_config.logprobs_mode),
         max_model_len=config.model_config.max_model_len,
@@ -97,7 +100,10 @@ async def status(raw_request: Request) -> Status:
 
 @routes.post("/head")
 async def head(asked: HeadRequest, raw_request: Request) -> HeadReply:
-    """Swap the quality head in between two steps. A head that does not fit leaves the old one."""
+    """Swap the quality head in between two steps; searches that have begun keep the old one.
+
+    A head that does not fit changes nothing.
+    """
     client = _client(raw_request)
     folder = Path(asked.path)
     check_model(load_head(folder)[1], client.model_config)

@@ -69,6 +69,7 @@ async def sample_group(client: Any, asked: RolloutsRequest, rank: int | None) ->
 
 def _options(asked: RolloutsRequest) -> GroupOptions:
     return GroupOptions(
+        candidates=asked.samples,
         probes=tuple(asked.probes),
         policy=asked.policy,
         min_survivors=asked.min_survivors,

@@ -39,7 +39,11 @@ class Status(BaseModel):
     weight_version: str
     head_versions: list[str | None]
     """Of every worker."""
+    heads_in_use: list[int]
+    """Of every worker: more than 1 while searches go on that began with an older head."""
     paused: bool
+    tasks: int
+    """asyncio tasks of the server's process; on an idle server always the same few."""
     weight_transfer: str
     """vLLM's weight-transfer backend."""
     logprobs_mode: str

@@ -37,6 +37,7 @@ class Member:
     """Stop strings are matched outside the engine, so any output may turn out to be the last."""
     signals: Sequence[float] = (math.nan, math.nan, math.nan)
     """Quality logit and confidence at the latest token; NaN: not computed."""
+    head_version: str | None = None
     pruned: bool = False
 
 
@@ -61,7 +62,6 @@ class PruningMixin(Scheduler if TYPE_CHECKING else object):  # type: ignore[misc
         self._arrol_members: dict[str, Member] = {}
         self._arrol_ended: dict[str, Member] = {}
         """Members that ended since the last outputs: their report is still to be written."""
-        self._arrol_head_version: str | None = None
 
     def add_request(self, request: Any) -> None:
         super().add_request(request)
@@ -100,11 +100,11 @@ class PruningMixin(Scheduler if TYPE_CHECKING else object):  # type: ignore[misc
         return outputs
 
     def _arrol_step(self, outputs: dict[int, EngineCoreOutputs], scores: StepScores) -> None:
-        self._arrol_head_version = scores.head_version or self._arrol_head_version
-        for req_id, signals in zip(scores.req_ids, scores.values, strict=True):
+        scored = zip(scores.req_ids, scores.values, scores.head_versions, strict=True)
+        for req_id, signals, version in scored:
             member = self._arrol_members.get(req_id) or self._arrol_ended.get(req_id)
             if member is not None:
-                member.signals = signals
+                member.signals, member.head_version = signals, version
         written = {out.request_id: out for batch in outputs.values() for out in batch.outputs}
         self._arrol_observe(written)
         for group in list(self.arrol_groups.values()):
@@ -183,7 +183,7 @@ class PruningMixin(Scheduler if TYPE_CHECKING else object):  # type: ignore[misc
             quality=None if math.isnan(quality) else quality,
             confidence=None if math.isnan(confidence) else confidence,
             probes=[(probe.tokens, probe.score, probe.survival) for probe in probes],
-            head_version=self._arrol_head_version,
+            head_version=member.head_version,
             groups=len(self.arrol_groups),
         )
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from arrol_serve.engine.plugin.heads import Heads, NamedHead
 from arrol_serve.engine.plugin.rows import StepRows
 from arrol_serve.engine.plugin.wire import CONFIDENCE_WINDOW, MemberPlan
-from arrol_serve.quality.head import QualityHead
 from arrol_serve.quality.statistics import RunningStatistics
 
 CONFIDENCE_TOP_K = 20
@@ -30,6 +30,11 @@ class Selection:
     req_ids: list[str]
     rows: Tensor | None
     slots: Tensor
+    heads: list[tuple[NamedHead, Tensor | None]]
+    """Each head with the places, among the scored rows, that it scores; None: all. One but after a swap."""
+    versions: list[str | None]
+    """Of each row's head."""
+    needs_logits: bool
     wants_confidence: bool
     records: bool
     """Whether any row does; asked in every step, so looked up once."""
@@ -71,11 +76,11 @@ class RowScorer:
     def __init__(self, slots: int, hidden_size: int, device: torch.device) -> None:
         self.hidden_size = hidden_size
         self.device = device
-        self.head: QualityHead | None = None
-        self.head_version: str | None = None
+        self.heads = Heads()
         self.recorded = FeatureRecord()
         self._plans: dict[str, MemberPlan] = {}
         self._slots: dict[str, int] = {}
+        self._heads: dict[str, NamedHead] = {}
         self._counts: dict[str, int] = {}
         self._allocate(slots)
         self._selection: tuple[list[str], Selection] | None = None
@@ -96,15 +101,6 @@ class RowScorer:
         """Whether any request in the engine wants a signal. False: the step is plain vLLM's."""
         return bool(self._slots)
 
-    @property
-    def needs_logits(self) -> bool:
-        """Whether a head input or a wanted signal comes from the token distribution."""
-        by_head = self.head is not None and "statistics" in self.head.inputs
-        return by_head or any(
-            "confidence" in plan["signals"] or plan["record"] is not None
-            for plan in self._plans.values()
-        )
-
     def admit(self, req_id: str, plan: MemberPlan) -> None:
         """Give a request its slot. A request resumed after preemption keeps the one it has."""
         if req_id in self._slots or not (plan["signals"] or plan["record"] is not None):
@@ -113,6 +109,7 @@ class RowScorer:
         self._slots[req_id] = slot
         self._plans[req_id] = plan
         self._counts[req_id] = 0
+        self._heads[req_id] = self.heads.admit(plan["search"], plan["candidates"])
         at = torch.tensor([slot], device=self.device)
         self.statistics.reset(at)
         self._window[at] = 0.0
@@ -128,6 +125,8 @@ class RowScorer:
             if slot is None:
                 continue
             plan, count = self._plans.pop(req_id), self._counts.pop(req_id)
+            del self._heads[req_id]
+            self.heads.release(plan["search"])
             if plan["record"] is not None and count and self._latest is not None:
                 self._keep(plan, count, self._latest[slot])
             self._free.append(slot)
@@ -155,17 +154,31 @@ class RowScorer:
             return None
         whole = len(pairs) == len(step.req_ids)
         req_ids = [step.req_ids[row] for row, _ in pairs]
-        plans = [self._plans[req_id] for req_id in req_ids]
-        selection = Selection(
-            req_ids=req_ids,
+        selection = self._selected(
+            req_ids,
             rows=None if whole else torch.tensor([r for r, _ in pairs], device=self.device),
             slots=torch.tensor([slot for _, slot in pairs], device=self.device),
-            wants_confidence=any("confidence" in plan["signals"] for plan in plans),
-            records=any(plan["record"] is not None for plan in plans),
         )
         if every:
             self._selection = (step.req_ids, selection)
         return selection
+
+    def _selected(self, req_ids: list[str], rows: Tensor | None, slots: Tensor) -> Selection:
+        plans = [self._plans[req_id] for req_id in req_ids]
+        named = [self._heads[req_id] for req_id in req_ids]
+        by_statistics = any(n.head is not None and "statistics" in n.head.inputs for n in named)
+        confidence = any("confidence" in plan["signals"] for plan in plans)
+        records = any(plan["record"] is not None for plan in plans)
+        return Selection(
+            req_ids=req_ids,
+            rows=rows,
+            slots=slots,
+            heads=_by_head(named, self.device),
+            versions=[n.version for n in named],
+            needs_logits=by_statistics or confidence or records,
+            wants_confidence=confidence,
+            records=records,
+        )
 
     def before_sampling(self, selection: Selection, logits: Tensor) -> None:
         """Keep the model's own log-probabilities [S, V] of the step."""
@@ -203,12 +216,24 @@ class RowScorer:
         states = selection.take(hidden).float()
         statistics = self.statistics.features(selection.slots)
         unknown = torch.full((len(states),), math.nan, device=self.device)
-        quality = final = unknown
-        if self.head is not None:
-            quality, final = self.head.calibrated(self.head.raw(states, statistics))
+        quality, final = self._qualities(selection, states, statistics)
         confidence, self._confidence = self._confidence, None
         self._record(selection, states, statistics)
         return torch.stack([quality, unknown if confidence is None else confidence, final], dim=1)
+
+    def _qualities(
+        self, selection: Selection, states: Tensor, statistics: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Calibrated as of a probe and as of a last token, [S] each."""
+        quality, final = torch.full((2, len(states)), math.nan, device=self.device)
+        for named, places in selection.heads:
+            if named.head is None:
+                continue
+            if places is None:
+                return named.head.calibrated(named.head.raw(states, statistics))
+            raw = named.head.raw(states[places], statistics[places])
+            quality[places], final[places] = named.head.calibrated(raw)
+        return quality, final
 
     def _record(self, selection: Selection, states: Tensor, statistics: Tensor) -> None:
         if not selection.records:
@@ -225,3 +250,13 @@ class RowScorer:
 
     def _keep(self, plan: MemberPlan, tokens: int, features: Tensor) -> None:
         self.recorded.add(plan["group"], plan["index"], tokens, features.clone())
+
+
+def _by_head(named: list[NamedHead], device: torch.device) -> list[tuple[NamedHead, Tensor | None]]:
+    different = list(dict.fromkeys(named))
+    if len(different) == 1:
+        return [(different[0], None)]
+    places = [[i for i, mine in enumerate(named) if mine is one] for one in different]
+    return [
+        (one, torch.tensor(at, device=device)) for one, at in zip(different, places, strict=True)
+    ]

@@ -19,6 +19,10 @@ CONFIDENCE_WINDOW = 2048
 class MemberPlan(TypedDict):
     """One candidate's share of its group's plan."""
 
+    search: str
+    """Unique id of what the group is for: one head scores all groups of a search."""
+    candidates: int
+    """Of the search, in all its groups."""
     group: str
     """Unique id of the rollout group."""
     size: int
@@ -52,6 +56,7 @@ class Report(TypedDict):
     probes: list[tuple[int, float, float]]
     """(generated tokens, score, survival probability) for each probe crossed."""
     head_version: str | None
+    """Of the head that scored it, from its first token to its last."""
     groups: int
     """Rollout groups alive in the engine after this one ended; for leak checks and metrics."""
 
@@ -66,7 +71,7 @@ class StepScores:
 
     req_ids: list[str] = field(default_factory=list)
     values: list[list[float]] = field(default_factory=list)
-    head_version: str | None = None
+    head_versions: list[str | None] = field(default_factory=list)
 
 
 def plan_of(sampling_params: Any) -> MemberPlan | None:

@@ -15,6 +15,7 @@ from vllm.platforms import current_platform
 from vllm.v1.outputs import AsyncModelRunnerOutput, ModelRunnerOutput
 
 from arrol_serve.engine.plugin.compat import check_vllm
+from arrol_serve.engine.plugin.heads import NamedHead
 from arrol_serve.engine.plugin.rows import rows_of
 from arrol_serve.engine.plugin.scorer import FeatureRecord, RowScorer, Selection
 from arrol_serve.engine.plugin.tap import SamplerTap
@@ -61,18 +62,21 @@ class ArrolWorker(PlatformWorker):
     def arrol_load_head(self, folder: str, version: str | None = None) -> str:
         """Load ``folder`` and swap it in between two steps; return the version now in force.
 
-        Raises ``HeadMismatch`` (and keeps the head in force) if it does not fit this model.
+        Searches that have begun keep theirs. Raises ``HeadMismatch`` (and keeps the head in force)
+        if it does not fit this model.
         """
         head, manifest = load_head(Path(folder))
         check_model(manifest, self.model_config)
-        self.scorer.head = head.to(self.device).eval().requires_grad_(False)
-        self.scorer.head_version = version or manifest.version
-        return self.scorer.head_version
+        version = version or manifest.version
+        ready = head.to(self.device).eval().requires_grad_(False)
+        self.scorer.heads.current = NamedHead(ready, version)
+        return version
 
     def arrol_status(self) -> dict[str, Any]:
         """Proof that this worker is loaded, and what it holds."""
         return {
-            "head_version": self.scorer.head_version,
+            "head_version": self.scorer.heads.current.version,
+            "heads": self.scorer.heads.in_use,
             "scored_requests": len(self.scorer._slots),
             "free_slots": self.scorer.free_slots,
         }
@@ -114,7 +118,7 @@ class ArrolWorker(PlatformWorker):
         selection = None if step is None else self.scorer.select(step)
         if step is None or selection is None:
             return super().sample_tokens(grammar_output)
-        if self.scorer.needs_logits:
+        if selection.needs_logits:
             self.tap.before = partial(self.scorer.before_sampling, selection)
             self.tap.after = partial(self.scorer.after_sampling, selection)
         try:
@@ -125,19 +129,16 @@ class ArrolWorker(PlatformWorker):
         return self._attach(output, selection, values)
 
     def _attach(self, output: Any, selection: Selection, values: torch.Tensor) -> Any:
-        version = self.scorer.head_version
         if isinstance(output, AsyncModelRunnerOutput):
-            return _ScoredAsyncOutput(output, selection.req_ids, values, version)
-        return _with_scores(output, StepScores(selection.req_ids, values.tolist(), version))
+            return _ScoredAsyncOutput(output, selection, values)
+        return _with_scores(output, _scores(selection, values))
 
 
 class _ScoredAsyncOutput(AsyncModelRunnerOutput):
     """vLLM's pending output with ours: the copy to the host overlaps the next step."""
 
-    def __init__(
-        self, inner: Any, req_ids: list[str], values: torch.Tensor, version: str | None
-    ) -> None:
-        self._inner, self._req_ids, self._version = inner, req_ids, version
+    def __init__(self, inner: Any, selection: Selection, values: torch.Tensor) -> None:
+        self._inner, self._selection = inner, selection
         self._device_values = values  # held until the copy is done
         self._host_values = values.to("cpu", non_blocking=True)
         self._copied = torch.Event()
@@ -147,9 +148,11 @@ class _ScoredAsyncOutput(AsyncModelRunnerOutput):
         output = self._inner.get_output()
         self._copied.synchronize()
         del self._device_values
-        return _with_scores(
-            output, StepScores(self._req_ids, self._host_values.tolist(), self._version)
-        )
+        return _with_scores(output, _scores(self._selection, self._host_values))
+
+
+def _scores(selection: Selection, values: torch.Tensor) -> StepScores:
+    return StepScores(selection.req_ids, values.tolist(), selection.versions)
 
 
 def _with_scores(output: ModelRunnerOutput, scores: StepScores) -> ModelRunnerOutput:
