@@ -146,9 +146,10 @@ def _from_text(value: str, key: str) -> Any:
         return [_from_text(part.strip(), "") for part in value.split(",")]
     if key in ("regex", "json_pointer"):
         return value
-    if _INTEGER.fullmatch(value.strip()):
-        return int(value)
+    number = value.strip()  # of more characters than int() takes for spaces
+    if _INTEGER.fullmatch(number):
+        return int(number)
     try:
-        return float(value)
+        return float(number)
     except ValueError:
         return value

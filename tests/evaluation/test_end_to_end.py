@@ -93,7 +93,7 @@ def test_the_engine_has_room_for_one_long_question(tmp_path: Path) -> None:
             ["--max-model-len", "300"],
             "--max-model-len 300 is too short: questions.jsonl line 1 has",
         ),
-        (["--head", "{other}"], r"made for other .*hidden_size 64"),
+        (["--head", "{other}"], "hidden_size 64.*the served model has hidden_size 128"),
     ],
 )
 def test_what_the_engine_cannot_take_is_named(

@@ -102,7 +102,7 @@ def _tell(problems: Mapping[str, str]) -> None:
     if problems:
         shown = [f"  {why}" for why in list(problems.values())[:SHOWN]]
         more = [f"  and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
-        head = f"{len(problems)} questions are left out, since their gold answer cannot be used:"
+        head = f"left out, since their gold answer cannot be used: {len(problems)}"
         print("\n".join([head, *shown, *more]), file=sys.stderr)
 
 
