@@ -23,12 +23,14 @@ from benchmarks.soaking.crowd import Crowd
 from benchmarks.soaking.rounds import Soaked, soak
 from benchmarks.soaking.watch import Watch
 
+BLOCKS = 256
+"""Of KV cache: so few that all have been touched, and count as resident, when the warm-up is over."""
 KEY, ADMIN_KEY = "soak", "only-for-the-soak-0123456789"
 
 
 def command(port: int, admin: int) -> list[str]:
     words = [sys.executable, "-m", "arrol_serve", "--port", str(port), "--admin-port", str(admin)]
-    return [*words, "--api-key", KEY]
+    return [*words, "--num-gpu-blocks-override", str(BLOCKS), "--api-key", KEY]
 
 
 async def measure(url: str, admin: str, pid: int, args: argparse.Namespace) -> Soaked:
