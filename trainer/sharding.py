@@ -27,6 +27,9 @@ def shard(policy: PolicyModel, ranks: Ranks, device: torch.device) -> PolicyMode
         "mp_policy": MixedPrecisionPolicy(
             param_dtype=policy.dtype if lower else None, reduce_dtype=torch.float32
         ),
+        # The outermost module would stay whole after a pass without gradient: its parameters would not be
+        # those that the optimizer has moments of, which is what a checkpoint asks for.
+        "reshard_after_forward": True,
     }
     blocks = set(policy.inner._no_split_modules or ())
     for module in policy.inner.modules():

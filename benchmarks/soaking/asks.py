@@ -22,7 +22,7 @@ KNOWN = 6
 """Requests whose replies are known, to notice answers that went to somebody else."""
 SHARE_KNOWN, SHARE_LEAVE, SHARE_STREAM = 0.1, 0.5, 0.4
 SOONEST_S, LATEST_S = 0.002, 30.0
-"""When clients that leave do so, as the logarithm has it: at every stage."""
+"""When clients that leave do so, evenly by the logarithm: at every stage."""
 
 Leaving = Literal["stays", "leaves", "cut off", "stalls"]
 """``cut off``: half of the body is sent. ``stalls``: a stream is opened and not read."""
@@ -65,8 +65,8 @@ def known_ask(number: int) -> Ask:
     return Ask("known", CHAT, body)
 
 
-def random_ask(rng: random.Random) -> Ask:
-    """One of all kinds, in which its client may leave."""
+def random_ask(rng: random.Random, latest_s: float = LATEST_S) -> Ask:
+    """One of all kinds, which its client may leave, by ``latest_s`` if at all."""
     if rng.random() < SHARE_KNOWN:
         ask = known_ask(rng.randrange(KNOWN))
     else:
@@ -79,16 +79,16 @@ def random_ask(rng: random.Random) -> Ask:
             ask.body["stream_options"] = {"include_usage": True}
         if "arrol" in ask.body and rng.random() < 0.3:
             ask.body["arrol"] = {**ask.body["arrol"], "stream": "progress"}
-    return _impatient(ask, rng)
+    return _impatient(ask, rng, latest_s)
 
 
-def _impatient(ask: Ask, rng: random.Random) -> Ask:
+def _impatient(ask: Ask, rng: random.Random, latest_s: float) -> Ask:
     if rng.random() >= SHARE_LEAVE:
         return ask
     ways: list[Leaving] = ["leaves", "leaves", "cut off"]
     if ask.streamed:
         ways.append("stalls")
-    after = math.exp(rng.uniform(math.log(SOONEST_S), math.log(LATEST_S)))
+    after = math.exp(rng.uniform(math.log(SOONEST_S), math.log(latest_s)))
     return Ask(ask.kind, ask.path, ask.body, ask.statuses, rng.choice(ways), after)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import random
 import time
 from collections import Counter
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from benchmarks.soaking.asks import KNOWN, Ask, known_ask, random_ask
+from benchmarks.soaking.asks import KNOWN, LATEST_S, Ask, known_ask, random_ask
 from benchmarks.soaking.faults import Reply, fault_of
 
 LOST_AFTER_S = 300.0
@@ -53,6 +54,7 @@ class Crowd:
     url: str
     key: str
     seed: int
+    latest_s: float = LATEST_S
     tally: Tally = field(default_factory=Tally)
     known: dict[int, str] = field(default_factory=dict)
 
@@ -86,7 +88,7 @@ class Crowd:
         self, http: aiohttp.ClientSession, rng: random.Random, more: Callable[[], bool]
     ) -> None:
         while more():
-            ask = random_ask(rng)
+            ask = random_ask(rng, self.latest_s)
             self.tally.in_flight += 1
             try:
                 status = await self._one(http, ask)
@@ -121,10 +123,11 @@ class Crowd:
         return reply.status
 
     async def _post(self, http: aiohttp.ClientSession, ask: Ask) -> Reply:
-        async with http.post(ask.path, data=ask.content(), headers=self._headers(ask)) as answer:
+        content, headers = io.BytesIO(ask.content()), self._headers(ask)
+        async with http.post(ask.path, data=content, headers=headers) as answer:
             body = await answer.read()
-            headers = {name.lower(): value for name, value in answer.headers.items()}
-            return Reply(answer.status, headers, body)
+            fields = {name.lower(): value for name, value in answer.headers.items()}
+            return Reply(answer.status, fields, body)
 
     def _headers(self, ask: Ask) -> dict[str, str]:
         key = ask.key or self.key
@@ -137,7 +140,7 @@ class Crowd:
                 if ask.leaving == "cut off":
                     await self._send_half(ask)
                 elif ask.leaving == "stalls":
-                    content, headers = ask.content(), self._headers(ask)
+                    content, headers = io.BytesIO(ask.content()), self._headers(ask)
                     async with http.post(ask.path, data=content, headers=headers) as answer:
                         try:
                             await asyncio.sleep(ask.after_s)

@@ -16,7 +16,7 @@ from benchmarks.soaking.watch import Watch
 from tests.paths import ROOT
 from tests.server.conftest import ADMIN_KEY, Server
 
-CLIENTS, ROUNDS, SECONDS = 60, 2, 3.0
+CLIENTS, ROUNDS, SECONDS, LATEST_S = 60, 1, 4.0, 4.0
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def soaked(server: Server) -> Soaked:
     async def everything() -> Soaked:
         watch = Watch(server.url, server.admin, ADMIN_KEY, server.pid)
         try:
-            crowd = Crowd(server.url, server.key, seed=5)
+            crowd = Crowd(server.url, server.key, 5, LATEST_S)
             return await soak(crowd, watch, clients=CLIENTS, rounds=ROUNDS, seconds=SECONDS)
         finally:
             await watch.close()

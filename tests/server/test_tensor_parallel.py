@@ -37,6 +37,7 @@ def workers(server: Server) -> int:
     return sum("Worker" in name for name in names)
 
 
+@pytest.mark.slow  # workers that share a core wait for each other
 def test_two_workers_answer_as_one(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

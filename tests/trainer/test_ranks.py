@@ -10,17 +10,19 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from arrol_serve.errors import InvalidRequest
 from tests.paths import ROOT
 from tests.trainer.servers import free_port
-from tests.trainer.test_runs import LIMIT_S, policy, run, weights
-from tests.trainer.two_ranks import CASES
+from tests.trainer.test_runs import LIMIT_S, figures, policy, run, same, weights
+from tests.trainer.two_ranks import CASES, updates
 from trainer import checkpoint
 from trainer.config import load_config
 from trainer.metrics_log import read_metrics
@@ -51,20 +53,18 @@ def test_every_rank_runs_as_many_micro_batches_and_none_is_lost() -> None:
 
 
 @pytest.fixture(scope="module")
-def updates(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], dict[str, Any]]:
-    """``two_ranks.CASES`` on one rank and on two."""
-    folder = tmp_path_factory.mktemp("updates")
-    words = [sys.executable, "-m", "tests.trainer.two_ranks"]
-    run([*words, str(folder / "one.pt")])
-    run([*by_two(words), str(folder / "two.pt")])
-    return torch.load(folder / "one.pt"), torch.load(folder / "two.pt")
+def updated(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], dict[str, Any]]:
+    """``two_ranks.CASES`` on one rank, which is this process, and on two."""
+    two = tmp_path_factory.mktemp("updates") / "two.pt"
+    run([*by_two([sys.executable, "-m", "tests.trainer.two_ranks"]), str(two)])
+    return updates(Ranks()), torch.load(two)
 
 
 @pytest.mark.parametrize("case", [name for name in CASES if name != "bfloat16"])
 def test_the_gradient_does_not_depend_on_the_number_of_ranks(
-    updates: tuple[dict[str, Any], dict[str, Any]], case: str
+    updated: tuple[dict[str, Any], dict[str, Any]], case: str
 ) -> None:
-    one, two = (found[case] for found in updates)
+    one, two = (found[case] for found in updated)
     # The old log-probabilities of a second minibatch come from passes packed in another way.
     close = 1e-4 if case == "twice" else 1e-5
     assert (one["gradient"] - two["gradient"]).norm() < close * one["gradient"].norm()
@@ -74,42 +74,16 @@ def test_the_gradient_does_not_depend_on_the_number_of_ranks(
     assert one["weights"].keys() == two["weights"].keys()
     for name, weight in one["weights"].items():
         torch.testing.assert_close(two["weights"][name], weight, rtol=1e-3, atol=1e-5)
+    assert one["moments"].keys() == two["moments"].keys()
+    for name, moments in one["moments"].items():
+        assert moments.keys() == two["moments"][name].keys() == {"step", "exp_avg", "exp_avg_sq"}
 
 
-def test_shards_in_bfloat16_come_close(updates: tuple[dict[str, Any], dict[str, Any]]) -> None:
-    one, two = (found["bfloat16"] for found in updates)
+def test_shards_in_bfloat16_come_close(updated: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    one, two = (found["bfloat16"] for found in updated)
     likeness = torch.nn.functional.cosine_similarity(one["gradient"], two["gradient"], dim=0)
     assert likeness > 0.99
     assert one["gradient"].dtype == two["gradient"].dtype == torch.float32
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two steps of two ranks, the second one pruned."""
-    out: Path = tmp_path_factory.mktemp("ranks") / "whole"
-    run(by_two(policy(out, **{"run.steps": 2})))
-    return out
-
-
-@pytest.mark.parametrize("ranks", [1, 2])
-def test_a_checkpoint_of_two_ranks_goes_on_with_one_or_two(
-    whole: Path, tmp_path: Path, ranks: int
-) -> None:
-    rows = read_metrics(whole)
-    assert [row["step"] for row in rows] == [1, 2]
-    assert rows[1]["kept"] < 1
-    assert all(row["sync_gap"] < 1e-4 and row["mismatch_max"] < 1e-3 for row in rows)
-    out = tmp_path / "again"
-    shutil.copytree(whole, out)
-    shutil.rmtree(out / "checkpoints" / "step_000002")
-    words = policy(out, "--resume", "auto", **{"run.steps": 2})
-    run(by_two(words) if ranks == 2 else words)
-    # Two ranks sum their gradients in an order that is not fixed, one rank in another one.
-    again = read_metrics(out)[1]
-    assert again["tokens_generated"] == rows[1]["tokens_generated"]
-    assert again["grad_norm"] == pytest.approx(rows[1]["grad_norm"], rel=1e-2)
-    for name, weight in weights(whole).items():
-        torch.testing.assert_close(weights(out)[name], weight, rtol=0, atol=2e-4)
 
 
 @contextmanager
@@ -121,15 +95,21 @@ def running(words: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     try:
         yield process
     finally:
-        process.kill()
+        if process.poll() is None:  # the launcher takes its ranks along, if it is given the time
+            process.terminate()
+            process.wait(timeout=LIMIT_S)
 
 
-def wait_for_step(out: Path, process: subprocess.Popen[bytes], log: Path) -> None:
+def until_saved(step: int, out: Path, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + LIMIT_S
-    while not read_metrics(out):
+    while not saved(out, step).exists():
         assert process.poll() is None, log.read_text()[-3000:]
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def saved(out: Path, step: int) -> Path:
+    return out / "checkpoints" / f"step_{step:06d}"
 
 
 def pid_of(launcher: int, rank: int) -> int:
@@ -142,30 +122,86 @@ def pid_of(launcher: int, rank: int) -> int:
     return found
 
 
-ENDLESS = {"run.steps": 500, "prune.mode": "none"}
+ENDLESS = {"run.steps": 500, "checkpoint.keep": 500}
 
 
-def test_the_others_end_when_one_is_lost(tmp_path: Path) -> None:
-    out, log = tmp_path / "lost", tmp_path / "log"
+@dataclass(frozen=True)
+class Ended:
+    """A run of two ranks that was made to end."""
+
+    out: Path
+    status: int
+    log: str
+    other: int = 0
+    """Process id of the rank that was let be."""
+
+
+@pytest.fixture(scope="module")
+def lost(tmp_path_factory: pytest.TempPathFactory) -> Ended:
+    """Its second rank is killed after two steps, the second one pruned."""
+    out: Path = tmp_path_factory.mktemp("ranks") / "lost"
+    log = out.with_suffix(".log")
     with running(by_two(policy(out, **ENDLESS)), log) as process:
-        wait_for_step(out, process, log)
+        until_saved(2, out, process, log)
         other = pid_of(process.pid, 0)
         os.kill(pid_of(process.pid, 1), signal.SIGKILL)
-        assert process.wait(timeout=LIMIT_S) != 0
-    assert not Path(f"/proc/{other}").exists()
+        status = process.wait(timeout=LIMIT_S)
+    return Ended(out, status, log.read_text(), other)
 
 
-def test_all_save_when_told_to_end(tmp_path: Path) -> None:
-    out, log = tmp_path / "told", tmp_path / "log"
-    words = by_two(policy(out, **ENDLESS, **{"checkpoint.every": 500}))
+def after_one_step(run: Path, out: Path) -> Path:
+    """A copy of a run as it was then."""
+    shutil.copytree(
+        run, out, ignore=lambda *_: {p.name for p in checkpoint.complete(run / "checkpoints")}
+    )
+    shutil.copytree(saved(run, 1), saved(out, 1))
+    return out
+
+
+@pytest.fixture(scope="module")
+def told(lost: Ended) -> Ended:
+    """The same from the first step's checkpoint on, and told to end after the second step."""
+    out = after_one_step(lost.out, lost.out.with_name("told"))
+    log = out.with_suffix(".log")
+    words = by_two(policy(out, "--resume", "auto", **ENDLESS))
     words[3:3] = ["--shutdown-timeout", str(int(LIMIT_S))]
     with running(words, log) as process:
-        wait_for_step(out, process, log)
+        until_saved(2, out, process, log)
         process.terminate()
-        process.wait(timeout=LIMIT_S)
-    assert log.read_text().count("stopped and saved") == 1
-    (saved,) = checkpoint.complete(out / "checkpoints")
-    assert checkpoint.load_state(saved)["done"] == len(read_metrics(out))
+        status = process.wait(timeout=LIMIT_S)
+    return Ended(out, status, log.read_text())
+
+
+def test_the_others_end_when_one_is_lost(lost: Ended) -> None:
+    assert lost.status != 0
+    assert not Path(f"/proc/{lost.other}").exists()
+    rows = read_metrics(lost.out)
+    assert rows[1]["kept"] < 1
+    assert all(row["sync_gap"] < 1e-4 and row["mismatch_max"] < 1e-3 for row in rows)
+
+
+def test_all_save_when_told_to_end(told: Ended) -> None:
+    assert told.log.count("stopped and saved") == 1
+    newest = checkpoint.latest(told.out / "checkpoints")
+    assert newest is not None
+    assert checkpoint.load_state(newest)["done"] == len(read_metrics(told.out))
+
+
+def test_two_ranks_go_on_to_the_same_bits(lost: Ended, told: Ended) -> None:
+    assert figures(told.out)[1] == figures(lost.out)[1]
+    one, other = (load_file(saved(run.out, 2) / checkpoint.MODEL) for run in (lost, told))
+    assert same(one, other)
+
+
+def test_one_rank_goes_on_from_a_checkpoint_of_two(lost: Ended, tmp_path: Path) -> None:
+    out = after_one_step(lost.out, tmp_path / "one")
+    run(policy(out, "--resume", "auto", **{"run.steps": 2}))
+    once, twice = read_metrics(out)[1], read_metrics(lost.out)[1]
+    assert once["tokens_generated"] == twice["tokens_generated"]
+    # One rank adds gradients up in another order.
+    assert once["grad_norm"] == pytest.approx(twice["grad_norm"], rel=1e-2)
+    for name, weight in load_file(saved(lost.out, 2) / checkpoint.MODEL).items():
+        torch.testing.assert_close(weights(out)[name], weight, rtol=0, atol=2e-4)
 
 
 def test_every_rank_says_what_is_wrong_with_the_recipe(tmp_path: Path) -> None:

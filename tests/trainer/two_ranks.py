@@ -1,9 +1,10 @@
-"""Run by torchrun, and by itself for comparison: updates on made-up rows; rank 0 writes what came out."""
+"""Updates on made-up rows, by ranks of torchrun or by one; run by torchrun, rank 0 writes what came out."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -11,7 +12,7 @@ from tests.paths import MODEL
 from tests.trainer.test_loss import rows
 from trainer.config import load_config
 from trainer.learner import Learner
-from trainer.ranks import open_ranks
+from trainer.ranks import Ranks, open_ranks
 from trainer.sharding import whole
 
 CASES = {
@@ -30,8 +31,9 @@ CASES = {
 }
 
 
-def main(out: Path) -> None:
-    ranks, told = open_ranks(60), {}
+def updates(ranks: Ranks) -> dict[str, Any]:
+    """What one update of each case did, by case."""
+    told = {}
     for name, changes in CASES.items():
         learner = Learner(MODEL, load_config(None, ["optim.lr=1e-3", *changes]), ranks)
         report = learner.update(rows(), 0)
@@ -44,7 +46,14 @@ def main(out: Path) -> None:
             "tokens": sum(len(part) for part in report.mismatch),
             "scores": torch.cat(learner.score(rows(), 1.0)),
             "weights": learner.weights(),
+            "moments": learner.state.optimizer(),
         }
+    return told
+
+
+def main(out: Path) -> None:
+    ranks = open_ranks(60)
+    told = updates(ranks)
     if ranks.first:
         torch.save(told, out)
     ranks.close()
