@@ -1,7 +1,7 @@
 """Latency that our layer adds to a plain request: ``python -m benchmarks.latency``.
 
-vLLM's own server and ours run side by side on the same model; the same request goes to each in turn.
-Also measures the time from start to ready.
+vLLM's own server and ours are up on the same model and answer the same requests in turns; whoever is not
+asked is suspended, because an idle vLLM spins. Also measures the time from start to ready.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,7 +19,7 @@ import numpy as np
 from tqdm import tqdm
 
 from arrol_serve.bundled import MODEL, MODEL_NAME
-from benchmarks.processes import free_port, running
+from benchmarks.processes import Running, free_port, running
 from benchmarks.record import write_result
 
 OPTIONS = (
@@ -44,15 +44,17 @@ BODY = {
 }
 
 
+WARM_UP = 2
+"""Requests of a round that are not counted."""
 QUIET = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_LOGGING_LEVEL": "ERROR", "HF_HUB_OFFLINE": "1"}
 
 
 @contextmanager
-def server(arguments: list[str]) -> Iterator[tuple[str, float]]:
-    """A server process; yields its URL and the seconds it took to be ready."""
+def server(arguments: list[str]) -> Iterator[tuple[Running, float]]:
+    """A server process, and the seconds it took to be ready."""
     port, began = free_port(), time.perf_counter()
-    with running([sys.executable, *arguments, "--port", str(port)], port, QUIET) as url:
-        yield url, time.perf_counter() - began
+    with running([sys.executable, *arguments, "--port", str(port)], port, QUIET) as found:
+        yield found, time.perf_counter() - began
 
 
 def timed_request(url: str) -> float:
@@ -68,32 +70,43 @@ def timed_request(url: str) -> float:
     return (time.perf_counter() - began) * 1000
 
 
+def turns(
+    servers: Mapping[str, Running], rounds: int, requests: int
+) -> dict[str, list[list[float]]]:
+    """Milliseconds by arm and round. While one server answers, the others are suspended."""
+    for one in servers.values():
+        one.suspend()
+    found: dict[str, list[list[float]]] = {arm: [] for arm in servers}
+    for turn in tqdm(range(rounds + 1), unit="round"):
+        for arm in list(servers) if turn % 2 else reversed(list(servers)):
+            servers[arm].resume()
+            times = [timed_request(servers[arm].url) for _ in range(requests + WARM_UP)]
+            servers[arm].suspend()
+            if turn:
+                found[arm].append(times[WARM_UP:])
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--requests", type=int, default=300)
+    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--requests", type=int, default=20, help="to each server in a round")
     args = parser.parse_args()
+    with server(ARMS["vLLM"]) as (vllm, vllm_ready):
+        vllm.suspend()  # so that the other one starts as alone as it did
+        with server(ARMS["arrol-serve"]) as (ours, our_ready):
+            found = turns({"vLLM": vllm, "arrol-serve": ours}, args.rounds, args.requests)
     rows: list[dict[str, Any]] = []
-    times: dict[str, list[float]] = {arm: [] for arm in ARMS}
-    with (
-        server(ARMS["vLLM"]) as (vllm, vllm_ready),
-        server(ARMS["arrol-serve"]) as (ours, our_ready),
-    ):
-        for turn in tqdm(range(args.requests + 20), unit="pair"):
-            order = [("vLLM", vllm), ("arrol-serve", ours)]
-            for arm, url in order if turn % 2 else reversed(order):
-                spent = timed_request(url)
-                if turn >= 20:
-                    times[arm].append(spent)
     for arm, ready in (("vLLM", vllm_ready), ("arrol-serve", our_ready)):
-        p50, p99 = np.percentile(times[arm], [50, 99])
+        p50, p99 = np.percentile(found[arm], [50, 99])
         rows.append({"arm": arm, "p50_ms": float(p50), "p99_ms": float(p99), "ready_s": ready})
-    added = np.array(times["arrol-serve"]) - np.array(times["vLLM"])
-    settings = {"requests": args.requests, "added_p50_ms": float(np.median(added))}
+    added = np.median(found["arrol-serve"], axis=1) - np.median(found["vLLM"], axis=1)
+    settings = {**vars(args), "added_p50_ms": float(np.median(added))}
     write_result("latency", settings, rows)
     for row in rows:
         print(f"{row['arm']:12s} p50 {row['p50_ms']:.1f} ms, p99 {row['p99_ms']:.1f} ms, "
               f"ready after {row['ready_s']:.0f} s")  # fmt: skip
-    print(f"added by our layer, p50 of paired differences: {settings['added_p50_ms']:.2f} ms")
+    print(f"added by our layer, median over rounds: {settings['added_p50_ms']:.2f} ms")
 
 
 if __name__ == "__main__":

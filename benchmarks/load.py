@@ -1,11 +1,12 @@
 """Latency and memory under load, beside vLLM's own server: ``python -m benchmarks.load``.
 
-Both servers are up on one machine and take turns, so that only one of them works at a time:
+Both servers are up on one machine and take turns; the one whose turn it is not is suspended, because an
+idle vLLM spins:
 
 - ``plain``: 32 plain requests at once;
 - ``mixed``: plain requests one after the other while searches of 16 candidates keep the engine busy;
   on vLLM those are ``n=16`` requests;
-- ``waiting``: memory for each request that waits in the queue, by filling it with 1,000.
+- ``waiting``: memory for each request that waits in the queue of a fresh server, by filling it with 1,000.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from typing import Any
 
 import httpx
 import numpy as np
-import psutil
 from tqdm import tqdm
 
 from arrol_serve.bundled import MODEL_NAME
 from benchmarks.latency import ARMS, BODY, server
+from benchmarks.processes import Running
 from benchmarks.record import write_result
 
 CONCURRENT, HEAVY, SAMPLES, BESIDE, WAITING = 32, 4, 16, 20, 1000
@@ -42,9 +43,10 @@ Times = dict[str, list[float]]
 class Client:
     """Requests to one server, timed."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, server: Running) -> None:
         limits = httpx.Limits(max_connections=None)
-        self.http = httpx.AsyncClient(base_url=url, timeout=600, limits=limits)
+        self.server = server
+        self.http = httpx.AsyncClient(base_url=server.url, timeout=600, limits=limits)
 
     async def post(self, body: dict[str, Any]) -> float:
         """Milliseconds until the whole reply is here."""
@@ -89,12 +91,12 @@ async def mixed(client: Client, arm: str) -> Times:
     return {"plain beside searches": beside, "search": heavy, "first byte of a search": [first]}
 
 
-async def waiting(client: Client, pid: int, body: dict[str, Any]) -> float:
+async def waiting(server: Running, body: dict[str, Any]) -> float:
     """Bytes, in all processes of a server together, for each of ``WAITING`` waiting requests.
 
     ``RuntimeError`` if some of them were answered meanwhile, or refused.
     """
-    processes = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    client, processes = Client(server), server.tree()
     tasks = [asyncio.create_task(client.post({**LONG, **body})) for _ in range(150)]
     await asyncio.sleep(3)  # more than the engine runs at once: the rest only waits
     before = sum(process.memory_info().rss for process in processes)
@@ -105,6 +107,7 @@ async def waiting(client: Client, pid: int, body: dict[str, Any]) -> float:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+    await client.http.aclose()
     if gone:
         raise RuntimeError(
             f"{gone} of {WAITING} requests did not wait: the figure would be too low"
@@ -121,18 +124,18 @@ async def turns(clients: dict[str, Client], round_: Round, rounds: int) -> dict[
     for turn in tqdm(range(rounds + 1), desc=round_.__name__, unit="round"):
         arms = list(clients)
         for arm in arms if turn % 2 else reversed(arms):
+            clients[arm].server.resume()
             figures = await round_(clients[arm], arm)
             await asyncio.sleep(0.3)  # what was cancelled leaves the engine
+            clients[arm].server.suspend()
             for name, values in figures.items() if turn else ():
                 found.setdefault(name, {a: [] for a in arms})[arm] += values
     return found
 
 
-async def measure(
-    urls: dict[str, str], pids: dict[str, int], rounds: int
-) -> tuple[list[dict[str, Any]], dict[str, float]]:
-    """A row for each figure and arm; bytes for each waiting request, by kind."""
-    clients = {arm: Client(url) for arm, url in urls.items()}
+async def measure(servers: dict[str, Running], rounds: int) -> list[dict[str, Any]]:
+    """A row for each figure and arm; all servers are suspended before and after."""
+    clients = {arm: Client(server) for arm, server in servers.items()}
     found = await turns(clients, plain, rounds) | await turns(clients, mixed, rounds)
     rows: list[dict[str, Any]] = []
     for name, by_arm in found.items():
@@ -140,17 +143,23 @@ async def measure(
             p50, p99 = np.percentile(values, [50, 99])
             row = {"figure": name, "arm": arm, "p50_ms": float(p50), "p99_ms": float(p99)}
             rows.append({**row, "requests": len(values)})
-    search = {"arrol": {"samples": 2, "vote": "uniform"}}
-    memory = {
-        "vLLM, plain": await waiting(clients["vLLM"], pids["vLLM"], {}),
-        "arrol-serve, plain": await waiting(clients["arrol-serve"], pids["arrol-serve"], {}),
-        "arrol-serve, search of 2": await waiting(
-            clients["arrol-serve"], pids["arrol-serve"], search
-        ),
-    }
     for client in clients.values():
         await client.http.aclose()
-    return rows, memory
+    return rows
+
+
+def memory(ours: list[str]) -> dict[str, float]:
+    """Bytes for each waiting request, by kind."""
+    kinds: dict[str, tuple[list[str], dict[str, Any]]] = {
+        "vLLM, plain": (ARMS["vLLM"], {}),
+        "arrol-serve, plain": (ours, {}),
+        "arrol-serve, search of 2": (ours, {"arrol": {"samples": 2, "vote": "uniform"}}),
+    }
+    found = {}
+    for kind, (arguments, body) in tqdm(kinds.items(), desc="waiting", unit="server"):
+        with server(arguments) as (fresh, _):
+            found[kind] = asyncio.run(waiting(fresh, body))
+    return found
 
 
 def patient(folder: str) -> str:
@@ -164,22 +173,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=20)
     args = parser.parse_args()
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        server(ARMS["vLLM"]) as theirs,
-        server([*ARMS["arrol-serve"], "--arrol-config", patient(folder)]) as ours,
-    ):
-        urls = {"vLLM": theirs[0], "arrol-serve": ours[0]}
-        children = sorted(psutil.Process().children(), key=lambda child: child.create_time())
-        pids = {arm: child.pid for arm, child in zip(urls, children[-2:], strict=True)}
-        rows, memory = asyncio.run(measure(urls, pids, args.rounds))
+    with tempfile.TemporaryDirectory() as folder:
+        ours = [*ARMS["arrol-serve"], "--arrol-config", patient(folder)]
+        bytes_each = memory(ours)
+        with server(ARMS["vLLM"]) as (theirs, _):
+            theirs.suspend()
+            with server(ours) as (mine, _):
+                mine.suspend()
+                servers = {"vLLM": theirs, "arrol-serve": mine}
+                rows = asyncio.run(measure(servers, args.rounds))
     settings = {
         "rounds": args.rounds,
         "concurrent": CONCURRENT,
         "searches": HEAVY,
         "samples": SAMPLES,
         "waiting": WAITING,
-        "bytes_per_waiting_request": memory,
+        "bytes_per_waiting_request": bytes_each,
     }
     write_result("load", settings, rows)
     for row in rows:
@@ -187,7 +196,7 @@ def main() -> None:
             f"{row['figure']:24s} {row['arm']:12s} "
             f"p50 {row['p50_ms']:.1f} ms, p99 {row['p99_ms']:.1f} ms"
         )
-    for name, size in memory.items():
+    for name, size in bytes_each.items():
         print(f"{name}: {size / 1024:.0f} KiB for each waiting request")
 
 

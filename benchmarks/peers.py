@@ -71,8 +71,8 @@ def optillm(upstream: str, model: str, venvs: Path) -> Iterator[Peer]:
     port = free_port()
     program = str(environment(OPTILLM, venvs) / "optillm")
     options = ["--base-url", f"{upstream}/v1", "--model", model, "--port", str(port)]
-    with running([program, *options], port, {"OPENAI_API_KEY": "sk-no-key"}) as url:
-        yield Peer(OPTILLM, url)
+    with running([program, *options], port, {"OPENAI_API_KEY": "sk-no-key"}) as peer:
+        yield Peer(OPTILLM, peer.url)
 
 
 @contextmanager
@@ -81,7 +81,7 @@ def its_hub(upstream: str, model: str, budget: int, venvs: Path) -> Iterator[Pee
     port = free_port()
     program = str(environment(ITS_HUB, venvs) / "its-iaas")
     command = [program, "--host", "127.0.0.1", "--port", str(port)]
-    with running(command, port) as url:
+    with running(command, port) as peer:
         settings = {
             "endpoint": f"{upstream}/v1",
             "api_key": "unused",
@@ -92,9 +92,9 @@ def its_hub(upstream: str, model: str, budget: int, venvs: Path) -> Iterator[Pee
             "tool_vote": "tool_hierarchical",
         }
         request = urllib.request.Request(  # noqa: S310  # our own process
-            f"{url}/configure",
+            f"{peer.url}/configure",
             json.dumps(settings).encode(),
             {"content-type": "application/json"},
         )
         urllib.request.urlopen(request, timeout=60).close()  # noqa: S310  # our own process
-        yield Peer(ITS_HUB, url)
+        yield Peer(ITS_HUB, peer.url)

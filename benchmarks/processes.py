@@ -10,7 +10,10 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 START_LIMIT_S = 900
 
@@ -22,14 +25,36 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that listens."""
+
+    url: str
+    pid: int
+
+    def tree(self) -> list[psutil.Process]:
+        """Its process and all that came of it."""
+        root = psutil.Process(self.pid)
+        return [root, *root.children(recursive=True)]
+
+    def suspend(self) -> None:
+        """Until ``resume``: an idle vLLM spins, and on few cores another server waits for it."""
+        for process in self.tree():
+            process.suspend()
+
+    def resume(self) -> None:
+        for process in self.tree():
+            process.resume()
+
+
 @contextmanager
 def running(
     command: Sequence[str],
     port: int,
     environment: Mapping[str, str] | None = None,
     log: Path | None = None,
-) -> Iterator[str]:
-    """``command``, once it listens on ``port``; yields its URL, and ends it with all its children.
+) -> Iterator[Running]:
+    """``command``, once it listens on ``port``; ends it with all its children.
 
     What it prints goes to ``log``, or nowhere. ``SystemExit`` with the end of it if it does not start.
     """
@@ -49,7 +74,7 @@ def running(
                     tail = output.read()[-3000:].decode(errors="replace")
                     raise SystemExit(f"{command[0]} did not start:\n{tail}")
                 time.sleep(0.1)
-            yield f"http://127.0.0.1:{port}"
+            yield Running(f"http://127.0.0.1:{port}", process.pid)
         finally:
             _end(process)
 
@@ -61,8 +86,10 @@ def _listens(port: int) -> bool:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """SIGTERM, and after a minute SIGKILL; no child is left behind."""
+    """SIGTERM, and after a minute SIGKILL; no child is left behind, no suspended one either."""
     process.send_signal(signal.SIGTERM)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGCONT)
     with suppress(subprocess.TimeoutExpired):
         process.wait(60)
     with suppress(ProcessLookupError):

@@ -13,7 +13,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import psutil
 from tqdm import tqdm
 
 from benchmarks.processes import free_port, running
@@ -43,7 +42,8 @@ async def measure(url: str, admin: str, pid: int, args: argparse.Namespace) -> S
             bar.update()
             seen = soaked.idle[-1]
             tqdm.write(
-                f"round {number}: {soaked.ended[-1]} requests, {seen.memory / 2**20:.0f} MiB, "
+                f"round {number}: {soaked.ended[-1]} requests, {seen.memory / 2**20:.0f} MiB and "
+                f"{seen.engine_memory / 2**20:.0f} MiB in the engine, "
                 f"{seen.descriptors} descriptors, {seen.tasks} tasks, "
                 f"{crowd.tally.count('lost')} lost, {crowd.tally.count('wrong')} wrong"
             )
@@ -95,10 +95,8 @@ def main() -> None:
     environment = {"ARROL_ADMIN_KEY": ADMIN_KEY, "VLLM_CPU_KVCACHE_SPACE": "1"}
     args.out.mkdir(parents=True, exist_ok=True)
     log = args.out / "soak.log"
-    with running(command(port, admin), port, environment, log=log) as url:
-        children = psutil.Process().children()
-        pid = max(children, key=lambda child: child.create_time()).pid
-        soaked = asyncio.run(measure(url, f"http://127.0.0.1:{admin}", pid, args))
+    with running(command(port, admin), port, environment, log=log) as ours:
+        soaked = asyncio.run(measure(ours.url, f"http://127.0.0.1:{admin}", ours.pid, args))
     wrong = verdict(soaked, log.read_text(errors="replace"))
     settings = {
         "minutes": args.minutes,

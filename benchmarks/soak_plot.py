@@ -18,7 +18,7 @@ PANELS = {
         "vllm:num_requests_waiting": "candidates waiting",
     },
     "descriptors, tasks": {"descriptors": "file descriptors", "tasks": "asyncio tasks"},
-    "memory, MiB": {"memory": "all processes"},
+    "memory, MiB": {"memory": "API server", "engine_memory": "engine"},
 }
 
 

@@ -108,7 +108,7 @@ def latency() -> str:
     ours, plain = rows["arrol-serve"], rows["vLLM"]
     return (
         f"A plain request takes {ours['p50_ms']:.1f} ms at the median here and {plain['p50_ms']:.1f} ms "
-        f"on vLLM's own server beside it; the median of the paired differences is "
+        f"on vLLM's own server beside it; the median difference of the rounds is "
         f"{result['settings']['added_p50_ms']:+.2f} ms. The server is ready {ours['ready_s']:.0f} s after "
         f"it starts, vLLM's after {plain['ready_s']:.0f} s. {_where(result)}."
     )

@@ -42,8 +42,8 @@ def check_our_server() -> list[Finding]:
     port = free_port()
     command = [sys.executable, "-m", "arrol_serve", *SERVER, "--port", str(port)]
     quiet = {"VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1"}
-    with running(command, port, quiet) as url:
-        return check_ours(Ours(url))
+    with running(command, port, quiet) as ours:
+        return check_ours(Ours(ours.url))
 
 
 def rows(found: dict[str, list[Finding]]) -> list[dict[str, Any]]:

@@ -18,14 +18,16 @@ def soak() -> str:
         f"| {kind} | {' | '.join(str(found.get((kind, o), 0)) for o in outcomes)} |"
         for kind in sorted({row["kind"] for row in counted})
     ]
-    held = ["| at rest after requests | memory, MiB | descriptors | tasks |", "|---|---|---|---|"]
+    held = ["| at rest after requests | API server, MiB | engine, MiB | descriptors | tasks |"]
+    held += ["|---|---|---|---|---|"]
     held += [
-        f"| {row['ended']} | {row['memory'] / 2**20:.0f} | {row['descriptors']} | {row['tasks']} |"
+        f"| {row['ended']} | {row['memory'] / 2**20:.0f} | {row['engine_memory'] / 2**20:.0f} "
+        f"| {row['descriptors']} | {row['tasks']} |"
         for row in rest
     ]
     text = (
         f"{settings['concurrent']} clients at once for {settings['minutes']:g} minutes. "
-        f"Findings: {'; '.join(settings['wrong']) or 'none'}. Idle memory grew by "
+        f"Findings: {'; '.join(settings['wrong']) or 'none'}. The API server's idle memory grew by "
         f"{settings['bytes_per_request']:.0f} bytes a request. {made.machine}, {made.date}, "
         f"`{made.command}`."
     )

@@ -58,7 +58,7 @@ def everybody(settings: Mapping[str, Any], venvs: Path) -> Iterator[dict[str, st
     quiet = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_LOGGING_LEVEL": "ERROR", "HF_HUB_OFFLINE": "1"}
     model = settings["served_as"]
     with ExitStack() as stack:
-        ours = stack.enter_context(running([*command, "--port", str(port)], port, quiet))
+        ours = stack.enter_context(running([*command, "--port", str(port)], port, quiet)).url
         optillm = stack.enter_context(peers.optillm(ours, model, venvs))
         hub = stack.enter_context(peers.its_hub(ours, model, settings["samples"], venvs))
         yield {SERVER: ours, optillm.name: optillm.url, hub.name: hub.url}

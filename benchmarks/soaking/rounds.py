@@ -16,7 +16,8 @@ SAME = ("descriptors", "threads", "processes", "tasks", "heads")
 SLACK = {"descriptors": 8, "threads": 4, "tasks": 4}
 """Pools that grow to their size, and a request of the watch itself."""
 MOST_BYTES = 1024
-"""A server whose idle memory grows by more than this with each request leaks."""
+"""An API server whose idle memory grows by more than this with each request leaks. The engine's is shown and
+not judged: that of plain vLLM grows as well, for thousands of requests and ever more slowly."""
 
 
 @dataclass(slots=True)
@@ -32,7 +33,7 @@ class Soaked:
 
     @property
     def bytes_per_request(self) -> float:
-        """Growth of the idle memory from the first round's end to the last one's."""
+        """Growth of the API server's idle memory from the first round's end to the last one's."""
         return (self.idle[-1].memory - self.idle[0].memory) / max(1, self.ended[-1] - self.ended[0])
 
     def leaks(self, *, memory: bool = True) -> list[str]:

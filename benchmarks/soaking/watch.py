@@ -25,10 +25,13 @@ NEARLY = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """At one moment; ``memory`` is the resident memory of all processes of the server, in bytes."""
+    """At one moment; memory is resident, in bytes."""
 
     at_s: float
     memory: int
+    """Of the API server's process."""
+    engine_memory: int
+    """Of all others: vLLM's engine core and workers, readers of answers."""
     descriptors: int
     threads: int
     processes: int
@@ -63,24 +66,25 @@ class Watch:
         metrics = (await self._http.get(f"{self._url}/metrics")).text
         status = await self._http.get(f"{self._admin}/admin/status", headers=self._headers)
         status.raise_for_status()
-        memory, descriptors, threads, processes = await asyncio.to_thread(self._resources)
+        seen = await asyncio.to_thread(self._resources)
+        memory, descriptors, threads = (sum(column) for column in zip(*seen, strict=True))
         return Snapshot(
             at_s=time.monotonic() - self._began,
-            memory=memory,
+            memory=seen[0][0],
+            engine_memory=memory - seen[0][0],
             descriptors=descriptors,
             threads=threads,
-            processes=processes,
+            processes=len(seen),
             tasks=status.json()["tasks"],
             heads=max(status.json()["heads_in_use"]),
             groups=int(gauge(metrics, "arrol_engine_groups")),
             held={name: gauge(metrics, name) for name in HELD},
         )
 
-    def _resources(self) -> tuple[int, int, int, int]:
+    def _resources(self) -> list[tuple[int, int, int]]:
+        """Of each process, the API server's first."""
         tree = [self._process, *self._process.children(recursive=True)]
-        seen = [found for process in tree if (found := _of(process)) is not None]
-        memory, descriptors, threads = (sum(column) for column in zip(*seen, strict=True))
-        return memory, descriptors, threads, len(seen)
+        return [found for process in tree if (found := _of(process)) is not None]
 
     async def until_idle(self, limit_s: float) -> Snapshot:
         """The first of two idle looks in a row, a second apart. ``TimeoutError`` says what is held."""

@@ -111,7 +111,7 @@ def test_random_plans_are_good_plans() -> None:
 
 def seen(**parts: Any) -> Snapshot:
     held = dict.fromkeys(HELD, 0.0)
-    idle = Snapshot(60.0, 10**9, 100, 50, 4, 12, 1, 0, held)
+    idle = Snapshot(60.0, 10**9, 10**9, 100, 50, 4, 12, 1, 0, held)
     return replace(idle, **parts)
 
 
