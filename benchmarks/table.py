@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.record import RESULTS
+from benchmarks.render.serving import headline
 
 README = RESULTS.parent.parent / "README.md"
 MARKS = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)
@@ -158,7 +159,8 @@ def _spread(values: Sequence[float]) -> str:
 
 def block() -> str:
     """Everything between the README's marks."""
-    return f"{accuracy(METHODS)}\n\n{limits()}\n\n{cost()}\n\n{latency()}\n\n{training(ARMS)}\n"
+    parts = (accuracy(METHODS), headline(), limits(), cost(), latency(), training(ARMS))
+    return "\n\n".join(parts) + "\n"
 
 
 def main() -> None:
