@@ -24,6 +24,9 @@ from benchmarks.soaking.watch import Watch
 
 BLOCKS = 256
 """Of KV cache: so few that all have been touched, and count as resident, when the warm-up is over."""
+KEEP_ALIVE_S = "600"
+"""An idle connection that the server closes just as its client asks again is a lost request to a client that
+does not repeat it: after vLLM's 5 s that is common where a thousand clients come at once."""
 KEY, ADMIN_KEY = "soak", "only-for-the-soak-0123456789"
 
 
@@ -93,6 +96,7 @@ def main() -> None:
     args = parser.parse_args()
     port, admin = free_port(), free_port()
     environment = {"ARROL_ADMIN_KEY": ADMIN_KEY, "VLLM_CPU_KVCACHE_SPACE": "1"}
+    environment["VLLM_HTTP_TIMEOUT_KEEP_ALIVE"] = KEEP_ALIVE_S
     args.out.mkdir(parents=True, exist_ok=True)
     log = args.out / "soak.log"
     with running(command(port, admin), port, environment, log=log) as ours:
