@@ -12,6 +12,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
 from vllm.exceptions import GenerationError
 from vllm.outputs import RequestOutput
 from vllm.sampling_params import RequestOutputKind, SamplingParams
@@ -56,7 +57,8 @@ class SearchingEngineClient:
         """vLLM's ``generate``; the search runs when the generator is first awaited.
 
         Raises ``InvalidRequest`` where a client, through a route that is not ours, sent the keys by
-        which this process talks to its engine: a plan of its own making could harm the scheduler.
+        which this process talks to its engine: a plan of its own making could harm the scheduler; and
+        for integers that cannot travel to it.
         """
         extra = getattr(sampling_params, "extra_args", None) or {}
         ticket = extra.get(TICKET_KEY)
@@ -67,6 +69,7 @@ class SearchingEngineClient:
                 "/v1/chat/completions and /v1/completions.",
                 param=key,
             )
+        _check_integers(sampling_params)
         call = EngineCall(prompt, sampling_params, request_id, options)
         patience = None if ticket is None else ticket.plan.deadline_s
         caller, request = CALLER.get(), self._request(call, ticket)
@@ -167,6 +170,18 @@ class SearchingEngineClient:
                 ticket.head_version = candidates.head_version
                 ticket.engine_groups = candidates.engine_groups
         return candidates
+
+
+def _check_integers(params: SamplingParams) -> None:
+    """vLLM bounds some of them, and fails without a word where it sends the others to the engine."""
+    for name in params.__struct_fields__:
+        try:
+            msgspec.msgpack.encode(getattr(params, name), enc_hook=lambda _: None)
+        except OverflowError:
+            raise InvalidRequest(
+                f"{name} holds an integer that is too large: the engine takes -2**63 to 2**64 - 1.",
+                param=name,
+            ) from None
 
 
 @contextmanager

@@ -72,6 +72,12 @@ def test_bad_arrol_objects(server: Server, arrol: object, param: str, says: str)
         ({"nonsense": 1, "arrol": {"samples": 2}}, "nonsense"),
         ({"messages": "hello"}, "messages"),
         ({"vllm_xargs": {"arrol_smaples": 3}}, "vllm_xargs.arrol_smaples"),
+        ({"top_k": 2**70}, "top_k"),
+        ({"top_k": 2**70, "stream": True, "arrol": {"samples": 2}}, "top_k"),
+        (
+            {"repetition_detection": {"max_pattern_size": 2**70, "min_count": 2}},
+            "repetition_detect",
+        ),
     ],
 )
 def test_fields_that_cannot_take_effect(server: Server, fields: dict[str, Any], param: str) -> None:
