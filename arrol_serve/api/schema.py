@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import WithJsonSchema
+from pydantic import (
+    BaseModel,
+    ModelWrapValidatorHandler,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 from vllm.entrypoints.openai.chat_completion.protocol import (
     ChatCompletionRequest,
     ChatCompletionResponse,
@@ -37,14 +44,44 @@ _OPTIONS = {"anyOf": [inlined(ArrolOptions.model_json_schema()), {"type": "boole
 ArrolField = Annotated[Any, WithJsonSchema(_OPTIONS)]
 
 
-class SearchableChatRequest(ChatCompletionRequest):
+class Typed(BaseModel):
+    """Wrong types are validation errors.
+
+    vLLM's validators look into some values before their types are checked, and fail as code does.
+    """
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _told(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(data)
+        except (AttributeError, TypeError, LookupError) as error:
+            raise ValueError(_wrong(cls, data)) from error
+
+
+def _wrong(model: type[BaseModel], data: Any) -> str:
+    """Which fields are not what they should be, each looked at by itself."""
+    found = []
+    for name, value in data.items() if isinstance(data, dict) else ():
+        field = model.model_fields.get(name)
+        expected: Any = Any if field is None else field.annotation
+        try:
+            TypeAdapter(expected).validate_python(value)
+        except ValidationError as error:
+            found.append(f"{name}: {error.errors()[0]['msg']}")
+        except (AttributeError, TypeError, LookupError):  # of vLLM's again
+            continue
+    return "; ".join(found) or "a field has another type than it should have"
+
+
+class SearchableChatRequest(Typed, ChatCompletionRequest):
     """vLLM's request with our object."""
 
     field_names: ClassVar[set[str] | None] = None  # vLLM caches them on the class
     arrol: ArrolField = None
 
 
-class SearchableCompletionRequest(CompletionRequest):
+class SearchableCompletionRequest(Typed, CompletionRequest):
     """vLLM's request with our object."""
 
     field_names: ClassVar[set[str] | None] = None

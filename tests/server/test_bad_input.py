@@ -92,6 +92,13 @@ def check_param_starts(reply: httpx.Response, param: str) -> dict[str, Any]:
     return error
 
 
+@pytest.mark.parametrize("value", [[], 3, "x"])
+def test_types_that_vllm_does_not_check(server: Server, value: object) -> None:
+    reply = server.post(GOOD | {"structured_outputs": value})
+    assert reply.status_code == 400, reply.text
+    assert "structured_outputs: Input should be" in reply.json()["error"]["message"]
+
+
 def test_temperature_out_of_range(server: Server) -> None:
     assert server.post(GOOD | {"temperature": -1}).status_code == 400
 
