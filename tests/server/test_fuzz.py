@@ -12,7 +12,6 @@ from tests.server.conftest import Server
 CASES = 2000
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_requests_made_from_the_document_find_no_fault(server: Server) -> None:
     found = fuzz(server.url, server.key, CASES)
