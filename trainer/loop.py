@@ -128,7 +128,10 @@ class Trainer:
             gap = self._push()
         row: dict[str, Any] = rollout_metrics(found.groups) | update_metrics(rows, report) | figures
         row |= {"sync_gap": gap} | clock.row()
-        row["tokens_per_s"] = row["tokens_generated"] / row["seconds/generate"]
+        if seconds := row.get(
+            "seconds/generate"
+        ):  # not of a rank that has its rollouts from another
+            row["tokens_per_s"] = row["tokens_generated"] / seconds
         if self.exam and self.done % self.config.eval.every == 0:
             row |= self._examine()
         return row
