@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import torch
 from peft import PeftModel
@@ -13,7 +14,9 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from arrol_serve.errors import InvalidRequest
+from arrol_serve.quality.artifact import load_head
 from tests.paths import MODEL
+from tests.trainer.servers import launch
 from tests.trainer.test_loss import rows
 from tests.trainer.test_runs import command, figures, interrupt, policy, run, same, weights
 from trainer.config import load_config
@@ -104,3 +107,27 @@ def test_the_export_is_merged_and_brings_the_adapter(adapted: Path, tmp_path: Pa
     assert not torch.allclose(untrained, expected, atol=1e-3)
     live = load_file(adapted / "live" / "weights" / "model.safetensors")
     assert same(dict(whole.named_parameters()), live)
+
+
+@pytest.mark.slow
+def test_the_export_is_served_with_its_head(adapted: Path, tmp_path: Path) -> None:
+    target = tmp_path / "My-Model"
+    run(command("export", str(adapted), "--to", str(target)))
+    _, manifest = load_head(target / "heads" / "my-model")
+    server = launch(tmp_path / "server.log", str(target))
+    try:
+        body = {
+            "model": str(target),
+            "messages": [{"role": "user", "content": "What is 12*34+5-6?"}],
+            "seed": 1,
+            "temperature": 1.3,
+            "arrol": {"samples": 8, "prune": {"keep": 0.5}, "vote": "quality"},
+        }
+        reply = httpx.post(f"{server.public}/v1/chat/completions", json=body, timeout=120)
+        assert reply.status_code == 200, reply.text
+        report = reply.json()["arrol"]
+        assert report["head"] == {"id": manifest.id, "version": manifest.version}
+        assert report["samples"]["pruned"] > 0
+        assert report["answer"] is not None
+    finally:
+        server.kill()

@@ -18,6 +18,7 @@ import pytest
 from arrol_serve.quality.artifact import load_head
 from tests.paths import MODEL, ROOT
 from tests.trainer.servers import KEY, RunningReplica, launch
+from tests.trainer.test_ranks import by_two
 from tests.trainer.test_runs import figures, policy, weights
 from trainer import checkpoint
 from trainer.head_data import HeadData
@@ -81,6 +82,25 @@ def test_three_pruned_steps_are_the_same_over_http(replica: RunningReplica, tmp_
     assert any(row["kept"] < 1 for row in figures(remote))
     after = weights(remote)
     assert all((after[name] - value).abs().max() < 1e-4 for name, value in weights(local).items())
+
+
+@pytest.mark.slow
+def test_two_ranks_share_what_the_first_one_has_from_replicas(
+    replica: RunningReplica, tmp_path: Path
+) -> None:
+    both, alone = tmp_path / "both", tmp_path / "alone"
+    changes = {"rollout.replicas": [replica.url], "eval.every": 3, "eval.questions": 6}
+    done = finish(by_two(policy(both, **changes)))
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert finish(policy(alone, **changes)).returncode == 0
+    exact = ("kept", "reward", "tokens_generated", "tokens_trained", "groups_mixed")
+    steps = [[row for row in figures(out) if "kept" in row] for out in (both, alone)]
+    assert len(steps[0]) == 3
+    for two, one in zip(*steps, strict=True):
+        assert [two[key] for key in exact] == [one[key] for key in exact]
+        assert two["sync_gap"] < 1e-4
+    assert any(row["kept"] < 1 for row in steps[0])
+    assert "eval/pass@1" in figures(both)[-1]
 
 
 @pytest.mark.parametrize(
