@@ -27,7 +27,9 @@ ALL: tuple[tuple[str, ...], ...] = (
     ("accuracy",),
     ("accuracy", "--levels", "6", "7", "--temperature", "1", "--name", "accuracy_t1"),
     *((name,) for name in SUITE if name != "accuracy"),
-)
+    ("training", "--name", "training_probes", "--out", "runs/training_probes",
+     "--arms", "none", "arrol", "arrol, probe at 16", "arrol, probes at 16 and 32"),
+)  # fmt: skip
 """What ``all`` runs: every result file of the repository."""
 ELSEWHERE = {
     "gpu": "heads, accuracy and training of models of 1 to 2 billion parameters; needs a GPU"

@@ -16,12 +16,15 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import torch
 from tqdm import tqdm
 
 from arrol_serve.bundled import MODEL, MODEL_NAME
 from benchmarks.processes import Running, free_port, running
 from benchmarks.record import write_result
 
+BESIDE = ("--gpu-memory-utilization", "0.4", "--kv-cache-memory-bytes", str(4 * 2**30))
+"""One GPU holds both servers."""
 OPTIONS = (
     "--dtype",
     "float32",
@@ -30,11 +33,13 @@ OPTIONS = (
     "--max-num-seqs",
     "128",
     "--enforce-eager",
+    *(BESIDE if torch.cuda.is_available() else ()),
 )
+"""Those of the bundled model."""
 ARMS = {
     "vLLM": ["-m", "vllm.entrypoints.launchers.api_server.entry", "--model", str(MODEL),
              "--served-model-name", MODEL_NAME, "--host", "127.0.0.1", *OPTIONS],
-    "arrol-serve": ["-m", "arrol_serve"],
+    "arrol-serve": ["-m", "arrol_serve", *OPTIONS],
 }  # fmt: skip
 BODY = {
     "model": MODEL_NAME,

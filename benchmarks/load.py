@@ -16,6 +16,8 @@ import asyncio
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +28,11 @@ from tqdm import tqdm
 from arrol_serve.bundled import MODEL_NAME
 from benchmarks.latency import ARMS, BODY, server
 from benchmarks.processes import Running
-from benchmarks.record import write_result
+from benchmarks.record import RESULTS, write_result
 
 CONCURRENT, HEAVY, SAMPLES, BESIDE, WAITING = 32, 4, 16, 20, 1000
+PLAIN_TURNS = 3
+"""Of the round of plain requests in each round: it is short, and its p99 is asked for."""
 QUESTION = [{"role": "user", "content": "What is 947*83-17+29-64?"}]
 SEARCH: dict[str, dict[str, Any]] = {
     "vLLM": {"n": SAMPLES},
@@ -136,7 +140,8 @@ async def turns(clients: dict[str, Client], round_: Round, rounds: int) -> dict[
 async def measure(servers: dict[str, Running], rounds: int) -> list[dict[str, Any]]:
     """A row for each figure and arm; all servers are suspended before and after."""
     clients = {arm: Client(server) for arm, server in servers.items()}
-    found = await turns(clients, plain, rounds) | await turns(clients, mixed, rounds)
+    found = await turns(clients, plain, PLAIN_TURNS * rounds)
+    found |= await turns(clients, mixed, rounds)
     rows: list[dict[str, Any]] = []
     for name, by_arm in found.items():
         for arm, values in by_arm.items():
@@ -172,16 +177,21 @@ def patient(folder: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument(
+        "--latency-only", action="store_true", help="leave the waiting requests out"
+    )
+    parser.add_argument("--results", type=Path, default=RESULTS)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         ours = [*ARMS["arrol-serve"], "--arrol-config", patient(folder)]
-        bytes_each = memory(ours)
-        with server(ARMS["vLLM"]) as (theirs, _):
-            theirs.suspend()
-            with server(ours) as (mine, _):
-                mine.suspend()
-                servers = {"vLLM": theirs, "arrol-serve": mine}
-                rows = asyncio.run(measure(servers, args.rounds))
+        bytes_each = {} if args.latency_only else memory(ours)
+        with ExitStack() as stack, ThreadPoolExecutor() as starts:
+            arms = {"vLLM": ARMS["vLLM"], "arrol-serve": ours}
+            entered = starts.map(lambda words: stack.enter_context(server(words)), arms.values())
+            servers = {arm: found for arm, (found, _) in zip(arms, entered, strict=True)}
+            for found in servers.values():
+                found.suspend()
+            rows = asyncio.run(measure(servers, args.rounds))
     settings = {
         "rounds": args.rounds,
         "concurrent": CONCURRENT,
@@ -190,7 +200,7 @@ def main() -> None:
         "waiting": WAITING,
         "bytes_per_waiting_request": bytes_each,
     }
-    write_result("load", settings, rows)
+    write_result("load", settings, rows, folder=args.results)
     for row in rows:
         print(
             f"{row['figure']:24s} {row['arm']:12s} "

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 
 from benchmarks import table
 from benchmarks.__main__ import SUITE
@@ -72,6 +73,7 @@ RENDERERS: dict[str, Callable[[], str]] = {
     "load": load,
     "soak": soak,
     "training": table.training,
+    "training_probes": partial(table.training, name="training_probes"),
     "group_signal": group_signal,
     "trl": trl,
     "paper": paper,

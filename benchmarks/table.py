@@ -115,18 +115,18 @@ def latency() -> str:
     )
 
 
-def training(arms: Sequence[str] = ()) -> str:
+def training(arms: Sequence[str] = (), name: str = "training") -> str:
     """What pruning saves in training, and what it does to what is learned: ``arms``, or all."""
-    result = load("training")
+    result = load(name)
     settings = result["settings"]
     changes = settings["changes"]
     before = [value for row in result["rows"] for value in row["pass@1_before"]]
     lines = [
         f"Training the bundled model on level 6 at temperature {changes['rollout.temperature']:g}, "
         f"{settings['steps']} steps, seeds {settings['seeds']}, {changes['optim.minibatches']} optimizer "
-        f"steps a step, probe at 32 tokens, pruned from step {changes['prune.cold_start'] + 1} on; GRPO, "
-        f"keep 0.5 unless named. Before training pass@1 is {min(before):.3f}. Differences are paired by "
-        f"seed, with the lowest and highest. {_where(result)}.",
+        f"steps a step, pruned from step {changes['prune.cold_start'] + 1} on; GRPO, keep 0.5 and the "
+        f"probe at 32 tokens unless named. Before training pass@1 is {min(before):.3f}. Differences are "
+        f"paired by seed, with the lowest and highest. {_where(result)}.",
         "",
         "| rollouts pruned by | seeds | s/step | generate | log-probs | update | speed | pass@1 "
         "| against none, equal steps | against none, equal seconds |",
@@ -139,7 +139,7 @@ def training(arms: Sequence[str] = ()) -> str:
             f"| {row['arm']} | {len(row['seeds'])} | {row['seconds_per_step']:.2f} | {phases} "
             f"| {row['speedup']:.2f}x | {_mean(row['pass@1']):.3f} | {gains} |"
         )
-    return "\n".join([*lines, "", "![Training](benchmarks/results/training.png)"])
+    return "\n".join([*lines, "", f"![Training](benchmarks/results/{name}.png)"])
 
 
 def _chosen(

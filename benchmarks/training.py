@@ -179,6 +179,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--out", type=Path, default=Path("runs/training"))
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
+    parser.add_argument("--name", default="training", help="of the result file")
     parser.add_argument("--report", action="store_true", help="only of the runs that are there")
     args = parser.parse_args()
     turns = (
@@ -193,15 +194,15 @@ def main() -> None:
     )
     for arm, seed, steps in tqdm(turns, unit="turn"):
         train(args.out, arm, seed, steps)
-    report(args.out, args.steps, args.seeds)
+    report(args.out, args.steps, args.seeds, args.name)
 
 
-def report(out: Path, steps: int, seeds: Sequence[int]) -> None:
+def report(out: Path, steps: int, seeds: Sequence[int], name: str) -> None:
     """Write and draw what the finished runs say, those of earlier calls included."""
     rows = summarise(out, seeds, steps)
     settings = {"steps": steps, "seeds": list(seeds), "recipe": RECIPE.name, "changes": COMMON}
     settings["arms"] = ARMS
-    training_plot(write_result("training", settings, rows))
+    training_plot(write_result(name, settings, rows))
     for row in rows:
         print(
             f"{row['arm']:17s} {row['seconds_per_step']:.2f} s/step, speed-up {row['speedup']:.2f}, "

@@ -19,13 +19,16 @@ Row = Mapping[str, Any]
 
 
 def training_plot(path: Path) -> Path:
-    """Accuracy against seconds, seconds by phase, and the keep ratio; beside the result file."""
+    """Accuracy against seconds, seconds by phase and, if measured, the keep ratio; beside the file."""
     result = json.loads(path.read_text())
     rows = {row["arm"]: row for row in result["rows"]}
-    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(15, 4.5))
-    _curves(left, [rows[arm] for arm in MAIN])
-    _phases(middle, list(rows.values()))
-    _keeps(right, rows)
+    keeps = set(KEEPS.values()) <= set(rows)
+    panels = 3 if keeps else 2
+    figure, axes = plt.subplots(1, panels, figsize=(5 * panels, 4.5))
+    _curves(axes[0], [rows[arm] for arm in (MAIN if keeps else rows)])
+    _phases(axes[1], list(rows.values()))
+    if keeps:
+        _keeps(axes[2], rows)
     seeds = max(len(row["seeds"]) for row in rows.values())
     figure.suptitle(f"{result['settings']['steps']} steps, up to {seeds} seeds, bundled model")
     figure.tight_layout()

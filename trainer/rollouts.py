@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ IN_PROCESS = {
 }
 """vLLM's settings for an engine that one script owns, where the user has none."""
 NEVER: dict[str, Any] = {"name": "never"}
+SETTLE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +71,13 @@ def build_engine(
     """
     if head is not None:
         check_base_model(load_manifest(head), str(model))
-    # Eager: compiling takes a minute on a CPU and gains a tiny model nothing.
-    defaults = {"dtype": "float32", "max_model_len": 512, "seed": 0, "enforce_eager": True}
     with _environment(IN_PROCESS):
         from vllm import LLM
+        from vllm.platforms import current_platform
 
+        # Compiling takes a minute on a CPU and gains a tiny model nothing; a GPU wants its graphs.
+        eager = current_platform.is_cpu()
+        defaults = {"dtype": "float32", "max_model_len": 512, "seed": 0, "enforce_eager": eager}
         plugin = engine_options(head)
         return LLM(str(model), max_num_seqs=sequences, **{**defaults, **plugin, **options})
 
@@ -120,12 +124,28 @@ def sample_groups(
                 )
             )
     outputs = engine.chat(prompts, params, use_tqdm=progress)
-    engine.llm_engine.step()  # the worker learns of the last finished rollouts one step later
+    _settle(engine)
     rollouts = [
         sampled_rollout(groups[i // samples].name, i % samples, output)
         for i, output in enumerate(outputs)
     ]
     return [rollouts[i : i + samples] for i in range(0, len(rollouts), samples)]
+
+
+def _settle(engine: Any) -> None:
+    """Return when the workers know that all rollouts have ended: they learn it one step later.
+
+    An engine in a process of its own takes that step itself. ``RuntimeError`` if it does not.
+    """
+    steps_here = hasattr(engine.llm_engine.engine_core, "engine_core")
+    end = time.monotonic() + SETTLE_S
+    while any(worker["scored_requests"] for worker in engine.collective_rpc("arrol_status")):
+        if time.monotonic() > end:
+            raise RuntimeError(f"the engine holds rollouts {SETTLE_S:g} s after they have ended")
+        if steps_here:
+            engine.llm_engine.step()
+        else:
+            time.sleep(0.001)
 
 
 def member_plan(group: GroupRequest, index: int, size: int) -> MemberPlan:

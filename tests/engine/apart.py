@@ -10,6 +10,12 @@ from tests.engine.groups import free_blocks, run_fixed
 from tests.paths import HEAD, MODEL
 from trainer.rollouts import build_engine
 
+ON_GPU: dict[str, Any] = {
+    "gpu_memory_utilization": 0.1,
+    "kv_cache_memory_bytes": 2**30,
+    "compilation_config": {"mode": 0, "cudagraph_mode": "FULL_DECODE_ONLY"},
+}
+"""Room for several of these engines on one GPU, and graphs without minutes of compiling."""
 QUESTIONS = ["What is 12*34+5-6?", "Compute 99-12+7.", "hello", "17*23+4-9+88 = ?"]
 
 
@@ -28,15 +34,13 @@ def plain() -> dict[str, Any]:
     """vLLM without the plugin."""
     from vllm import LLM
 
-    engine = LLM(
-        str(MODEL), dtype="float32", max_model_len=512, seed=0, max_num_seqs=64, enforce_eager=True
-    )
+    engine = LLM(str(MODEL), dtype="float32", max_model_len=512, seed=0, max_num_seqs=64, **_here())
     return {"tokens": tokens(engine), "scheduler": _scheduler_name(engine)}
 
 
 def idle() -> dict[str, Any]:
     """The plugin loaded and not asked for anything."""
-    engine = build_engine(MODEL, HEAD, sequences=64)
+    engine = build_engine(MODEL, HEAD, sequences=64, **_here())
     return {"tokens": tokens(engine), "scheduler": _scheduler_name(engine)}
 
 
@@ -65,7 +69,7 @@ def tight() -> dict[str, Any]:
 
 def fixed() -> dict[str, Any]:
     """Four groups of 16 rollouts of 64 tokens, half of them pruned at 16."""
-    engine = build_engine(MODEL, HEAD, sequences=64)
+    engine = build_engine(MODEL, HEAD, sequences=64, **_here())
     scheduler = engine.llm_engine.engine_core.engine_core.scheduler
     before = free_blocks(scheduler)
     groups = run_fixed(engine, groups=4, size=16, tokens=64, probe=16, policy=("random", 0.5))
@@ -77,6 +81,12 @@ def fixed() -> dict[str, Any]:
         "leaked_blocks": before - free_blocks(scheduler),
         "groups": len(scheduler.arrol_groups),
     }
+
+
+def _here() -> dict[str, Any]:
+    from vllm.platforms import current_platform
+
+    return ON_GPU if current_platform.is_cuda() else {"enforce_eager": True}
 
 
 def _scheduler_name(engine: Any) -> str:

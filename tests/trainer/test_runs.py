@@ -118,6 +118,17 @@ def test_engine_and_trainer_agree_at_every_step(whole: Path) -> None:
     assert all(row["mismatch_max"] < 1e-3 for row in rows if row["mismatch_max"] is not None)
 
 
+def test_an_engine_in_its_own_process_gives_the_same_step(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As ``sync.backend = "ipc"`` has it; the weights still go by files."""
+    monkeypatch.setenv("VLLM_ENABLE_V1_MULTIPROCESSING", "1")
+    monkeypatch.setenv("VLLM_ALLOW_INSECURE_SERIALIZATION", "1")
+    out = tmp_path / "apart"
+    run(policy(out, **{"run.steps": 1}))
+    assert figures(out) == figures(whole)[:1]
+
+
 def test_a_killed_run_goes_on_to_the_same_bits(whole: Path, tmp_path: Path) -> None:
     out = tmp_path / "killed"
     assert interrupt(policy(out), out, signal.SIGKILL, after=2) == -signal.SIGKILL
