@@ -51,7 +51,13 @@ BODY = {
 
 WARM_UP = 2
 """Requests of a round that are not counted."""
-QUIET = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_LOGGING_LEVEL": "ERROR", "HF_HUB_OFFLINE": "1"}
+QUIET = {
+    "VLLM_CPU_KVCACHE_SPACE": "1",
+    "VLLM_LOGGING_LEVEL": "ERROR",
+    "HF_HUB_OFFLINE": "1",
+    # A server that was suspended for the default 5 s would close its connections as they are used again.
+    "VLLM_HTTP_TIMEOUT_KEEP_ALIVE": "600",
+}
 
 
 @contextmanager
