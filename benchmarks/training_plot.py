@@ -48,7 +48,7 @@ def _curves(axes: Axes, rows: Sequence[Row]) -> None:
     axes.set_xlabel("training seconds (evaluation left out)")
     axes.set_ylabel("pass@1 on held-out questions")
     axes.set_title("mean of the seeds; thin: each seed")
-    axes.legend(title="pruned by", loc="upper left")
+    axes.legend(title="pruned by", loc="lower right", fontsize=8)
     axes.grid(alpha=0.3)
 
 
