@@ -61,10 +61,13 @@ QUIET = {
 
 
 @contextmanager
-def server(arguments: list[str]) -> Iterator[tuple[Running, float]]:
+def server(
+    arguments: list[str], environment: Mapping[str, str] | None = None
+) -> Iterator[tuple[Running, float]]:
     """A server process, and the seconds it took to be ready."""
     port, began = free_port(), time.perf_counter()
-    with running([sys.executable, *arguments, "--port", str(port)], port, QUIET) as found:
+    command = [sys.executable, *arguments, "--port", str(port)]
+    with running(command, port, {**QUIET, **(environment or {})}) as found:
         yield found, time.perf_counter() - began
 
 

@@ -3,16 +3,20 @@
 Both servers are up on one machine and take turns; the one whose turn it is not is suspended, because an
 idle vLLM spins:
 
-- ``plain``: 32 plain requests at once;
+- ``plain``: 32 plain requests at once, and the CPU time that they take outside the engine;
 - ``mixed``: plain requests one after the other while searches of 16 candidates keep the engine busy;
   on vLLM those are ``n=16`` requests;
 - ``waiting``: memory for each request that waits in the queue of a fresh server, by filling it with 1,000.
+
+Where there are two cores or more, one is for the HTTP side and the client, and the others are the engine's:
+otherwise the two compete, and by chance one wins.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
@@ -137,10 +141,22 @@ async def turns(clients: dict[str, Client], round_: Round, rounds: int) -> dict[
     return found
 
 
-async def measure(servers: dict[str, Running], rounds: int) -> list[dict[str, Any]]:
-    """A row for each figure and arm; all servers are suspended before and after."""
+async def measure(
+    servers: dict[str, Running], rounds: int
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """A row for each figure and arm, and what a plain request costs here and more here.
+
+    All servers are suspended before and after.
+    """
     clients = {arm: Client(server) for arm, server in servers.items()}
+    before = {arm: server.cpu_seconds() for arm, server in servers.items()}
     found = await turns(clients, plain, PLAIN_TURNS * rounds)
+    requests = CONCURRENT * (PLAIN_TURNS * rounds + 1)  # the round that is thrown away took CPU too
+    spent = {
+        arm: (server.cpu_seconds() - before[arm]) / requests * 1000
+        for arm, server in servers.items()
+    }
+    costs = {"cpu_ms_per_request": spent, "added_ms": added(found["plain"])}
     found |= await turns(clients, mixed, rounds)
     rows: list[dict[str, Any]] = []
     for name, by_arm in found.items():
@@ -150,7 +166,22 @@ async def measure(servers: dict[str, Running], rounds: int) -> list[dict[str, An
             rows.append({**row, "requests": len(values)})
     for client in clients.values():
         await client.http.aclose()
-    return rows
+    return rows, costs
+
+
+def added(plain: Times) -> dict[str, list[float]]:
+    """By percentile: how much more ours is than vLLM's, over rounds, with the bounds of 95 % (bootstrap)."""
+    ours, vllm = (np.reshape(plain[arm], (-1, CONCURRENT)) for arm in ("arrol-serve", "vLLM"))
+    chosen = np.random.default_rng(0).integers(len(ours), size=(2000, len(ours)))
+    found = {}
+    for name, percentile in (("p50", 50), ("p99", 99)):
+        whole = np.percentile(ours, percentile) - np.percentile(vllm, percentile)
+        drawn = [
+            np.percentile(ours[rounds], percentile) - np.percentile(vllm[rounds], percentile)
+            for rounds in chosen
+        ]
+        found[name] = [float(whole), *map(float, np.percentile(drawn, [2.5, 97.5]))]
+    return found
 
 
 def memory(ours: list[str]) -> dict[str, float]:
@@ -185,13 +216,21 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         ours = [*ARMS["arrol-serve"], "--arrol-config", patient(folder)]
         bytes_each = {} if args.latency_only else memory(ours)
+        first, *others = sorted(os.sched_getaffinity(0))
+        bound = {"VLLM_CPU_OMP_THREADS_BIND": ",".join(map(str, others))} if others else {}
         with ExitStack() as stack, ThreadPoolExecutor() as starts:
             arms = {"vLLM": ARMS["vLLM"], "arrol-serve": ours}
-            entered = starts.map(lambda words: stack.enter_context(server(words)), arms.values())
+            entered = starts.map(
+                lambda words: stack.enter_context(server(words, bound)), arms.values()
+            )
             servers = {arm: found for arm, (found, _) in zip(arms, entered, strict=True)}
             for found in servers.values():
+                if others:
+                    found.keep_apart(set(others), {first})
                 found.suspend()
-            rows = asyncio.run(measure(servers, args.rounds))
+            if others:
+                os.sched_setaffinity(0, {first})
+            rows, costs = asyncio.run(measure(servers, args.rounds))
     settings = {
         "rounds": args.rounds,
         "concurrent": CONCURRENT,
@@ -199,6 +238,7 @@ def main() -> None:
         "samples": SAMPLES,
         "waiting": WAITING,
         "bytes_per_waiting_request": bytes_each,
+        **costs,
     }
     write_result("load", settings, rows, folder=args.results)
     for row in rows:
@@ -206,6 +246,10 @@ def main() -> None:
             f"{row['figure']:24s} {row['arm']:12s} "
             f"p50 {row['p50_ms']:.1f} ms, p99 {row['p99_ms']:.1f} ms"
         )
+    for arm, ms in costs["cpu_ms_per_request"].items():
+        print(f"{arm}: {ms:.2f} ms of CPU a plain request outside the engine")
+    for name, (whole, low, high) in costs["added_ms"].items():
+        print(f"added at {name}: {whole:+.1f} ms ({low:+.1f} to {high:+.1f})")
     for name, size in bytes_each.items():
         print(f"{name}: {size / 1024:.0f} KiB for each waiting request")
 

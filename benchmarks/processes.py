@@ -16,6 +16,8 @@ from pathlib import Path
 import psutil
 
 START_LIMIT_S = 900
+ENGINE_NAME = "VLLM"
+"""What the names of vLLM's engine and worker processes begin with."""
 
 
 def free_port() -> int:
@@ -36,6 +38,18 @@ class Running:
         """Its process and all that came of it."""
         root = psutil.Process(self.pid)
         return [root, *root.children(recursive=True)]
+
+    def cpu_seconds(self) -> float:
+        """CPU time that all of its processes but vLLM's engine have used so far."""
+        front = (one for one in self.tree() if not one.name().startswith(ENGINE_NAME))
+        return sum(one.cpu_times().user + one.cpu_times().system for one in front)
+
+    def keep_apart(self, engine: set[int], rest: set[int]) -> None:
+        """The cores of vLLM's engine, and those of all other processes."""
+        for process in self.tree():
+            cores = engine if process.name().startswith(ENGINE_NAME) else rest
+            for thread in process.threads():
+                os.sched_setaffinity(thread.id, cores)
 
     def suspend(self) -> None:
         """Until ``resume``: an idle vLLM spins, and on few cores another server waits for it."""

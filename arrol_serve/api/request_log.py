@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 
 from arrol_serve.admission.queue import Key
 from arrol_serve.errors import Overloaded
@@ -53,12 +53,13 @@ def logged(record: RequestRecord) -> Iterator[None]:
         raise
     finally:
         record.latency_ms = round((time.monotonic() - began) * 1000)
-        logger.info(
-            "%s %s: %s in %d ms, %d tokens",
-            "search" if record.search else "request",
-            record.request_id,
-            record.outcome,
-            record.latency_ms,
-            record.tokens,
-            extra=asdict(record),
-        )
+        if logger.isEnabledFor(logging.INFO):
+            logger.info(
+                "%s %s: %s in %d ms, %d tokens",
+                "search" if record.search else "request",
+                record.request_id,
+                record.outcome,
+                record.latency_ms,
+                record.tokens,
+                extra={field.name: getattr(record, field.name) for field in fields(record)},
+            )
