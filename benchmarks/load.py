@@ -231,6 +231,7 @@ def main() -> None:
             if others:
                 os.sched_setaffinity(0, {first})
             rows, costs = asyncio.run(measure(servers, args.rounds))
+            os.sched_setaffinity(0, {first, *others})
     settings = {
         "rounds": args.rounds,
         "concurrent": CONCURRENT,

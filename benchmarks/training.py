@@ -22,6 +22,10 @@ from benchmarks.record import write_result
 from benchmarks.training_plot import training_plot
 from trainer.metrics_log import read_metrics
 
+Rows = Sequence[dict[str, Any]]
+Changes = dict[str, Any]
+"""Settings of the recipe by name."""
+
 RECIPE = Path(__file__).parent.parent / "trainer" / "recipes" / "arithmetic.toml"
 TURN = 15
 COMMON: dict[str, Any] = {
@@ -66,19 +70,17 @@ MEANS = (
     "head/auc_within_group",
 )
 
-Rows = Sequence[dict[str, Any]]
-
 
 def folder(out: Path, arm: str, seed: int) -> Path:
     return out / f"{arm.replace(', ', '-').replace(' ', '')}-{seed}"
 
 
-def train(out: Path, arm: str, seed: int, steps: int) -> None:
+def train(out: Path, arm: str, seed: int, steps: int, common: Changes = COMMON) -> None:
     """Bring a run to ``steps`` steps."""
     run = folder(out, arm, seed)
     if len(_trained(run)) >= steps:
         return
-    words = command(out, arm, seed, steps)
+    words = command(out, arm, seed, steps, common)
     done = subprocess.run(
         words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False
     )
@@ -86,10 +88,10 @@ def train(out: Path, arm: str, seed: int, steps: int) -> None:
         raise SystemExit(done.stderr[-3000:])
 
 
-def command(out: Path, arm: str, seed: int, steps: int) -> list[str]:
+def command(out: Path, arm: str, seed: int, steps: int, common: Changes = COMMON) -> list[str]:
     """What brings a run to ``steps`` steps."""
     run = folder(out, arm, seed)
-    changes = COMMON | ARMS[arm] | {"run.seed": seed, "run.steps": steps, "run.out": str(run)}
+    changes = common | ARMS[arm] | {"run.seed": seed, "run.steps": steps, "run.out": str(run)}
     words = [sys.executable, "-m", "trainer.cli", "policy", str(RECIPE), "--resume", "auto"]
     return words + [f"--{key}={json.dumps(value)}" for key, value in changes.items()]
 
@@ -180,6 +182,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/training"))
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
     parser.add_argument("--name", default="training", help="of the result file")
+    parser.add_argument(
+        "--set", nargs="+", type=_change, default=[], metavar="KEY=JSON", help="for all arms"
+    )
     parser.add_argument("--report", action="store_true", help="only of the runs that are there")
     args = parser.parse_args()
     turns = (
@@ -192,15 +197,21 @@ def main() -> None:
             for arm in args.arms
         ]
     )
+    common = COMMON | dict(args.set)
     for arm, seed, steps in tqdm(turns, unit="turn"):
-        train(args.out, arm, seed, steps)
-    report(args.out, args.steps, args.seeds, args.name)
+        train(args.out, arm, seed, steps, common)
+    report(args.out, args.steps, args.seeds, args.name, common)
 
 
-def report(out: Path, steps: int, seeds: Sequence[int], name: str) -> None:
+def _change(word: str) -> tuple[str, Any]:
+    key, value = word.split("=", 1)
+    return key, json.loads(value)
+
+
+def report(out: Path, steps: int, seeds: Sequence[int], name: str, common: Changes) -> None:
     """Write and draw what the finished runs say, those of earlier calls included."""
     rows = summarise(out, seeds, steps)
-    settings = {"steps": steps, "seeds": list(seeds), "recipe": RECIPE.name, "changes": COMMON}
+    settings = {"steps": steps, "seeds": list(seeds), "recipe": RECIPE.name, "changes": common}
     settings["arms"] = ARMS
     training_plot(write_result(name, settings, rows))
     for row in rows:

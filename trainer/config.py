@@ -165,7 +165,8 @@ class OptimSection(Section):
     weight_decay: float = Field(default=0.0, ge=0)
     clip_norm: float = Field(default=1.0, gt=0)
     minibatches: int = Field(default=1, ge=1)
-    """Optimizer steps per batch of rollouts; from 2 on, old log-probabilities are computed first."""
+    """Optimizer steps per batch of rollouts. Old log-probabilities of all but the first minibatch are
+    computed before it."""
     tokens_per_pass: int = Field(default=8192, ge=1)
     """Padded tokens per forward and backward pass; gradients accumulate over passes."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"

@@ -60,17 +60,17 @@ class Learner:
         """``optim.minibatches`` optimizer steps on ``rows``; none where there is nothing to learn."""
         report = UpdateReport(lr=learning_rate(self.config.optim, step, self.config.run.steps))
         began = time.monotonic()
-        several = self.config.optim.minibatches > 1
-        # With dropout the pass with gradient is not that of the policy that sampled.
-        apart = several or self.config.lora.dropout > 0
-        old = self._logprobs(self.policy, rows) if apart else None
-        reference = self._reference(rows) if self.config.algorithm.kl_weight > 0 else None
-        report.logprob_s = time.monotonic() - began
         order = list(range(len(rows)))
-        if several:
+        if self.config.optim.minibatches > 1:
             generator = torch.Generator().manual_seed(seed_for(self.config.run.seed, "order", step))
             order = torch.randperm(len(rows), generator=generator).tolist()
         size = math.ceil(len(rows) / self.config.optim.minibatches) or 1
+        # The first minibatch's own pass is of the policy that sampled, unless dropout changes it.
+        apart = order if self.config.lora.dropout > 0 else order[size:]
+        passes = self._logprobs(self.policy, [rows[i] for i in apart])
+        old = dict(zip(apart, passes, strict=True))
+        reference = self._reference(rows) if self.config.algorithm.kl_weight > 0 else None
+        report.logprob_s = time.monotonic() - began
         with self._dropout(step):
             for start in range(0, len(rows), size):
                 self._step(rows, order[start : start + size], old, reference, report)
@@ -102,7 +102,7 @@ class Learner:
         self,
         rows: Sequence[TrainRow],
         chosen: list[int],
-        old: list[Tensor] | None,
+        old: Mapping[int, Tensor],
         reference: list[Tensor] | None,
         report: UpdateReport,
     ) -> None:
@@ -129,15 +129,18 @@ class Learner:
         self,
         rows: Sequence[TrainRow],
         micro: list[int],
-        old: list[Tensor] | None,
+        old: Mapping[int, Tensor],
         reference: list[Tensor] | None,
     ) -> tuple[LossSums, Tensor]:
-        """Sums over a micro-batch, and per token how far the trainer is from the engine."""
+        """Sums over a micro-batch, and per token how far the trainer is from the engine.
+
+        ``old``: by row, of all of the micro-batch's rows or of none: then it is this pass's own.
+        """
         batch = token_batch([rows[i] for i in micro]).to(self.device)
         new = self.policy(batch, self.config.rollout.temperature)
         inputs = LossInputs(
             new=new,
-            old=new.detach() if old is None else torch.cat([old[i] for i in micro]).to(new),
+            old=torch.cat([old[i] for i in micro]).to(new) if micro[0] in old else new.detach(),
             engine=self._tensor(p for i in micro for p in rows[i].engine_logprobs),
             reference=None
             if reference is None

@@ -23,8 +23,8 @@ class UpdateReport:
     mismatch: list[Tensor] = field(default_factory=list)
     """Per token: the trainer's old log-probability minus the engine's."""
     logprob_s: float = 0.0
-    """Of passes for old and reference log-probabilities alone. 0 where there are none: with one
-    minibatch the update's own forward pass gives the old log-probabilities, ratio 1."""
+    """Of passes for old and reference log-probabilities alone. The first minibatch needs none for the
+    old ones: its update's own forward pass gives them, with ratio 1."""
     update_s: float = 0.0
 
     def add(self, sums: LossSums, mismatch: Tensor, total: float) -> None:

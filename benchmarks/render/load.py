@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from benchmarks.record import read_result
 
 
@@ -21,8 +23,22 @@ def load() -> str:
     )
     text = (
         f"`plain`: {settings['concurrent']} at once; beside {settings['searches']} searches of "
-        f"{settings['samples']} candidates, which are `n={settings['samples']}` on vLLM. "
+        f"{settings['samples']} candidates, which are `n={settings['samples']}` on vLLM. The HTTP side "
+        "and the client have one core for themselves, where there are more. "
         f"{made.machine}, {made.date}, `{made.command}`."
     )
     waiting = f"Memory of a request that waits, among {settings['waiting']}: {memory}."
-    return "\n\n".join([text, "\n".join(lines), waiting])
+    return "\n\n".join([text, "\n".join(lines), _added(settings), waiting])
+
+
+def _added(settings: dict[str, Any]) -> str:
+    """What ours adds to the plain requests, with intervals, and what it costs outside the engine."""
+    gaps = ", ".join(
+        f"{gap:+.1f} ms at the {name.removeprefix('p')}th percentile ({low:+.1f} to {high:+.1f})"
+        for name, (gap, low, high) in settings["added_ms"].items()
+    )
+    cpu = settings["cpu_ms_per_request"]
+    return (
+        f"Added to `plain`, with 95 % intervals over rounds: {gaps}. CPU time a request outside the "
+        f"engine: {cpu['arrol-serve']:.2f} ms here, {cpu['vLLM']:.2f} ms on vLLM's server."
+    )

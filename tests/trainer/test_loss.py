@@ -140,6 +140,21 @@ def test_several_minibatches_make_several_steps() -> None:
     assert report.terms == sum(len(row.token_ids) for row in rows())
 
 
+def test_old_log_probabilities_are_those_before_the_first_minibatch() -> None:
+    options = ["optim.minibatches=3", "optim.lr=1e-2", "algorithm.truncate_ratio=100"]
+    learner = Learner(MODEL, load_config(None, options))
+    before = learner.score(rows(), learner.config.rollout.temperature)
+    gaps = torch.cat(
+        [old - torch.tensor(r.engine_logprobs) for old, r in zip(before, rows(), strict=True)]
+    )
+    report = learner.update(rows(), 0)
+    after = learner.score(rows(), learner.config.rollout.temperature)
+    assert (torch.cat(after) - torch.cat(before)).abs().mean() > 0.1  # else nothing is shown
+    torch.testing.assert_close(
+        torch.cat(report.mismatch).sort().values, gaps.sort().values, rtol=1e-4, atol=1e-4
+    )
+
+
 def test_nothing_to_learn_moves_nothing() -> None:
     learner = Learner(MODEL, load_config(None))
     before = {name: value.clone() for name, value in learner.weights().items()}
