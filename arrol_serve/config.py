@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from arrol_serve.errors import InvalidRequest
+from arrol_serve.errors import InvalidRequest, complaint
 
 DEFAULT_SAMPLES = 16
 """Candidates of a search that does not say how many."""
@@ -84,5 +84,5 @@ def load_config(path: Path | None, **overrides: Any) -> ServerConfig:
         key = ".".join(map(str, first["loc"]))
         known = ", ".join(ServerConfig.model_fields)
         raise InvalidRequest(
-            f"Configuration key {key!r}: {first['msg']}. Known keys: {known}.", param=key
+            f"Configuration key {key!r}: {complaint(first)}. Known keys: {known}.", param=key
         ) from error

@@ -5,6 +5,9 @@ Each subclass names the boundary that was crossed. Messages say what was wrong, 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class ArrolError(Exception):
     """Root. ``status`` is the HTTP status, ``kind`` and ``code`` the OpenAI error's type and code."""
@@ -84,3 +87,8 @@ class DeadlineExceeded(ArrolError, TimeoutError):
     status = 504
     kind = "timeout_error"
     code = "deadline_exceeded"
+
+
+def complaint(error: Mapping[str, Any]) -> str:
+    """One of pydantic's errors in words, without what it puts before a ``ValueError``'s."""
+    return str(error["msg"]).removeprefix("Value error, ")

@@ -74,6 +74,7 @@ RENDERERS: dict[str, Callable[[], str]] = {
     "soak": soak,
     "training": table.training,
     "training_probes": partial(table.training, name="training_probes"),
+    "training_batch": partial(table.training, name="training_batch"),
     "group_signal": group_signal,
     "trl": trl,
     "paper": paper,

@@ -9,6 +9,8 @@ from typing import Any
 
 from benchmarks.record import RESULTS
 from benchmarks.render.serving import headline
+from benchmarks.training import RECIPE
+from trainer.config import load_config
 
 README = RESULTS.parent.parent / "README.md"
 MARKS = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)
@@ -120,11 +122,12 @@ def training(arms: Sequence[str] = (), name: str = "training") -> str:
     result = load(name)
     settings = result["settings"]
     changes = settings["changes"]
+    prompts = changes.get("rollout.prompts", load_config(RECIPE).rollout.prompts)
     before = [value for row in result["rows"] for value in row["pass@1_before"]]
     lines = [
         f"Training the bundled model on level 6 at temperature {changes['rollout.temperature']:g}, "
-        f"{settings['steps']} steps, seeds {settings['seeds']}, {changes['optim.minibatches']} optimizer "
-        f"steps a step, pruned from step {changes['prune.cold_start'] + 1} on; GRPO, keep 0.5 and the "
+        f"{prompts} prompts a step, {settings['steps']} steps, seeds {settings['seeds']}, "
+        f"{changes['optim.minibatches']} optimizer steps a step, pruned from step {changes['prune.cold_start'] + 1} on; GRPO, keep 0.5 and the "
         f"probe at 32 tokens unless named. Before training pass@1 is {min(before):.3f}. Differences are "
         f"paired by seed, with the lowest and highest. {_where(result)}.",
         "",

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from arrol_serve.errors import InvalidRequest
+from arrol_serve.errors import InvalidRequest, complaint
 from trainer.recipe import apply_override, check_keys, read_recipe
 
 PruneMode = Literal["arrol", "arrol_signed", "random", "none"]
@@ -276,7 +276,7 @@ def load_config(recipe: Path | None, overrides: Sequence[str] = ()) -> TrainConf
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "recipe"
-        raise InvalidRequest(f"{where}: {first['msg']}.", param=where) from error
+        raise InvalidRequest(f"{where}: {complaint(first)}.", param=where) from error
 
 
 def dump_config(config: TrainConfig) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from arrol_serve.errors import ArrolError, InvalidRequest
+from arrol_serve.errors import ArrolError, InvalidRequest, complaint
 from trainer.open_engine import Encoder
 from trainer.rollouts import build_engine
 
@@ -59,6 +59,6 @@ def _longest(model: Path, questions: Mapping[str, str]) -> tuple[str, int]:
 def one_line(error: Exception) -> str:
     """What it says, on one line; of pydantic's errors the messages alone."""
     details = getattr(error, "errors", None)
-    said = "; ".join(str(d["msg"]) for d in details()) if callable(details) else str(error)
+    said = "; ".join(complaint(d) for d in details()) if callable(details) else str(error)
     line = " ".join(said.split()) or type(error).__name__
     return line if len(line) <= 300 else line[:300] + "..."

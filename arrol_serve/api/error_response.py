@@ -18,7 +18,7 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import TypedDict
 
-from arrol_serve.errors import ArrolError, Overloaded
+from arrol_serve.errors import ArrolError, Overloaded, complaint
 
 DATA = "data: "
 _STREAMED_ERROR = b'data: {"error"'
@@ -97,7 +97,7 @@ async def validation_handler(_: Request, error: Exception) -> JSONResponse:
         body = error_body(400, f"The body is not valid JSON: {reason}.", code="invalid_json")
         return JSONResponse(body, status_code=400)
     param = field_name(first.get("loc", ()))
-    same = (e["msg"] for e in error.errors() if field_name(e.get("loc", ())) == param)
+    same = (complaint(e) for e in error.errors() if field_name(e.get("loc", ())) == param)
     message = " / ".join(list(dict.fromkeys(same))[:4])  # a union says one thing for each member
     shown = f"{param}: {message}." if param else f"{message}."
     return JSONResponse(error_body(400, shown, param), status_code=400)

@@ -19,6 +19,7 @@ from vllm.entrypoints.openai.chat_completion.protocol import (
 from vllm.entrypoints.openai.completion.protocol import CompletionRequest, CompletionResponse
 
 from arrol_serve.api.response import ArrolReport
+from arrol_serve.errors import complaint
 from arrol_serve.sampling_plan import ArrolOptions
 
 
@@ -68,7 +69,7 @@ def _wrong(model: type[BaseModel], data: Any) -> str:
         try:
             TypeAdapter(expected).validate_python(value)
         except ValidationError as error:
-            found.append(f"{name}: {error.errors()[0]['msg']}")
+            found.append(f"{name}: {complaint(error.errors()[0])}")
         except (AttributeError, TypeError, LookupError):  # of vLLM's again
             continue
     return "; ".join(found) or "a field has another type than it should have"

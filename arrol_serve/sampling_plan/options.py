@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from arrol_serve.answers.spec import Equivalence, Extract
-from arrol_serve.errors import InvalidRequest
+from arrol_serve.errors import InvalidRequest, complaint
 from arrol_serve.voting import VoteRule
 
 Scorer = Literal["head", "confidence"]
@@ -107,7 +107,7 @@ def parse_options(merged: Mapping[str, Any]) -> ArrolOptions:
             hint = nearest(str(first["loc"][-1]), known)
             message = f"Unknown key {clip(path)}.{hint} Known: {', '.join(known)}."
         else:
-            message = f"{clip(path)}: {first['msg']}, got {clip(first['input'])}."
+            message = f"{clip(path)}: {complaint(first)}, got {clip(first['input'])}."
         raise InvalidRequest(message, param=path) from error
 
 

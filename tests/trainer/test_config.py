@@ -48,7 +48,7 @@ def test_the_dump_is_a_recipe_of_the_same_run(tmp_path: Path) -> None:
         ("prune.probes=[32, 16]", "rising order"),
         ("optim.lr=nan", "optim.lr"),
         ("rollout.max_tokens=512", "prune.probes is not below"),
-        ("rollout.max_tokens=2048", "leave room for a prompt"),
+        ("rollout.max_tokens=2048", "^recipe: rollout.max_model_len must leave room for a prompt"),
         ("prune.min_survivors=17", "nothing would be pruned"),
     ],
 )

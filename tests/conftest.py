@@ -1,0 +1,16 @@
+"""The two test processes (pytest-xdist) have their own cores: engines that share one wait for each other."""
+
+from __future__ import annotations
+
+import os
+
+
+def pytest_configure() -> None:
+    """Keep a process of several, and all that it starts, on its share of the cores."""
+    name = os.environ.get("PYTEST_XDIST_WORKER")
+    if name is None or not hasattr(os, "sched_setaffinity"):
+        return
+    cores = sorted(os.sched_getaffinity(0))
+    own = cores[int(name.removeprefix("gw")) :: int(os.environ["PYTEST_XDIST_WORKER_COUNT"])]
+    if own:
+        os.sched_setaffinity(0, own)
