@@ -127,7 +127,8 @@ def training(arms: Sequence[str] = (), name: str = "training") -> str:
     lines = [
         f"Training the bundled model on level 6 at temperature {changes['rollout.temperature']:g}, "
         f"{prompts} prompts a step, {settings['steps']} steps, seeds {settings['seeds']}, "
-        f"{changes['optim.minibatches']} optimizer steps a step, pruned from step {changes['prune.cold_start'] + 1} on; GRPO, keep 0.5 and the "
+        f"{changes['optim.minibatches']} optimizer steps a step, pruned from step "
+        f"{changes['prune.cold_start'] + 1} on; GRPO, keep 0.5 and the "
         f"probe at 32 tokens unless named. Before training pass@1 is {min(before):.3f}. Differences are "
         f"paired by seed, with the lowest and highest. {_where(result)}.",
         "",
