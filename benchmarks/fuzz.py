@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import collections
 import sys
+import urllib.request
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -122,6 +123,12 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
+    try:
+        urllib.request.urlopen(f"{asked.url}/health", timeout=10).close()  # noqa: S310  # the user's own
+    except OSError as error:
+        raise SystemExit(
+            f"No server answers at {asked.url} ({error}): start `arrol-serve`, or give its --url."
+        ) from None
     found = fuzz(asked.url, asked.key, asked.cases, asked.seed)
     print(f"{found.cases} cases, statuses {dict(sorted(found.statuses.items()))}")
     for failure in found.failures[:20]:
