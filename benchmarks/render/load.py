@@ -39,6 +39,7 @@ def _added(settings: dict[str, Any]) -> str:
     )
     cpu = settings["cpu_ms_per_request"]
     return (
-        f"Added to `plain`, with 95 % intervals over rounds: {gaps}. CPU time a request outside the "
-        f"engine: {cpu['arrol-serve']:.2f} ms here, {cpu['vLLM']:.2f} ms on vLLM's server."
+        f"Added to `plain`, the mean of the rounds' differences, with 95 % intervals: {gaps}. "
+        f"CPU time a request outside the engine: {cpu['arrol-serve']:.2f} ms here, "
+        f"{cpu['vLLM']:.2f} ms on vLLM's server."
     )
