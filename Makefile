@@ -45,7 +45,7 @@ fix: setup ## repair what ruff can
 openapi: setup ## rewrite openapi.yaml from the routes
 	@$(BIN)/arrol-serve openapi > openapi.yaml
 
-audit: setup ## look for known vulnerabilities in what is installed; asks PyPI, so not part of CI
+audit: setup ## look for known vulnerabilities in what is installed; asks PyPI, see .ci/audit
 	@test -x .audit/bin/pip-audit || { $(PYTHON) -m venv .audit && .audit/bin/pip install --quiet pip-audit==2.10.1; }
 	@.audit/bin/pip-audit --path "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 
