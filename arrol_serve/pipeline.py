@@ -12,7 +12,7 @@ from typing import Literal
 
 from arrol_serve.answers.book import AnswerBook
 from arrol_serve.engine.base import CandidateSampler
-from arrol_serve.errors import DeadlineExceeded
+from arrol_serve.errors import ArrolError, DeadlineExceeded, EngineUnavailable
 from arrol_serve.pruning.schedule import saved_estimate
 from arrol_serve.rollout import Fate, Rollout
 from arrol_serve.sampling_plan import SearchPlan
@@ -192,14 +192,23 @@ def _ranked(state: _Search, result: Tally, rollouts: tuple[Rollout, ...]) -> tup
     usable = [r for r in rollouts if r.votes]
     usable = usable or [r for r in rollouts if r.fate is Fate.TRUNCATED]
     if not usable:
-        raise DeadlineExceeded(
-            f"No candidate had finished when the deadline of {state.plan.deadline_s:g} s passed. "
-            "Raise arrol.deadline_s, or lower arrol.samples or max_tokens.",
-            param="arrol.deadline_s",
-        )
+        raise _nothing_usable(state)
 
     def worth(rollout: Rollout) -> tuple[float, int]:
         signal = rollout.quality if state.plan.scorer == "head" else rollout.confidence
         return (-(signal if signal is not None else 0.0), rollout.index)
 
     return tuple(r.index for r in sorted(usable, key=worth))
+
+
+def _nothing_usable(state: _Search) -> ArrolError:
+    if state.stop != "deadline":
+        return EngineUnavailable(
+            "All candidates were aborted, and not by this request: the engine is being paused, or "
+            "ends. Try again."
+        )
+    return DeadlineExceeded(
+        f"No candidate had finished when the deadline of {state.plan.deadline_s:.3g} s passed. "
+        "Raise arrol.deadline_s, or lower arrol.samples or max_tokens.",
+        param="arrol.deadline_s",
+    )

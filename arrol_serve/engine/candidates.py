@@ -19,6 +19,9 @@ from arrol_serve.rollout import (
     fate_of,
 )
 
+LONGEST_ID = 64
+"""Characters of a client's request id that its candidates' names in the engine begin with."""
+
 
 @dataclass(frozen=True, slots=True)
 class GroupOptions:
@@ -58,7 +61,8 @@ class EngineCandidates:
         self.outputs: dict[int, RequestOutput] = {}
         """The last engine output of every candidate that ended."""
         self.head_version: str | None = None
-        self._search = f"{call.request_id}/{uuid.uuid4().hex[:8]}"  # clients may choose request ids
+        # Clients choose request ids, also alike, and vLLM aborts by them: nobody can guess ours.
+        self._search = f"{call.request_id[:LONGEST_ID]}/{uuid.uuid4().hex}"
         self._groups = 0
         self.group = ""
         """Name of the latest rollout group."""
@@ -105,7 +109,7 @@ class EngineCandidates:
         return params
 
     def _request_id(self, index: int) -> str:
-        return f"{self._call.request_id}-{index}"
+        return f"{self._search}-{index}"
 
     async def _run(self, index: int, params: SamplingParams) -> None:
         last: RequestOutput | None = None
