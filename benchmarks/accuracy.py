@@ -24,9 +24,9 @@ from arrol_serve.rollout import Fate, fate_of
 from arrol_serve.voting import Ballot, VoteRule, tally
 from benchmarks.plots import accuracy_plot
 from benchmarks.record import write_result
-from trainer.bundled.arithmetic import held_out_questions
+from trainer.engines.sampling import GroupRequest, SampledRollout, build_engine, sample_groups
 from trainer.evaluation.statistics import bootstrap
-from trainer.rollouts import GroupRequest, SampledRollout, build_engine, sample_groups
+from trainer.prompts.arithmetic import held_out_questions
 
 ROOT = Path(__file__).parent.parent
 MODEL = ROOT / "arrol_serve" / "bundled_model"

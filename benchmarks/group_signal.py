@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from arrol_serve.quality.posterior import BinnedPosterior
 from benchmarks.record import write_result
 from benchmarks.training import ARMS, COMMON, RECIPE, folder
-from trainer import checkpoint
 from trainer.config import TrainConfig
-from trainer.metrics_log import read_metrics
-from trainer.online_head import FINAL
-from trainer.run_folder import RunFolder
+from trainer.pruning.online_head import FINAL
+from trainer.run import checkpoint
+from trainer.run.folder import RunFolder
+from trainer.run.log import read_metrics
 
 MIXED = "arrol, levels 1, 3, 5, 7"
 CHANGES: dict[str, Any] = {"data.levels": [1, 3, 5, 7], "eval.every": 0, "head.window": 32768}

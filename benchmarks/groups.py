@@ -24,8 +24,14 @@ from benchmarks.accuracy import EVALUATION_SEED, HEAD, MODEL, evaluation_questio
 from benchmarks.record import write_result
 from benchmarks.simulate import METHODS
 from benchmarks.synthetic import RIGHT, solved, survivors
+from trainer.engines.sampling import (
+    NEVER,
+    GroupRequest,
+    SampledRollout,
+    build_engine,
+    sample_groups,
+)
 from trainer.evaluation.statistics import paired
-from trainer.rollouts import NEVER, GroupRequest, SampledRollout, build_engine, sample_groups
 
 SETTINGS: tuple[tuple[str, tuple[int, ...], float], ...] = (
     ("accuracy", (6,), 1.75),

@@ -24,7 +24,7 @@ ARMS = ("plain vLLM", "plugin idle", "scoring on")
 
 def serve_arm(arm: str, pipe: Connection, sequences: int, tokens: int) -> None:
     """A process with one engine; each message is a seed, each reply (tokens, seconds)."""
-    from trainer.rollouts import NEVER, GroupRequest, build_engine, member_plan
+    from trainer.engines.sampling import NEVER, GroupRequest, build_engine, member_plan
 
     plain = {"worker_cls": "auto", "scheduler_cls": None} if arm == ARMS[0] else {}
     engine = build_engine(MODEL, HEADS / MODEL_NAME, sequences=sequences, **plain)

@@ -20,7 +20,7 @@ from benchmarks.accuracy import EVALUATION_SEED, HEAD, MODEL, evaluation_questio
 from benchmarks.record import write_result
 from benchmarks.scaling_plot import scaling_plot
 from benchmarks.synthetic import survivors
-from trainer.rollouts import GroupRequest, build_engine, sample_groups
+from trainer.engines.sampling import GroupRequest, build_engine, sample_groups
 
 SEQUENCES = 128
 

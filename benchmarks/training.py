@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from benchmarks.record import write_result
 from benchmarks.training_plot import training_plot
-from trainer.metrics_log import read_metrics
+from trainer.run.log import read_metrics
 
 Rows = Sequence[dict[str, Any]]
 Changes = dict[str, Any]

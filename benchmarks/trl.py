@@ -19,7 +19,7 @@ from tqdm import tqdm
 from benchmarks.record import write_result
 from benchmarks.training import COMMON, RECIPE, command, folder
 from trainer.config import load_config
-from trainer.metrics_log import read_metrics
+from trainer.run.log import read_metrics
 
 TRL = "trl==1.16.0"
 THEIRS = "TRL"
@@ -73,9 +73,9 @@ def _ours(target: Path) -> tuple[list[float], float]:
 def examine(model: Path) -> float:
     """pass@1 of a checkpoint on the questions that our own runs are evaluated on."""
     from arrol_serve.answers.pool import AnswerPool
-    from trainer.evaluate import evaluate, evaluation_prompts
-    from trainer.grading import Grader
-    from trainer.open_engine import open_engine
+    from trainer.engines.opening import open_engine
+    from trainer.held_out import evaluate, evaluation_prompts
+    from trainer.rewards.grader import Grader
 
     config = load_config(RECIPE, [f"{key}={json.dumps(value)}" for key, value in COMMON.items()])
     pool = AnswerPool(config.reward.workers, config.reward.timeout_s)

@@ -16,8 +16,8 @@ from typing import Any
 
 from benchmarks.training import COMMON, RECIPE
 from trainer.config import TrainConfig, load_config
-from trainer.data import open_source
-from trainer.prompt import Prompt
+from trainer.prompts.prompt import Prompt
+from trainer.prompts.sources import open_source
 
 PER_STEP = int(COMMON["optim.minibatches"])
 """Optimizer steps per batch of rollouts."""
@@ -39,8 +39,8 @@ def _train(config: TrainConfig, out: Path) -> None:
     from trl import GRPOTrainer
 
     from arrol_serve.answers.pool import AnswerPool
-    from trainer.grading import Grader
-    from trainer.run_folder import model_folder
+    from trainer.rewards.grader import Grader
+    from trainer.run.folder import model_folder
 
     source = open_source(config.data, config.run.seed)
     count = config.run.steps * config.rollout.prompts

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from arrol_serve.errors import ArrolError
-from trainer import head_command
+from trainer.head import command as head_command
 
 EXTRA = ("httpx", "matplotlib", "peft", "tqdm")
 """What the extra ``train`` brings."""
@@ -58,12 +58,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         elif args.command == "head":
             print(head_command.run(args))
         elif args.command == "plot":
-            from trainer.plot import plot_run
+            from trainer.run.plot import plot_run
 
             print(plot_run(args.run))
         else:
             from trainer.export import export
-            from trainer.run_folder import RunFolder
+            from trainer.run.folder import RunFolder
 
             print(export(RunFolder(args.run), args.to))
     except (ArrolError, OSError) as error:

@@ -129,7 +129,7 @@ class HeadSection(Section):
 class RewardSection(Section):
     function: str = "auto"
     """``auto``: ``gym`` for reasoning-gym's tasks, else ``math``; ``exact``; ``module:function``; or a
-    registered name. See ``trainer.reward_functions``."""
+    registered name. See ``trainer.rewards.functions``."""
     threshold: float = Field(default=0.5, gt=0, le=1)
     """Value of ``function`` from which the head and dynamic sampling count a rollout as right."""
     right: float = 1.0

@@ -11,15 +11,15 @@ from torch import Tensor
 
 from arrol_serve.engine.plugin.scorer import FeatureRecord
 from arrol_serve.rollout import PRUNED_STOP_REASON
-from trainer.advantages import group_advantages
-from trainer.batch import TrainRow
 from trainer.config import TrainConfig
-from trainer.grading import Grade, Grader
-from trainer.prompt import Prompt, PromptSource
+from trainer.engines.base import RolloutEngine
+from trainer.engines.sampling import GroupRequest, SampledRollout
+from trainer.policy.advantages import group_advantages
+from trainer.policy.batch import TrainRow
+from trainer.prompts.prompt import Prompt, PromptSource
 from trainer.ranks import Ranks
-from trainer.reward import reward
-from trainer.rollout_engine import RolloutEngine
-from trainer.rollouts import GroupRequest, SampledRollout
+from trainer.rewards.grader import Grade, Grader
+from trainer.rewards.shaping import reward
 from trainer.seeds import seed_for
 from trainer.stopwatch import Stopwatch
 

@@ -23,15 +23,15 @@ from arrol_serve.quality.calibration import (
     within_group_auc,
 )
 from arrol_serve.quality.head import QualityHead
-from trainer import checkpoint
-from trainer.adapters import save_adapters
 from trainer.config import TrainConfig
-from trainer.head_files import base_model_facts, write_head
-from trainer.learner import Learner
-from trainer.online_head import FINAL, OnlineHead
-from trainer.policy_model import load_model
+from trainer.head.artefact import base_model_facts, write_head
+from trainer.policy.adapters import save_adapters
+from trainer.policy.learner import Learner
+from trainer.policy.model import load_model
 from trainer.provenance import provenance
-from trainer.run_folder import RunFolder, model_folder, model_name
+from trainer.pruning.online_head import FINAL, OnlineHead
+from trainer.run import checkpoint
+from trainer.run.folder import RunFolder, model_folder, model_name
 
 
 def export(run: RunFolder, target: Path) -> Path:

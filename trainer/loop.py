@@ -16,27 +16,27 @@ from typing import Any
 import torch
 
 from arrol_serve.answers.pool import AnswerPool
-from trainer import checkpoint
 from trainer.config import TrainConfig
-from trainer.data import open_source
-from trainer.evaluate import evaluate, evaluation_prompts
+from trainer.engines.opening import open_engine
+from trainer.engines.replica import ReplicaLost, ReplicaRefused
+from trainer.engines.weight_transfer import check_backend, open_transfer
 from trainer.experience import JudgedGroup, Sampler, train_rows
-from trainer.grading import Grader
-from trainer.head_files import base_model_facts, write_head
-from trainer.history import SuccessHistory
-from trainer.learner import Learner
-from trainer.metrics import rollout_metrics, success_rate, update_metrics
-from trainer.metrics_log import open_log
-from trainer.online_head import OnlineHead, head_rows
-from trainer.open_engine import open_engine
-from trainer.prompt import Prompt
+from trainer.head.artefact import base_model_facts, write_head
+from trainer.held_out import evaluate, evaluation_prompts
+from trainer.policy.learner import Learner
+from trainer.prompts.prompt import Prompt
+from trainer.prompts.sources import open_source
+from trainer.pruning.history import SuccessHistory
+from trainer.pruning.online_head import OnlineHead, head_rows
+from trainer.pruning.survival import Knowledge, survival_spec
 from trainer.ranks import Ranks, open_ranks
-from trainer.replica import ReplicaLost, ReplicaRefused
-from trainer.run_folder import RunFolder, model_folder, model_name, open_run
+from trainer.rewards.grader import Grader
+from trainer.run import checkpoint
+from trainer.run.folder import RunFolder, model_folder, model_name, open_run
+from trainer.run.log import open_log
+from trainer.run.metrics import rollout_metrics, success_rate, update_metrics
 from trainer.stopwatch import Stopwatch
-from trainer.survival import Knowledge, survival_spec
 from trainer.weight_sync import WeightSync
-from trainer.weight_transfer import check_backend, open_transfer
 
 NOTHING = Knowledge((), 0.0)
 

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from arrol_serve.errors import ArrolError
-from trainer.batch import TrainRow
 from trainer.config import TrainConfig
-from trainer.learner import Learner
+from trainer.engines.base import RolloutEngine
+from trainer.engines.sampling import GroupRequest
+from trainer.engines.weight_transfer import Transfer
+from trainer.policy.batch import TrainRow
+from trainer.policy.learner import Learner
 from trainer.precision import largest_gap
 from trainer.ranks import Ranks
-from trainer.rollout_engine import RolloutEngine
-from trainer.rollouts import GroupRequest
 from trainer.seeds import seed_for
-from trainer.weight_transfer import ENGINE_BACKENDS, Transfer
 
 PROBE_TEMPERATURE = 2.0
 """vLLM's highest: where a model is sure of a token, stale weights would be as sure of it."""
-
-
-def sync_options(backend: str) -> dict[str, Any]:
-    """Engine options that a sync needs."""
-    return {
-        "weight_transfer_config": {"backend": ENGINE_BACKENDS[backend]},
-        # What the trainer compares with: after the temperature.
-        "logprobs_mode": "processed_logprobs",
-    }
 
 
 class SyncFailed(ArrolError, RuntimeError):

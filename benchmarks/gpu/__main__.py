@@ -23,7 +23,7 @@ from arrol_serve.errors import ArrolError
 from benchmarks.gpu.plan import MODELS, MODES, RESULTS, SEEDS, SETTINGS, Step, check, missing, plan
 from benchmarks.record import write_result
 from trainer.config import load_config
-from trainer.metrics_log import read_metrics
+from trainer.run.log import read_metrics
 
 
 def parsed(argv: Sequence[str] | None) -> argparse.Namespace:

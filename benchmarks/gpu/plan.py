@@ -9,9 +9,9 @@ from pathlib import Path
 
 from benchmarks.serving import __main__ as serving
 from trainer import cli as trainer_cli
-from trainer.checkpoint import PREFIX
 from trainer.config import load_config
 from trainer.evaluation import cli as evaluation_cli
+from trainer.run.checkpoint import PREFIX
 
 RESULTS = Path(__file__).parent / "results"
 RECIPE = Path(__file__).with_name("recipe.toml")

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.group_signal import mixed_probability, seen_groups
 from trainer.config import load_config
-from trainer.online_head import FINAL
+from trainer.pruning.online_head import FINAL
 
 
 def test_a_group_is_mixed_unless_all_agree() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.engine.groups import free_blocks, run_fixed
 from tests.paths import HEAD, MODEL
-from trainer.rollouts import build_engine
+from trainer.engines.sampling import build_engine
 
 ON_GPU: dict[str, Any] = {
     "gpu_memory_utilization": 0.1,

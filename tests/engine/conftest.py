@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.paths import HEAD, MODEL
-from trainer.rollouts import build_engine
+from trainer.engines.sampling import build_engine
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from typing import Any
 
 from arrol_serve.engine.plugin.wire import CONFIDENCE_WINDOW, KEY, MemberPlan
 from arrol_serve.rollout import PRUNED_STOP_REASON
-from trainer.rollouts import GroupRequest, SampledRollout, sample_groups, sampled_rollout
+from trainer.engines.sampling import GroupRequest, SampledRollout, sample_groups, sampled_rollout
 
 _names = iter(range(10**9))
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from tests.engine.groups import pruned
+from trainer.engines.sampling import GroupRequest, SampledRollout, sample_groups
 from trainer.evaluation.datasets import Item
 from trainer.evaluation.online import lowest, sample_online, threshold
 from trainer.evaluation.sampling import UNPRUNED, Settings, sample
-from trainer.rollouts import GroupRequest, SampledRollout, sample_groups
 
 WINDOW, TOKENS, SIZE = 8, 200, 6
 FIRST = 40  # the echo of the question is the same in all rollouts

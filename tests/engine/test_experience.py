@@ -9,12 +9,12 @@ import pytest
 
 from arrol_serve.answers.pool import AnswerPool
 from trainer.config import load_config
-from trainer.data import open_source
+from trainer.engines.local import LocalEngine
 from trainer.experience import Experience, Sampler
-from trainer.grading import Grader
-from trainer.local_engine import LocalEngine
-from trainer.prompt import Prompt
+from trainer.prompts.prompt import Prompt
+from trainer.prompts.sources import open_source
 from trainer.ranks import Ranks
+from trainer.rewards.grader import Grader
 from trainer.stopwatch import Stopwatch
 
 ARROL = {"name": "arrol", "kappa": 0.5}

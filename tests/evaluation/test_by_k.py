@@ -4,7 +4,7 @@ import pytest
 
 from trainer.evaluation.by_k import by_k, parse_k, table
 from trainer.evaluation.records import Record, Sample
-from trainer.rows import DataError
+from trainer.prompts.rows import DataError
 
 
 def record(answers: str, qualities: list[float] | None = None) -> Record:

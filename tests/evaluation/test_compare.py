@@ -11,7 +11,7 @@ from trainer.evaluation.compare import compare, read_report
 from trainer.evaluation.datasets import Item
 from trainer.evaluation.records import Record, Sample
 from trainer.evaluation.report import summarise, write
-from trainer.rows import DataError
+from trainer.prompts.rows import DataError
 
 
 def report(answers: dict[str, str], *, samples: int = 1, data: str = "d") -> dict[str, Any]:

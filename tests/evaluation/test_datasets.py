@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from trainer.evaluation.datasets import Item, Source, load, set_of
-from trainer.rows import DataError
+from trainer.prompts.rows import DataError
 
 
 def file(folder: Path, text: str, name: str = "mine.jsonl") -> str:

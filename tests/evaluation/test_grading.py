@@ -12,7 +12,7 @@ from arrol_serve.rollout import Fate
 from trainer.evaluation.answer_option import parse_answer
 from trainer.evaluation.datasets import Item, Source, load
 from trainer.evaluation.grading import Reply, grade, unusable
-from trainer.rows import DataError
+from trainer.prompts.rows import DataError
 
 
 @pytest.fixture(scope="module")

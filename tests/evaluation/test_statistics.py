@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from trainer.evaluation.statistics import bootstrap, pass_at_k, tokens_at
-from trainer.reliability import reliability
+from trainer.head.reliability import reliability
 
 
 @pytest.mark.parametrize(

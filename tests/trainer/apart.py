@@ -11,11 +11,11 @@ import torch
 
 from tests.paths import MODEL
 from trainer.config import load_config
-from trainer.learner import Learner
-from trainer.local_engine import LocalEngine
-from trainer.rollouts import build_engine
-from trainer.weight_sync import SyncFailed, WeightSync, sync_options
-from trainer.weight_transfer import open_transfer
+from trainer.engines.local import LocalEngine
+from trainer.engines.sampling import build_engine
+from trainer.engines.weight_transfer import open_transfer, sync_options
+from trainer.policy.learner import Learner
+from trainer.weight_sync import SyncFailed, WeightSync
 
 
 def stale(folder: Path) -> dict[str, Any]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from arrol_serve.rollout import PRUNED_STOP_REASON
+from trainer.engines.sampling import SampledRollout
 from trainer.experience import JudgedGroup, JudgedRollout
-from trainer.prompt import Prompt
-from trainer.rollouts import SampledRollout
+from trainer.prompts.prompt import Prompt
 
 
 def rollout(

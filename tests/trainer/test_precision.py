@@ -9,12 +9,12 @@ import torch
 from safetensors.torch import load_file
 
 from tests.paths import MODEL
-from tests.trainer.test_loss import gradient, rows
+from tests.trainer.policy.test_loss import gradient, rows
 from tests.trainer.test_runs import command, policy, run, weights
 from trainer.config import load_config
-from trainer.learner import Learner
-from trainer.metrics_log import read_metrics
+from trainer.policy.learner import Learner
 from trainer.precision import GAPS, compute_dtype, device, largest_gap
+from trainer.run.log import read_metrics
 
 LOWER = "optim.dtype=bfloat16"
 

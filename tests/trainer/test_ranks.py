@@ -23,12 +23,12 @@ from tests.paths import ROOT
 from tests.trainer.servers import free_port
 from tests.trainer.test_runs import LIMIT_S, figures, policy, run, same, weights
 from tests.trainer.two_ranks import CASES, updates
-from trainer import checkpoint
 from trainer.config import load_config
-from trainer.metrics_log import read_metrics
-from trainer.packing import pack_for, share
+from trainer.engines.weight_transfer import check_backend
+from trainer.policy.packing import pack_for, share
 from trainer.ranks import Ranks
-from trainer.weight_transfer import check_backend
+from trainer.run import checkpoint
+from trainer.run.log import read_metrics
 
 pytestmark = pytest.mark.timeout(900)  # two engines start in each run
 

@@ -17,8 +17,8 @@ from safetensors.torch import load_file
 
 from arrol_serve.quality.artifact import load_head
 from tests.paths import MODEL, ROOT
-from trainer import checkpoint
-from trainer.metrics_log import read_metrics
+from trainer.run import checkpoint
+from trainer.run.log import read_metrics
 
 TINY = {
     "run.steps": 3,

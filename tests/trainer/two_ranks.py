@@ -9,11 +9,11 @@ from typing import Any
 import torch
 
 from tests.paths import MODEL
-from tests.trainer.test_loss import rows
+from tests.trainer.policy.test_loss import rows
 from trainer.config import load_config
-from trainer.learner import Learner
+from trainer.policy.learner import Learner
+from trainer.policy.sharding import whole
 from trainer.ranks import Ranks, open_ranks
-from trainer.sharding import whole
 
 CASES = {
     "one": ["optim.tokens_per_pass=1000"],

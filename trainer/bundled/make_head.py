@@ -1,6 +1,6 @@
 """The bundled model's head: ``python -m trainer.bundled.make_head --work DIR``.
 
-``trainer.fit_head`` on held-out questions of the arithmetic that the model was trained on.
+``trainer.head.make`` on held-out questions of the arithmetic that the model was trained on.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from arrol_serve.bundled import HEADS, MODEL, MODEL_NAME
-from trainer.bundled.arithmetic import held_out_questions
-from trainer.fit_head import make_head
-from trainer.head_job import HeadJob, Question
+from trainer.head.job import HeadJob, Question
+from trainer.head.make import make_head
+from trainer.prompts.arithmetic import held_out_questions
 
 POSITIONS = (8, 16, 24, 28, 32, 36, 40, 48, 64, 80, 96)
 EVALUATION_SEED = 20_260_000

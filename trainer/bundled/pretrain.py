@@ -22,8 +22,8 @@ from torch import Tensor
 from tqdm import tqdm
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
-from trainer.bundled.arithmetic import ALL_LEVELS, CORE_LEVELS, Example, training_examples
 from trainer.bundled.tokenizer import ASSISTANT, END, USER, build_tokenizer
+from trainer.prompts.arithmetic import ALL_LEVELS, CORE_LEVELS, Example, training_examples
 from trainer.provenance import provenance
 
 IGNORE = -100

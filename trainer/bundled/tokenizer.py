@@ -8,7 +8,7 @@ from itertools import islice
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from trainer.bundled.arithmetic import training_examples
+from trainer.prompts.arithmetic import training_examples
 
 VOCAB_SIZE = 384
 PAD, SYSTEM, USER, ASSISTANT, END = "<|pad|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>"

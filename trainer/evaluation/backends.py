@@ -14,7 +14,7 @@ from trainer.evaluation.needs import CONFIDENCE, HEAD, ONLINE, PRUNING
 from trainer.evaluation.online import sample_online
 from trainer.evaluation.runs import Sampler
 from trainer.evaluation.sampling import Settings, sample
-from trainer.rows import DataError
+from trainer.prompts.rows import DataError
 
 ONLINE_SHARES = {"deepconf-online-10": 0.1, "deepconf-online-90": 0.9}
 """Arm -> share of the warm-up rollouts that its threshold lets through; the paper's two settings."""
@@ -43,7 +43,7 @@ def engine_backend(
 
     def sampler(arm: str, items: Sequence[Item], start: int) -> list[list[Reply]]:
         if not engine:
-            from trainer.sized_engine import build_sized_engine
+            from trainer.engines.sized import build_sized_engine
 
             texts = {item.where or item.id: item.question for item in questions}
             engine.append(

@@ -9,7 +9,7 @@ from arrol_serve.voting import VoteRule
 from trainer.evaluation.methods import vote
 from trainer.evaluation.records import Record
 from trainer.evaluation.statistics import bootstrap, pass_at_k
-from trainer.rows import DataError
+from trainer.prompts.rows import DataError
 
 Measure = Callable[[Record, int], float]
 

@@ -18,7 +18,7 @@ from trainer.evaluation.methods import METHODS
 from trainer.evaluation.plots import draw_comparison
 from trainer.evaluation.records import RecordError
 from trainer.evaluation.runs import SettingsChanged
-from trainer.rows import DataError
+from trainer.prompts.rows import DataError
 
 
 def parser() -> argparse.ArgumentParser:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from trainer.evaluation.statistics import bootstrap, paired
-from trainer.rows import DataError
+from trainer.prompts.rows import DataError
 
 Report = Mapping[str, Any]
 

@@ -11,10 +11,10 @@ from itertools import islice
 from pathlib import Path
 
 from arrol_serve.errors import InvalidRequest
-from trainer.bundled.arithmetic import held_out_questions
-from trainer.gym import Gym
-from trainer.prompt import Prompt
-from trainer.rows import HUB, DataError, after, rows_of, text_of
+from trainer.prompts.arithmetic import held_out_questions
+from trainer.prompts.gym import Gym
+from trainer.prompts.prompt import Prompt
+from trainer.prompts.rows import HUB, DataError, after, rows_of, text_of
 
 FILES = {
     "gsm8k": "gsm8k_test_first900",

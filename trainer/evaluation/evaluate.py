@@ -26,7 +26,7 @@ from trainer.evaluation.report import summarise, write
 from trainer.evaluation.report_text import markdown
 from trainer.evaluation.runs import open_folder, sample_all, write_timing
 from trainer.evaluation.sampling import UNPRUNED, Settings
-from trainer.rows import DataError
+from trainer.prompts.rows import DataError
 
 SHOWN = 10
 """Unusable golds that are printed; the report has all."""

@@ -14,7 +14,7 @@ from arrol_serve.answers.spec import AnswerSpec
 from arrol_serve.rollout import Fate
 from trainer.evaluation.datasets import Item
 from trainer.evaluation.records import Record, Sample
-from trainer.gym import score
+from trainer.prompts.gym import score
 
 
 @dataclass(frozen=True, slots=True)

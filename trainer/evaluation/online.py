@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from trainer.engines.sampling import GroupRequest, SampledRollout, sample_groups
 from trainer.evaluation.datasets import Item
 from trainer.evaluation.grading import Reply
 from trainer.evaluation.sampling import Settings, reply_of, seed_of
-from trainer.rollouts import GroupRequest, SampledRollout, sample_groups
 
 LOOKS = 16
 """In a window: the confidence is looked at after every ``window // LOOKS`` tokens."""

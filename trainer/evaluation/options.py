@@ -11,7 +11,7 @@ from pathlib import Path
 from arrol_serve.bundled import MODEL_NAME
 from arrol_serve.engine.plugin.wire import CONFIDENCE_WINDOW
 from trainer.out_folder import check_writable
-from trainer.rows import DataError
+from trainer.prompts.rows import DataError
 
 CHUNK = 50
 """Questions, for an engine in this process."""

@@ -11,7 +11,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-from trainer.reliability import draw_reliability
+from trainer.head.reliability import draw_reliability
 
 MARKERS = "oDs^v"
 """In turns with the colours, so that more methods than colours stay apart."""

@@ -17,7 +17,7 @@ from trainer.evaluation.records import Record
 from trainer.evaluation.report_text import markdown
 from trainer.evaluation.sampling import UNPRUNED
 from trainer.evaluation.statistics import bootstrap, paired, tokens_at
-from trainer.reliability import reliability
+from trainer.head.reliability import reliability
 
 BASELINE = "uniform"
 

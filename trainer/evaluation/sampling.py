@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from arrol_serve.rollout import fate_of
+from trainer.engines.sampling import GroupRequest, SampledRollout, sample_groups
 from trainer.evaluation.datasets import Item
 from trainer.evaluation.grading import Reply
-from trainer.rollouts import GroupRequest, SampledRollout, sample_groups
 
 UNPRUNED, ADAPTIVE = "unpruned", "adaptive-online"
 AGREEMENT = 0.95

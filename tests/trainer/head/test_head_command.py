@@ -1,0 +1,247 @@
+"""``arrol-train head`` on the bundled model, whole, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from arrol_serve.engine.plugin.scorer import FeatureRecord
+from arrol_serve.quality.artifact import load_head
+from arrol_serve.quality.head import QualityHead
+from tests.paths import MODEL, ROOT
+from trainer.head.data import BrokenShard, HeadData
+from trainer.head.recompute import Recomputer
+from trainer.head.rollout_files import load_rollouts
+from trainer.head.saving import saving_table
+
+SMALL = "--questions 40 --samples 6 --levels 5 --temperature 1.8 --max-tokens 128 --positions 16 32"
+
+
+LIMIT_S = 200
+
+
+def command(*words: str) -> list[str]:
+    return [sys.executable, "-m", "trainer.cli", "head", *words]
+
+
+def head(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*words),
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+
+
+def weights(folder: Path) -> bytes:
+    return (folder / "head.safetensors").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a head in ``one`` and its rollouts in ``work``."""
+    folder = tmp_path_factory.mktemp("made")
+    done = head(*SMALL.split(), "--work", str(folder / "work"), "--out", str(folder / "one"))
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder
+
+
+def test_a_head_is_made_and_reported(made: Path) -> None:
+    _, manifest = load_head(made / "one")
+    assert manifest.probes == (16,)
+    final = manifest.metrics["final"]
+    assert final["auc_within_group_low"] <= final["auc_within_group"]
+    report = json.loads((made / "one" / "ablation.json").read_text())
+    assert {row["probe"] for row in report["saving"]} == {16, 32}
+    assert all(0 < row["tokens"] < 1 for row in report["saving"])
+    for name in ("README.md", "auc.png", "reliability.png", "saving.png"):
+        assert (made / "one" / name).stat().st_size > 500
+
+
+def test_kept_rollouts_give_the_same_head_without_an_engine(made: Path, tmp_path: Path) -> None:
+    shards = {path: path.stat().st_mtime_ns for path in (made / "work").glob("*.npz")}
+    assert len(shards) == 2
+    words = [*SMALL.split(), "--work", str(made / "work")]
+    again = head(
+        *words, "--layers", "4", "--out", str(tmp_path / "two"), VLLM_CPU_KVCACHE_SPACE="nonsense"
+    )
+    assert again.returncode == 0, again.stderr[-3000:]
+    assert shards == {path: path.stat().st_mtime_ns for path in (made / "work").glob("*.npz")}
+    assert weights(tmp_path / "two") == weights(made / "one")
+    compared = json.loads((tmp_path / "two" / "ablation.json").read_text())["inputs"]
+    beside = "hidden, layer 4 and statistics"
+    assert compared.keys() >= {"layer 4 only", "layer 4 and statistics", beside, "hidden only"}
+    assert compared["layer 4 only"]["16"]["rollouts"] == compared["hidden only"]["16"]["rollouts"]
+    assert compared["layer 4 only"]["16"]["auc"] != compared["hidden only"]["16"]["auc"]
+    other = head(*words, "--seed", "5", "--out", str(tmp_path / "three"))
+    assert other.returncode != 0
+    assert "another folder with --work" in other.stderr
+
+
+def test_killed_and_with_a_broken_shard_it_ends_as_an_unbroken_run(
+    made: Path, tmp_path: Path
+) -> None:
+    work = tmp_path / "work"
+    words = [*SMALL.split(), "--work", str(work), "--out", str(tmp_path / "late")]
+    process = subprocess.Popen(
+        command(*words), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    end = time.monotonic() + LIMIT_S
+    while not (work / "000000.npz").exists():
+        assert process.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    assert not (tmp_path / "late").exists()
+    shard = work / "000000.npz"
+    shard.write_bytes(shard.read_bytes()[:-1000])
+    done = head(*words)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert f"{shard} is not whole" in done.stderr
+    assert weights(tmp_path / "late") == weights(made / "one")
+
+
+def test_recomputed_inputs_are_those_that_the_engine_recorded(made: Path) -> None:
+    positions, record = (16, 32), FeatureRecord()
+    compute = Recomputer(MODEL).features
+    for group in load_rollouts(made / "work" / "000000.jsonl", 6)[:4]:
+        found = compute(group, positions)
+        for row in zip(found.groups, found.indices, found.tokens, found.features, strict=True):
+            record.add(*row)
+    recorded = HeadData.load(made / "work" / "000000.npz")
+    recorded = recorded.where(recorded.group < 4)
+    places = zip(
+        recorded.group.tolist(), recorded.rollout.tolist(), recorded.tokens.tolist(), strict=True
+    )
+    keys = zip(map(int, record.groups), record.indices, record.tokens, strict=True)
+    theirs = dict(zip(keys, record.features, strict=True))
+    assert list(theirs) == list(places)
+    gap = np.abs(np.stack([row.numpy() for row in theirs.values()]) - recorded.features)
+    assert gap.max() < 2e-3
+
+
+def test_a_rollout_file_that_is_not_whole_is_named(made: Path, tmp_path: Path) -> None:
+    whole = (made / "work" / "000000.jsonl").read_text()
+    path = tmp_path / "000000.jsonl"
+    for broken in ("", whole[:-50], whole.split("\n", 1)[1], "{}\n"):
+        path.write_text(broken)
+        with pytest.raises(BrokenShard, match=r"000000\.jsonl is not whole"):
+            load_rollouts(path, 6)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 and no more", b"no archive"])
+def test_what_is_no_shard_is_named(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "000000.npz"
+    path.write_bytes(content)
+    with pytest.raises(BrokenShard, match=r"000000\.npz is not whole"):
+        HeadData.load(path)
+
+
+def test_a_shard_with_arrays_of_other_lengths_is_named(tmp_path: Path) -> None:
+    data = HeadData(
+        _features(np.ones(3)), *(np.zeros(2, dtype) for dtype in (bool, int, int, int, bool))
+    )
+    data.save(tmp_path / "000000.npz")
+    with pytest.raises(BrokenShard, match="same length"):
+        HeadData.load(tmp_path / "000000.npz")
+
+
+def test_golds_that_cannot_be_parsed_are_named_and_too_few_others_refused(tmp_path: Path) -> None:
+    rows = [{"question": f"What is {i}+1?", "answer": "" if i == 3 else str(i)} for i in range(30)]
+    rows[3]["answer"] = "\\frac{1}{"
+    path = tmp_path / "questions.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows[:4]))
+    done = head("--data", str(path), "--work", str(tmp_path / "work"))
+    assert done.returncode == 1
+    assert "What is 3+1?" in done.stderr
+    assert "3 usable questions are too few" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "work").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("--positions 300 --max-tokens 200", "below --max-tokens"),
+        ("--positions 32 16", "rising order"),
+        ("--positions 32 --probe 33", "--probe 33"),
+        ("--data nowhere.jsonl", "cannot be read"),
+        ("--data {empty}", "no usable row"),
+        ("--data {broken}", "line 2"),
+        ("--data {one}", "1 usable questions"),
+        ("--model nowhere", "config.json"),
+        ("--model {odd} --data {some} --work {work}", "config.json cannot be used"),
+        ("--data {some} --out {one}", "one is a file. Name another folder"),
+        ("--data {some} --work {one}/work", "one is a file. Name another folder"),
+        ("--temperature 0", "must differ"),
+        ("--samples 1", "at least 2"),
+        ("--seed -1", "--seed at least 0"),
+        ("--max-tokens 0", "--max-tokens must be at least 2"),
+        (
+            "--data {some} --question-field text",
+            "no text in the field 'text'; the row has question",
+        ),
+        ("--layers 8", "the model has 8 layers"),
+        ("--url http://127.0.0.1:9", "ARROL_ADMIN_KEY"),
+        ("--url http://127.0.0.1:9 --recompute --work {work}", "does not answer"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_the_engine_starts(
+    words: str, says: str, tmp_path: Path
+) -> None:
+    one = '{"question": "What is 1+1?", "answer": "2"}\n'
+    some = "".join(f'{{"question": "What is {i}+1?", "answer": "{i + 1}"}}\n' for i in range(30))
+    files = {"empty": "", "one": one, "broken": one + "{\n", "some": some}
+    files["odd/config.json"] = '{"model_type": "nobody-knows"}'
+    (tmp_path / "odd").mkdir()
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+    places = {name: tmp_path / name for name in (*files, "work", "odd")}
+    done = head(*words.format(**places).split(), ARROL_ADMIN_KEY="")
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_saving_on_worked_numbers() -> None:
+    """One question, four rollouts of 10 tokens, judged at 4 by a head that reads one column."""
+    scores = np.array([3.0, 1.0, 2.0, 0.0])
+    right = np.array([True, False, True, False])
+    data = HeadData(
+        features=np.concatenate([_features(scores), _features(scores)]),
+        correct=np.tile(right, 2),
+        group=np.zeros(8, np.int32),
+        rollout=np.tile(np.arange(4, dtype=np.int32), 2),
+        tokens=np.array([4] * 4 + [10] * 4, dtype=np.int32),
+        final=np.array([False] * 4 + [True] * 4),
+    )
+    rows = {row["keep"]: row for row in saving_table(_reader(), data, 1, (4,))}
+    half = rows[0.5]
+    assert half["tokens"] == pytest.approx((2 * 10 + 2 * 4) / 40)
+    assert half["right"] == 1.0
+    assert half["right_unpruned"] == 0.5
+    assert half["solvable"] == 1.0
+    assert rows[0.25]["tokens"] == pytest.approx((10 + 3 * 4) / 40)
+
+
+def _features(scores: np.ndarray) -> np.ndarray:
+    statistics = np.zeros((len(scores), 9))
+    return np.concatenate([scores[:, None], statistics], axis=1).astype(np.float32)
+
+
+def _reader() -> QualityHead:
+    head = QualityHead(1, inputs=("hidden",), width=1)
+    for parameter in head.parameters():
+        parameter.data.fill_(1.0)
+    return head.eval()

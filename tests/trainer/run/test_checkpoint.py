@@ -1,0 +1,84 @@
+"""Checkpoints are whole or not there."""
+
+from __future__ import annotations
+
+import resource
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+
+from arrol_serve.errors import InvalidRequest
+from trainer.config import load_config
+from trainer.run import checkpoint
+from trainer.run.folder import open_run
+
+WEIGHTS = {"w": torch.arange(3.0)}
+
+
+def save(folder: Path, step: int, keep: int = 2) -> Path:
+    return checkpoint.save(folder, step, WEIGHTS, {"done": step}, keep)
+
+
+def test_the_newest_few_are_kept(tmp_path: Path) -> None:
+    for step in (1, 2, 10):
+        save(tmp_path, step)
+    assert [path.name for path in checkpoint.complete(tmp_path)] == ["step_000002", "step_000010"]
+    newest = checkpoint.latest(tmp_path)
+    assert newest is not None
+    assert checkpoint.load_state(newest) == {"done": 10}
+
+
+@pytest.mark.parametrize("name", [checkpoint.MODEL, checkpoint.STATE, checkpoint.MANIFEST])
+def test_a_damaged_one_is_passed_over(tmp_path: Path, name: str) -> None:
+    first, second = save(tmp_path, 1), save(tmp_path, 2)
+    content = (second / name).read_bytes()
+    (second / name).write_bytes(content[: len(content) // 2])
+    assert checkpoint.latest(tmp_path) == first
+    (second / name).unlink()
+    assert checkpoint.latest(tmp_path) == first
+
+
+def test_one_that_was_being_written_is_passed_over(tmp_path: Path) -> None:
+    first = save(tmp_path, 1)
+    shutil.copytree(first, tmp_path / "step_000002.part")
+    assert checkpoint.latest(tmp_path) == first
+    save(tmp_path, 2)
+    assert [path.name for path in checkpoint.complete(tmp_path)] == ["step_000001", "step_000002"]
+
+
+@contextmanager
+def no_room(byte_count: int) -> Iterator[None]:
+    """Files of this process may not grow beyond ``byte_count``, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (byte_count, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("byte_count", [0, 10, 200])
+def test_a_full_disk_leaves_the_last_one_usable(tmp_path: Path, byte_count: int) -> None:
+    first = save(tmp_path, 1)
+    with no_room(byte_count), pytest.raises(checkpoint.SaveFailed, match="step 2 could not be"):
+        save(tmp_path, 2)
+    assert checkpoint.latest(tmp_path) == first
+    assert [path.name for path in tmp_path.iterdir()] == ["step_000001"]
+
+
+def test_a_run_is_not_overwritten_and_not_resumed_as_another(tmp_path: Path) -> None:
+    config = load_config(None, [f"run.out={tmp_path}"])
+    run, start = open_run(config, resume=True)
+    assert start is None
+    newest = save(run.checkpoints, 3)
+    with pytest.raises(InvalidRequest, match="--resume auto"):
+        open_run(config, resume=False)
+    longer = load_config(None, [f"run.out={tmp_path}", "run.steps=500"])
+    assert open_run(longer, resume=True)[1] == newest
+    other = load_config(None, [f"run.out={tmp_path}", "optim.lr=0.5"])
+    with pytest.raises(InvalidRequest, match=r"optim.lr was 1e-06"):
+        open_run(other, resume=True)

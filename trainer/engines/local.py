@@ -1,0 +1,72 @@
+"""Rollouts from an engine in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from arrol_serve.engine.plugin.scorer import FeatureRecord
+from trainer.engines.sampling import GroupRequest, SampledRollout, sample_groups
+
+
+class LocalEngine:
+    """A vLLM ``LLM`` as a ``RolloutEngine``, and as the client of its own weight transfer."""
+
+    name = "the engine in this process"
+
+    def __init__(self, llm: Any) -> None:
+        self.llm = llm
+
+    @property
+    def client(self) -> LocalEngine:
+        return self
+
+    @property
+    def world_size(self) -> int:
+        size: int = self.llm.llm_engine.vllm_config.parallel_config.world_size
+        return size
+
+    def sample(
+        self,
+        groups: Sequence[GroupRequest],
+        samples: int,
+        *,
+        max_tokens: int,
+        logprobs: bool = False,
+    ) -> list[list[SampledRollout]]:
+        return sample_groups(self.llm, groups, samples, max_tokens=max_tokens, logprobs=logprobs)
+
+    def parts(self) -> Sequence[LocalEngine]:
+        return (self,)
+
+    @contextmanager
+    def updating(self, version: str) -> Iterator[None]:
+        yield  # nothing runs between two calls of ``sample``
+        self.llm.update_weight_version(version)
+        self.llm.reset_prefix_cache()
+
+    def init_weight_transfer_engine(self, init_info: dict[str, Any]) -> None:
+        self.llm.init_weight_transfer_engine({"init_info": init_info})
+
+    def start_weight_update(self) -> None:
+        self.llm.start_weight_update()
+
+    def update_weights(self, update_info: Any) -> None:
+        self.llm.update_weights({"update_info": update_info})
+
+    def finish_weight_update(self, weight_version: str | None = None) -> None:
+        self.llm.finish_weight_update(weight_version)
+
+    def load_head(self, folder: Path, version: str) -> None:
+        loaded = self.llm.collective_rpc("arrol_load_head", args=(str(folder.resolve()), version))
+        if set(loaded) != {version}:
+            raise RuntimeError(f"the engine's workers hold heads {loaded}, not {version}")
+
+    def take_features(self) -> FeatureRecord:
+        found: list[FeatureRecord] = self.llm.collective_rpc("arrol_take_features")
+        return max(found, key=lambda record: len(record.groups))
+
+    def close(self) -> None:
+        self.llm.llm_engine.engine_core.shutdown()

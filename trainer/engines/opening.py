@@ -1,0 +1,58 @@
+"""Opens what a recipe's rollouts come from."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from trainer.config import TrainConfig
+from trainer.engines.base import RolloutEngine
+from trainer.engines.idle import IdleEngine
+from trainer.engines.local import LocalEngine
+from trainer.engines.replicas import Replicas
+from trainer.engines.sampling import build_engine
+from trainer.engines.weight_transfer import ENGINE_BACKENDS, sync_options
+from trainer.precision import compute_dtype
+from trainer.ranks import Ranks
+
+
+def open_engine(model: Path, config: TrainConfig, ranks: Ranks | None = None) -> RolloutEngine:
+    """An engine in this process, or ``rollout.replicas``, which the first rank drives alone.
+
+    Raises ``InvalidRequest``. All ranks call it together.
+    """
+    backend, ranks = config.sync.backend, ranks or Ranks()
+    if config.rollout.replicas and not ranks.first:
+        return IdleEngine()
+    if config.rollout.replicas:
+        return Replicas(config, Encoder(model), ENGINE_BACKENDS[backend])
+    if backend == "ipc":  # a CUDA memory handle cannot be opened by the process that made it
+        os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "1")
+        os.environ.setdefault("VLLM_ALLOW_INSECURE_SERIALIZATION", "1")  # between our own processes
+    llm = build_engine(
+        model,
+        sequences=config.rollout.sequences,
+        max_model_len=config.rollout.max_model_len,
+        gpu_memory_utilization=config.rollout.gpu_memory,
+        dtype=str(compute_dtype(config.optim)).removeprefix("torch."),
+        **sync_options(backend),
+        # One engine a rank, beside the trainer's own groups in torch.distributed.
+        distributed_executor_backend="external_launcher" if ranks.size > 1 else None,
+    )
+    return LocalEngine(llm)
+
+
+class Encoder:
+    """Questions to the token ids of their prompts, as the engine's own chat would make them."""
+
+    def __init__(self, model: Path) -> None:
+        from transformers import AutoTokenizer
+
+        self._tokenizer = AutoTokenizer.from_pretrained(model)
+
+    def __call__(self, question: str) -> list[int]:
+        chat = [{"role": "user", "content": question}]
+        ids: list[int] = self._tokenizer.apply_chat_template(
+            chat, add_generation_prompt=True, tokenize=True, return_dict=False
+        )
+        return ids

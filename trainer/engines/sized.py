@@ -1,0 +1,64 @@
+"""An engine whose context holds the questions that it will be asked, and a reply to each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from arrol_serve.errors import ArrolError, InvalidRequest, complaint
+from trainer.engines.opening import Encoder
+from trainer.engines.sampling import build_engine
+
+
+def build_sized_engine(
+    model: Path,
+    head: Path | None,
+    questions: Mapping[str, str],
+    max_tokens: int,
+    asked: int | None = None,
+    **options: Any,
+) -> Any:
+    """``build_engine`` with a context of ``asked`` tokens, or as many as the questions need.
+
+    ``questions``: what each is called in messages -> its text. Raises ``InvalidRequest`` naming the
+    longest one where there is no room for it, and for a folder that vLLM cannot serve.
+    """
+    try:
+        name, longest = _longest(model, questions)
+    except Exception as error:  # whatever a tokenizer's files and its template may raise
+        raise InvalidRequest(
+            f"--model {model}: its tokenizer cannot make a prompt: {one_line(error)}"
+        ) from error
+    needed = longest + max_tokens
+    story = f"{name} has {longest} tokens as a prompt, so {needed} with --max-tokens {max_tokens}"
+    if asked is not None and asked < needed:
+        raise InvalidRequest(
+            f"--max-model-len {asked} is too short: {story}. Leave it out, or lower --max-tokens."
+        )
+    try:
+        return build_engine(model, head, max_model_len=asked or needed, **options)
+    except ArrolError:  # says itself what is wrong
+        raise
+    except Exception as error:  # whatever vLLM may raise on its way up
+        raise InvalidRequest(
+            f"--model {model}: vLLM does not start with a context of {asked or needed} tokens, since "
+            f"{story}: {one_line(error)}"
+        ) from error
+
+
+def _longest(model: Path, questions: Mapping[str, str]) -> tuple[str, int]:
+    encode = Encoder(model)
+    lengths = {name: len(encode(text)) for name, text in questions.items()}
+    if not all(lengths.values()):
+        raise ValueError("it knows none of their characters. Does the folder hold tokenizer.json?")
+    name = max(lengths, key=lengths.__getitem__)
+    return name, lengths[name]
+
+
+def one_line(error: Exception) -> str:
+    """What it says, on one line; of pydantic's errors the messages alone."""
+    details = getattr(error, "errors", None)
+    said = "; ".join(complaint(d) for d in details()) if callable(details) else str(error)
+    line = " ".join(said.split()) or type(error).__name__
+    return line if len(line) <= 300 else line[:300] + "..."

@@ -1,0 +1,160 @@
+"""How trained weights travel to the engines: by files, by CUDA IPC, or by NCCL.
+
+The two for GPUs are vLLM's own trainer-side engines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor
+from vllm.distributed.weight_transfer.base import ParamMeta, WeightSource
+
+from arrol_serve.engine.plugin.weights import BACKEND
+from arrol_serve.errors import ArrolError, InvalidRequest
+from trainer.config import TrainConfig
+from trainer.engines.base import RolloutEngine, WeightClient
+
+ENGINE_BACKENDS = {"path": BACKEND, "ipc": "ipc", "nccl": "nccl"}
+"""``sync.backend`` to the name that vLLM's ``weight_transfer_config`` has for it."""
+
+
+def sync_options(backend: str) -> dict[str, Any]:
+    """Engine options that a sync needs."""
+    return {
+        "weight_transfer_config": {"backend": ENGINE_BACKENDS[backend]},
+        # What the trainer compares with: after the temperature.
+        "logprobs_mode": "processed_logprobs",
+    }
+
+
+class Transfer(Protocol):
+    def stage(self, weights: Mapping[str, Tensor]) -> None:
+        """Take what is to be sent: whole tensors by checkpoint name. On the first rank alone."""
+
+    def send(self) -> None:
+        """Bring what was staged to every engine of this rank."""
+
+
+def check_backend(config: TrainConfig, ranks: int = 1) -> None:
+    """Raise ``InvalidRequest`` where ``sync.backend`` cannot work on this machine or in this set-up."""
+    backend, remote = config.sync.backend, bool(config.rollout.replicas)
+    if backend == "ipc" and ranks > 1:
+        raise InvalidRequest(
+            'sync.backend = "ipc" needs the engine in a process of its own, which torchrun\'s ranks do '
+            'not have: use "path", or rollout.replicas with "nccl".',
+            param="sync.backend",
+        )
+    if backend != "path" and not torch.cuda.is_available():
+        raise InvalidRequest(
+            f"sync.backend = {backend!r} moves weights between GPUs, and this machine has none that "
+            'PyTorch can use: set sync.backend = "path".',
+            param="sync.backend",
+        )
+    if backend == "ipc" and remote:
+        raise InvalidRequest(
+            'sync.backend = "ipc" shares memory with an engine beside the trainer; for '
+            'rollout.replicas use "nccl", or "path" on a file system that all of them see.',
+            param="sync.backend",
+        )
+    if backend == "nccl" and not remote:
+        raise InvalidRequest(
+            'sync.backend = "nccl" is for rollout.replicas: an engine on the trainer\'s own GPU '
+            'cannot join its NCCL group. Use "ipc" or "path".',
+            param="sync.backend",
+        )
+
+
+class NoRoom(ArrolError, RuntimeError):
+    """Weights could not be written for the engines to read."""
+
+    code = "no_room"
+
+
+class FileTransfer:
+    """Through a folder that trainer and engines see."""
+
+    def __init__(self, client: WeightClient, folder: Path) -> None:
+        self._client, self._folder = client, folder
+        folder.mkdir(parents=True, exist_ok=True)
+        client.init_weight_transfer_engine({})
+
+    def stage(self, weights: Mapping[str, Tensor]) -> None:
+        """Raises ``NoRoom``."""
+        part = self._folder / "model.safetensors.part"
+        try:
+            save_file(dict(weights), part)
+            part.replace(self._folder / "model.safetensors")
+        except (OSError, SafetensorError) as error:  # a full disk has both names
+            part.unlink(missing_ok=True)
+            raise NoRoom(
+                f"The weights for the engine could not be written to {self._folder} ({error}). "
+                "Checkpoints are untouched: make room and run again with --resume auto."
+            ) from error
+
+    def send(self) -> None:
+        self._client.start_weight_update()
+        self._client.update_weights({"path": str(self._folder.resolve())})
+        self._client.finish_weight_update()
+
+
+class StagedWeights(WeightSource):
+    """Weights as vLLM's transfers read them, on the GPU."""
+
+    def __init__(self, weights: Mapping[str, Tensor], device: torch.device) -> None:
+        self.weights, self._device = weights, device
+        self._metadata = [ParamMeta(n, w.dtype, tuple(w.shape)) for n, w in weights.items()]
+
+    def metadata(self) -> list[ParamMeta]:
+        """Does not change over a run."""
+        return self._metadata
+
+    def __iter__(self) -> Iterator[tuple[str, Tensor]]:
+        for name, weight in self.weights.items():
+            yield name, weight.to(self._device)
+
+
+class GpuTransfer:
+    """vLLM's CUDA IPC or NCCL transfer, from one rank."""
+
+    def __init__(self, init_info: Any, client: WeightClient, weights: Mapping[str, Tensor]) -> None:
+        from vllm.distributed.weight_transfer.factory import WeightTransferTrainerFactory
+
+        device = torch.device("cuda", torch.cuda.current_device())
+        self._source = StagedWeights(weights, device)
+        self._engine = WeightTransferTrainerFactory.trainer_init(
+            init_info, client=client, source=self._source
+        )
+
+    def stage(self, weights: Mapping[str, Tensor]) -> None:
+        self._source.weights = weights
+
+    def send(self) -> None:
+        self._engine.send_weights()
+
+
+def open_transfer(
+    engine: RolloutEngine, weights: Mapping[str, Tensor], folder: Path, config: TrainConfig
+) -> Transfer:
+    """The transfer of ``sync.backend``, ready to send; ``weights`` say which there are."""
+    sync = config.sync
+    if sync.backend == "path" or engine.world_size == 0:
+        return FileTransfer(engine.client, folder)
+    if sync.backend == "ipc":
+        from vllm.distributed.weight_transfer.ipc_engine import IPCTrainerInitInfo
+
+        return GpuTransfer(IPCTrainerInitInfo(packed=True, rank=0), engine.client, weights)
+    from vllm.distributed.weight_transfer.nccl_engine import NCCLTrainerInitInfo
+
+    info = NCCLTrainerInitInfo(
+        master_address=sync.address,
+        master_port=sync.port,
+        world_size=1 + engine.world_size,
+        rank=0,
+    )
+    return GpuTransfer(info, engine.client, weights)

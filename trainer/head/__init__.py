@@ -1,0 +1,1 @@
+"""``arrol-train head``: sample, verify, keep, fit, report."""

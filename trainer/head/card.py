@@ -1,0 +1,110 @@
+"""The head's card: its figures in Markdown beside the weights, with the plots."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from arrol_serve.quality.artifact import HeadManifest
+from arrol_serve.quality.head import QualityHead
+from trainer.head.data import HeadData
+from trainer.head.fit import calibrated_logits
+from trainer.head.plots import auc_plot, reliability_plot, saving_plot
+
+Report = Mapping[str, Mapping[str, float]]
+
+
+def write_card(
+    folder: Path,
+    manifest: HeadManifest,
+    ablation: Mapping[str, Report],
+    alone: Report,
+    saving: Sequence[Mapping[str, Any]],
+    head: QualityHead,
+    test: HeadData,
+    hidden_size: int,
+) -> None:
+    """``README.md``, ``auc.png``, ``reliability.png`` and ``saving.png`` in ``folder``."""
+    auc_plot(folder / "auc.png", ablation)
+    saving_plot(folder / "saving.png", saving)
+    logits = calibrated_logits(head, test, hidden_size)
+    reliability_plot(folder / "reliability.png", 1 / (1 + np.exp(-logits)), test)
+    made = manifest.provenance
+    lines = [
+        f"# Quality head of {manifest.base_model.name}",
+        "",
+        f"Predicts whether a rollout of `{manifest.base_model.name}` will end with the right answer, "
+        f"from {' and '.join(manifest.inputs)}. Version {manifest.version}, {manifest.license}.",
+        "",
+        f"Made by `{made['command']}` on {made['machine']}, {made['date']}: {made['questions']} "
+        f"questions ({made['data']}) x {made['samples']} rollouts, split by question "
+        f"({made['split']}). Figures below are of the test part; intervals are 95 % bootstrap ones.",
+        "",
+        "| generated tokens | rollouts | right | AUC | AUC within group | ECE |",
+        "|---|---|---|---|---|---|",
+    ]
+    for position, row in manifest.metrics.items():
+        lines.append(
+            f"| {position} | {row['rollouts']:.0f} | {row['base_rate']:.2f} | {row['auc']:.3f} "
+            f"| {row['auc_within_group']:.3f} ({row['auc_within_group_low']:.3f} to "
+            f"{row['auc_within_group_high']:.3f}) | {row['ece']:.3f} |"
+        )
+    lines += [
+        "",
+        "AUC within group compares rollouts of the same question only: pruning and voting never "
+        "compare others. 0.5 is chance.",
+        "",
+        "![AUC within group by position and inputs](auc.png)",
+        "",
+        *_inputs_table(manifest.probes[0], ablation, alone),
+        "",
+        "![Reliability](reliability.png)",
+        "",
+        "What keeping the best part at one probe would have spent, and what would have survived:",
+        "",
+        "| probe | keep | tokens | right before | right among survivors | solvable questions kept |",
+        "|---|---|---|---|---|---|",
+        *(_saving_line(row) for row in saving),
+        "",
+        "![Right among survivors against tokens](saving.png)",
+        "",
+        "`ablation.json` has the figures of every set of inputs and of each statistic by itself.",
+        "",
+        "It reads this model's hidden states and is noise for any other; the server refuses it there.",
+    ]
+    (folder / "README.md").write_text("\n".join(lines) + "\n")
+
+
+def _inputs_table(probe: int, ablation: Mapping[str, Report], alone: Report) -> list[str]:
+    """AUC within group of each set of inputs as a head, and of each statistic by itself."""
+    places = [
+        place for place in (str(probe), "final") if all(place in t for t in ablation.values())
+    ]
+    lines = [
+        "AUC within group of heads on each set of inputs, and of each statistic as it is (below 0.5: "
+        "the right ones have less of it):",
+        "",
+        "| input | " + " | ".join(f"at {p}" if p.isdigit() else p for p in places) + " |",
+        "|---" * (1 + len(places)) + "|",
+    ]
+    for name, report in ablation.items():
+        cells = [
+            f"{report[p]['auc_within_group']:.3f} ({report[p]['auc_within_group_low']:.3f} to "
+            f"{report[p]['auc_within_group_high']:.3f})"
+            for p in places
+        ]
+        lines.append(f"| {' | '.join([name, *cells])} |")
+    for name, row in alone.items():
+        lines.append(f"| {' | '.join([f'`{name}` alone', *(f'{row[p]:.3f}' for p in places)])} |")
+    return lines
+
+
+def _saving_line(row: Mapping[str, Any]) -> str:
+    solvable = "" if row["solvable"] is None else f"{row['solvable']:.3f}"
+    return (
+        f"| {row['probe']} | {row['keep']:g} | {row['tokens']:.2f} | {row['right_unpruned']:.3f} "
+        f"| {row['right']:.3f} | {solvable} |"
+    )

@@ -1,0 +1,171 @@
+"""``arrol-train head``: a quality head for any model, from questions with known answers."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from arrol_serve import bundled
+from arrol_serve.errors import InvalidRequest
+from arrol_serve.quality.artifact import slug
+from trainer.config import DataSection
+from trainer.head.job import HeadJob, Question
+from trainer.out_folder import check_writable
+from trainer.prompts.sources import open_source
+
+if TYPE_CHECKING:
+    from trainer.engines.base import RecordingSampler
+
+POSITIONS = (32, 64, 128, 256, 512, 1024, 2048, 4096)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model",
+        default="bundled",
+        help="a folder with a Hugging Face checkpoint; bundled: the model that ships",
+    )
+    parser.add_argument(
+        "--data", default="arithmetic", help="JSONL with questions and answers, or arithmetic"
+    )
+    parser.add_argument("--question-field", default="question")
+    parser.add_argument("--answer-field", default="answer")
+    parser.add_argument("--levels", type=int, nargs="+", default=[5, 6], help="of arithmetic")
+    parser.add_argument("--questions", type=int, default=500)
+    parser.add_argument("--samples", type=int, default=16, help="rollouts a question")
+    parser.add_argument("--temperature", type=float, default=1.0)
+    parser.add_argument("--max-tokens", type=int, default=256, help="of a rollout")
+    parser.add_argument("--max-model-len", type=int, help="default: what the questions need")
+    parser.add_argument("--dtype", default="auto", help="vLLM's; float32 for the bundled model")
+    parser.add_argument(
+        "--positions",
+        type=int,
+        nargs="+",
+        help="token counts to judge the head at, in rising order",
+    )
+    parser.add_argument("--probe", type=int, help="default: the position near 30 %% of the length")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--url",
+        help="sample from a running server of --model instead: the admin port of arrol-serve "
+        "(its key in ARROL_ADMIN_KEY)",
+    )
+    parser.add_argument(
+        "--recompute",
+        action="store_true",
+        help="let transformers compute hidden states from the kept rollouts; --url may then be any "
+        "vLLM server (its key in OPENAI_API_KEY)",
+    )
+    parser.add_argument(
+        "--layers",
+        type=int,
+        nargs="+",
+        default=[],
+        help="other layers to compare with the last one, computed again from the kept rollouts; for "
+        "the report, served heads read the last",
+    )
+    parser.add_argument("--out", type=Path, help="default: heads/<model's name>")
+    parser.add_argument("--work", type=Path, help="sampled shards, kept; default: runs/head-<name>")
+
+
+def run(args: argparse.Namespace) -> Path:
+    """Make the head; its folder. Raises ``InvalidRequest`` for what cannot work."""
+    if args.max_tokens < 2 or args.seed < 0:
+        raise InvalidRequest("--max-tokens must be at least 2, --seed at least 0.")
+    positions = _positions(args)
+    if args.questions < 1 or args.samples < 2:
+        raise InvalidRequest("A head needs --questions and at least 2 --samples.")
+    if not 0 < args.temperature <= 2:
+        raise InvalidRequest("--temperature must be above 0 and at most 2: rollouts must differ.")
+    questions = _questions(args)
+    is_bundled = args.model == "bundled"
+    if not is_bundled and not (Path(args.model) / "config.json").exists():
+        raise InvalidRequest(
+            f"--model {args.model} is not a folder with a Hugging Face checkpoint (no config.json). "
+            "Download the model first: hf download NAME --local-dir FOLDER."
+        )
+    model = bundled.MODEL if is_bundled else Path(args.model)
+    name = bundled.MODEL_NAME if is_bundled else model.name
+    out = args.out or Path("heads") / slug(name)
+    work = args.work or Path("runs") / f"head-{slug(name)}"
+    check_writable(out, "--out")
+    check_writable(work, "--work")
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    from trainer.head.make import make_head
+
+    job = HeadJob(
+        model=model,
+        name=name,
+        questions=questions,
+        positions=positions,
+        work=work,
+        out=out,
+        samples=args.samples,
+        max_tokens=args.max_tokens,
+        probe=args.probe,
+        seed=args.seed,
+        recompute=args.recompute,
+        layers=tuple(args.layers),
+    )
+    source = "arithmetic of levels " + " ".join(map(str, args.levels))
+    shown = source if args.data == "arithmetic" else Path(args.data).name
+    make_head(
+        job,
+        {"data": f"{shown} at temperature {args.temperature:g}"},
+        partial(_open_sampler, args, model, questions),
+    )
+    return out
+
+
+def _open_sampler(
+    args: argparse.Namespace, model: Path, questions: Sequence[Question]
+) -> RecordingSampler:
+    from trainer.engines.local import LocalEngine
+    from trainer.engines.sized import build_sized_engine
+    from trainer.head.servers import AdminServer, PlainServer
+
+    if args.url and args.recompute:
+        return PlainServer(args.url, model)
+    if args.url:
+        return AdminServer(args.url, model)
+    llm = build_sized_engine(
+        model,
+        None,
+        {f"the question {question.text[:80]!r}": question.text for question in questions},
+        args.max_tokens,
+        args.max_model_len,
+        dtype="float32" if args.model == "bundled" else args.dtype,
+    )
+    return LocalEngine(llm)
+
+
+def _positions(args: argparse.Namespace) -> tuple[int, ...]:
+    asked = tuple(args.positions or (p for p in POSITIONS if p < args.max_tokens))
+    if not asked or list(asked) != sorted(set(asked)) or asked[0] < 1:
+        raise InvalidRequest("--positions must be one or more token counts in rising order.")
+    if asked[-1] >= args.max_tokens:
+        raise InvalidRequest("--positions must be below --max-tokens: nothing lives longer.")
+    if args.probe is not None and args.probe not in asked:
+        raise InvalidRequest(f"--probe {args.probe} is not among the positions {list(asked)}.")
+    return asked
+
+
+def _questions(args: argparse.Namespace) -> list[Question]:
+    section = DataSection(
+        source=args.data,
+        levels=tuple(args.levels),
+        question=args.question_field,
+        answer=args.answer_field,
+        broken_rows="skip",  # and named, as golds that cannot be parsed
+    )
+    source = open_source(section, args.seed)
+    found: dict[str, Question] = {}
+    for number in range(args.questions):
+        prompt = source.prompt(number)
+        question = Question(prompt.question, prompt.gold, args.temperature)
+        found.setdefault(prompt.question, question)  # a second epoch asks nothing new
+    return list(found.values())

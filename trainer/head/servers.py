@@ -1,0 +1,159 @@
+"""Rollouts for a head from a running server: through arrol-serve's admin port, or any vLLM's API."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from transformers import AutoConfig
+
+from arrol_serve.engine.plugin.scorer import FeatureRecord
+from arrol_serve.errors import InvalidRequest
+from arrol_serve.quality.statistics import STATISTICS
+from trainer.engines.opening import Encoder
+from trainer.engines.replica import Replica
+from trainer.engines.sampling import GroupRequest, SampledRollout
+
+ADMIN_KEY, API_KEY = "ARROL_ADMIN_KEY", "OPENAI_API_KEY"
+AT_ONCE = 256
+"""Requests under way."""
+TIMEOUT_S = 3600.0
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class AdminServer:
+    """A ``RecordingSampler``: its engine records the head's inputs while it generates."""
+
+    def __init__(self, url: str, model: Path) -> None:
+        """Raises ``InvalidRequest`` without a key, ``ReplicaLost`` or ``ReplicaRefused``."""
+        key = os.environ.get(ADMIN_KEY, "")
+        if not key:
+            raise InvalidRequest(
+                f"--url asks the admin port of arrol-serve: set {ADMIN_KEY} to its key, or sample from "
+                "another server with --recompute."
+            )
+        self.name = url
+        self._server, self._encode = Replica(url, key, TIMEOUT_S), Encoder(model)
+        self._version = self._server.status()["weight_version"]
+        config = AutoConfig.from_pretrained(model).get_text_config()
+        self._width = config.hidden_size + len(STATISTICS)
+        self._recorded = FeatureRecord()
+
+    def sample(
+        self,
+        groups: Sequence[GroupRequest],
+        samples: int,
+        *,
+        max_tokens: int,
+        logprobs: bool = False,
+    ) -> list[list[SampledRollout]]:
+        """Raises ``InvalidRequest`` if the server has another model than was named."""
+        prompts = [self._encode(group.question) for group in groups]
+
+        def one(place: int) -> tuple[list[SampledRollout], FeatureRecord]:
+            return self._server.group(
+                groups[place],
+                prompts[place],
+                samples,
+                max_tokens=max_tokens,
+                logprobs=logprobs,
+                version=self._version,
+            )
+
+        found = side_by_side(one, range(len(groups)))
+        for _, recorded in found:
+            rows = (recorded.groups, recorded.indices, recorded.tokens, recorded.features)
+            for row in zip(*rows, strict=True):
+                self._recorded.add(*row)
+        widths = {len(row) for row in self._recorded.features} - {self._width}
+        if widths:
+            raise InvalidRequest(
+                f"{self.name} serves another model than --model: its head inputs are "
+                f"{widths.pop() - len(STATISTICS)} numbers wide, not {self._width - len(STATISTICS)}."
+            )
+        return [rollouts for rollouts, _ in found]
+
+    def take_features(self) -> FeatureRecord:
+        taken, self._recorded = self._recorded, FeatureRecord()
+        return taken
+
+    def close(self) -> None:
+        self._server.close()
+
+
+class PlainServer:
+    """A ``RecordingSampler`` that records nothing: any vLLM server, over ``/v1/completions``."""
+
+    def __init__(self, url: str, model: Path) -> None:
+        """Raises ``ReplicaLost`` or ``ReplicaRefused``."""
+        self.name = url
+        self._server = Replica(url, os.environ.get(API_KEY, "unused"), TIMEOUT_S)
+        self._encode = Encoder(model)
+        self._model = self._server.get("/v1/models")["data"][0]["id"]
+
+    def sample(
+        self,
+        groups: Sequence[GroupRequest],
+        samples: int,
+        *,
+        max_tokens: int,
+        logprobs: bool = False,
+    ) -> list[list[SampledRollout]]:
+        """One request a rollout, with its own seed. Raises ``InvalidRequest`` without token ids."""
+        if logprobs:
+            raise InvalidRequest("A plain server is not asked for log-probabilities.")
+        prompts = {group.name: self._encode(group.question) for group in groups}
+
+        def one(job: tuple[GroupRequest, int]) -> SampledRollout:
+            group, index = job
+            body = {
+                "model": self._model,
+                "prompt": prompts[group.name],
+                "seed": group.seed + index,
+                "temperature": group.temperature,
+                "max_tokens": max_tokens,
+                "return_token_ids": True,
+            }
+            choice = self._server.post("/v1/completions", body)["choices"][0]
+            return self._rollout(group.name, index, prompts[group.name], choice)
+
+        found = side_by_side(one, [(g, i) for g in groups for i in range(samples)])
+        return [found[i : i + samples] for i in range(0, len(found), samples)]
+
+    def _rollout(
+        self, group: str, index: int, prompt: Sequence[int], choice: dict[str, Any]
+    ) -> SampledRollout:
+        if not choice.get("token_ids"):
+            raise InvalidRequest(
+                f"{self.name} does not return token ids (return_token_ids): it is no vLLM server."
+            )
+        return SampledRollout(
+            group=group,
+            index=index,
+            text=choice["text"],
+            token_ids=tuple(choice["token_ids"]),
+            finish_reason=choice["finish_reason"],
+            stop_reason=choice.get("stop_reason"),
+            report={},
+            prompt_ids=tuple(prompt),
+        )
+
+    def take_features(self) -> FeatureRecord:
+        return FeatureRecord()
+
+    def close(self) -> None:
+        self._server.close()
+
+
+def side_by_side(call: Callable[[T], R], items: Sequence[T]) -> list[R]:
+    """In the order of ``items``; the first error ends it."""
+    with ThreadPoolExecutor(max(1, min(AT_ONCE, len(items)))) as threads:
+        futures = [threads.submit(call, item) for item in items]
+        try:
+            return [future.result() for future in futures]
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,1 @@
+"""The model that is trained: from judged rollouts to one update."""

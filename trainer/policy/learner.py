@@ -1,0 +1,190 @@
+"""The policy being trained: its model, its optimizer, and one update on a batch of survivors.
+
+With several ranks each takes every R-th micro-batch of the same batch; FSDP2 adds up the gradients.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from trainer.config import TrainConfig
+from trainer.policy.adapters import dropping_out, without_adapters
+from trainer.policy.batch import TrainRow, token_batch
+from trainer.policy.loss import LossInputs, LossSums, denominator, policy_loss
+from trainer.policy.model import PolicyModel, initial_model, trained_model
+from trainer.policy.packing import pack_for, share
+from trainer.policy.report import UpdateReport
+from trainer.policy.schedule import learning_rate
+from trainer.policy.sharding import shard, whole
+from trainer.policy.state import LearnerState
+from trainer.precision import device
+from trainer.ranks import Ranks
+from trainer.seeds import seed_for
+
+
+class Learner:
+    """Owns the policy and the AdamW of what is trained of it; both keep float32.
+
+    All ranks call ``update``, ``score`` and what reads or writes ``state`` together.
+    """
+
+    def __init__(self, model_folder: Path, config: TrainConfig, ranks: Ranks | None = None) -> None:
+        self.config, self.ranks = config, ranks or Ranks()
+        self.device = device()
+        self.policy = shard(trained_model(model_folder, config), self.ranks, self.device)
+        own = config.algorithm.kl_weight > 0 and not config.lora.rank
+        self._initial = (
+            shard(initial_model(model_folder, config), self.ranks, self.device) if own else None
+        )
+        self.optimizer = torch.optim.AdamW(
+            [weight for weight in self.policy.parameters() if weight.requires_grad],
+            lr=config.optim.lr,
+            weight_decay=config.optim.weight_decay,
+        )
+        self.state = LearnerState(self.policy, self.optimizer)
+
+    @property
+    def model(self) -> Any:
+        """As transformers knows it."""
+        return self.policy.inner
+
+    def update(self, rows: Sequence[TrainRow], step: int) -> UpdateReport:
+        """``optim.minibatches`` optimizer steps on ``rows``; none where there is nothing to learn."""
+        report = UpdateReport(lr=learning_rate(self.config.optim, step, self.config.run.steps))
+        began = time.monotonic()
+        order = list(range(len(rows)))
+        if self.config.optim.minibatches > 1:
+            generator = torch.Generator().manual_seed(seed_for(self.config.run.seed, "order", step))
+            order = torch.randperm(len(rows), generator=generator).tolist()
+        size = math.ceil(len(rows) / self.config.optim.minibatches) or 1
+        # The first minibatch's own pass is of the policy that sampled, unless dropout changes it.
+        apart = order if self.config.lora.dropout > 0 else order[size:]
+        passes = self._logprobs(self.policy, [rows[i] for i in apart])
+        old = dict(zip(apart, passes, strict=True))
+        reference = self._reference(rows) if self.config.algorithm.kl_weight > 0 else None
+        report.logprob_s = time.monotonic() - began
+        with self._dropout(step):
+            for start in range(0, len(rows), size):
+                self._step(rows, order[start : start + size], old, reference, report)
+        report.add_up(self.ranks)
+        report.update_s = time.monotonic() - began - report.logprob_s
+        return report
+
+    def _tensor(self, values: Iterable[float]) -> Tensor:
+        return torch.tensor(list(values), device=self.device)
+
+    @contextmanager
+    def _dropout(self, step: int) -> Iterator[None]:
+        """Drawn anew in each step and rank, and the same when the step is repeated."""
+        if self.config.lora.dropout == 0:
+            yield
+            return
+        with torch.random.fork_rng(), dropping_out(self.model):
+            torch.manual_seed(seed_for(self.config.run.seed, "dropout", step, self.ranks.rank))
+            yield
+
+    def _reference(self, rows: Sequence[TrainRow]) -> list[Tensor]:
+        """Log-probabilities of the initial model."""
+        if self._initial is not None:
+            return self._logprobs(self._initial, rows)
+        with without_adapters(self.model):
+            return self._logprobs(self.policy, rows)
+
+    def _step(
+        self,
+        rows: Sequence[TrainRow],
+        chosen: list[int],
+        old: Mapping[int, Tensor],
+        reference: list[Tensor] | None,
+        report: UpdateReport,
+    ) -> None:
+        """One optimizer step; gradients accumulate over micro-batches under one denominator."""
+        total = denominator(
+            sum(len(rows[i].token_ids) for i in chosen),
+            len(chosen),
+            self.config.rollout.max_tokens,
+            self.config.algorithm,
+        )
+        self.optimizer.zero_grad(set_to_none=True)
+        for places, counts in self._mine([rows[i] for i in chosen]):
+            micro = [chosen[place] for place in places]
+            sums, away = self._loss(rows, micro, old, reference)
+            # FSDP2 takes the mean of the ranks' gradients, and the denominator is of all of them.
+            scale = self.ranks.size / total if counts else 0.0
+            (sums.loss * scale).backward()  # type: ignore[no-untyped-call]
+            if counts:
+                report.add(sums, away, total)
+        report.grad_norm += self._apply(report.lr)
+        report.steps += 1
+
+    def _loss(
+        self,
+        rows: Sequence[TrainRow],
+        micro: list[int],
+        old: Mapping[int, Tensor],
+        reference: list[Tensor] | None,
+    ) -> tuple[LossSums, Tensor]:
+        """Sums over a micro-batch, and per token how far the trainer is from the engine.
+
+        ``old``: by row, of all of the micro-batch's rows or of none: then it is this pass's own.
+        """
+        batch = token_batch([rows[i] for i in micro]).to(self.device)
+        new = self.policy(batch, self.config.rollout.temperature)
+        inputs = LossInputs(
+            new=new,
+            old=torch.cat([old[i] for i in micro]).to(new) if micro[0] in old else new.detach(),
+            engine=self._tensor(p for i in micro for p in rows[i].engine_logprobs),
+            reference=None
+            if reference is None
+            else torch.cat([reference[i] for i in micro]).to(new),
+            advantage=self._tensor(rows[i].advantage for i in micro),
+            weight=self._tensor(rows[i].weight for i in micro),
+        )
+        away = (inputs.old - inputs.engine).cpu()
+        return policy_loss(batch, inputs, self.config.algorithm), away
+
+    def _mine(self, rows: Sequence[TrainRow]) -> list[tuple[list[int], bool]]:
+        """This rank's micro-batches, as many as every other rank's; False: a filler that counts 0."""
+        lengths = [row.length for row in rows]
+        packed = pack_for(lengths, self.config.optim.tokens_per_pass, self.ranks.size)
+        return share(packed, lengths, self.ranks.rank, self.ranks.size)
+
+    def _apply(self, lr: float) -> float:
+        trained = self.state.trained().values()
+        norm = whole(torch.nn.utils.clip_grad_norm_(trained, self.config.optim.clip_norm))
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        self.optimizer.step()
+        return float(norm)
+
+    @torch.no_grad()
+    def _logprobs(
+        self, model: PolicyModel, rows: Sequence[TrainRow], temperature: float | None = None
+    ) -> list[Tensor]:
+        """Of each row's completion, without gradient; each rank computes a share for all of them."""
+        temperature = temperature or self.config.rollout.temperature
+        mine: dict[int, Tensor] = {}
+        for places, counts in self._mine(rows):
+            values = model(token_batch([rows[i] for i in places]).to(self.device), temperature)
+            if counts:
+                sizes = [len(rows[i].token_ids) for i in places]
+                mine.update(zip(places, torch.split(values.cpu(), sizes), strict=True))
+        found: dict[int, Tensor] = {}
+        for part in self.ranks.all(lambda: mine):
+            found.update(part)
+        return [found[i] for i in range(len(rows))]
+
+    def score(self, rows: Sequence[TrainRow], temperature: float) -> list[Tensor]:
+        """The trained model's log-probabilities of each row's completion."""
+        return self._logprobs(self.policy, rows, temperature)
+
+    def weights(self, *, keep: bool = True) -> Mapping[str, Tensor]:
+        return self.state.weights(keep=keep)

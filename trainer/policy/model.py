@@ -1,0 +1,65 @@
+"""The model being trained, as one module from token ids to log-probabilities of completions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from trainer.config import TrainConfig
+from trainer.policy.adapters import add_adapters
+from trainer.policy.batch import TokenBatch
+from trainer.policy.logprobs import completion_logprobs
+from trainer.precision import compute_dtype
+from trainer.seeds import seed_for
+
+
+class PolicyModel(torch.nn.Module):
+    """A transformers model with float32 weights that computes in ``dtype``.
+
+    Everything goes through ``forward``: sharding hangs its gathers on that call.
+    """
+
+    def __init__(self, inner: Any, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.inner, self.dtype = inner, dtype
+
+    def forward(self, batch: TokenBatch, temperature: float) -> Tensor:
+        """[N] float32 log-probabilities of the completion tokens."""
+        lower = self.dtype is not torch.float32
+        with torch.autocast(batch.inputs.device.type, dtype=self.dtype, enabled=lower):
+            return completion_logprobs(self.inner, batch, temperature)
+
+
+def initial_model(folder: Path, config: TrainConfig) -> PolicyModel:
+    """As ``run.model`` has it, to be compared with."""
+    return PolicyModel(load_model(folder), compute_dtype(config.optim))
+
+
+def trained_model(folder: Path, config: TrainConfig) -> PolicyModel:
+    """With what the recipe puts into it: adapters, checkpointed layers."""
+    inner = load_model(folder)
+    if config.lora.rank:
+        add_adapters(inner, config.lora, seed_for(config.run.seed, "lora"))
+        inner.eval()
+    if config.optim.gradient_checkpointing:
+        _checkpoint_layers(inner)
+    return PolicyModel(inner, compute_dtype(config.optim))
+
+
+def load_model(folder: Path) -> Any:
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+
+
+def _checkpoint_layers(model: Any) -> None:
+    """Transformers recomputes layers in training mode only; the rest stays without dropout."""
+    from transformers.modeling_layers import GradientCheckpointingLayer
+
+    model.gradient_checkpointing_enable({"use_reentrant": False})
+    for layer in model.modules():
+        if isinstance(layer, GradientCheckpointingLayer):
+            layer.training = True  # of the layer alone: its dropouts stay off

@@ -1,0 +1,45 @@
+"""What one update did, over all its micro-batches and ranks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from trainer.policy.loss import LossSums
+from trainer.ranks import Ranks
+
+
+@dataclass(slots=True)
+class UpdateReport:
+    """Sums become means in ``metrics``."""
+
+    steps: int = 0
+    loss: float = 0.0
+    grad_norm: float = 0.0
+    lr: float = 0.0
+    clipped: float = 0.0
+    terms: float = 0.0
+    mismatch: list[Tensor] = field(default_factory=list)
+    """Per token: the trainer's old log-probability minus the engine's."""
+    logprob_s: float = 0.0
+    """Of passes for old and reference log-probabilities alone. The first minibatch needs none for the
+    old ones: its update's own forward pass gives them, with ratio 1."""
+    update_s: float = 0.0
+
+    def add(self, sums: LossSums, mismatch: Tensor, total: float) -> None:
+        """One micro-batch of an optimizer step with the denominator ``total``."""
+        self.loss += sums.loss.item() / total
+        self.clipped += sums.clipped
+        self.terms += sums.terms
+        self.mismatch.append(mismatch)
+
+    def add_up(self, ranks: Ranks) -> None:
+        """Every rank's sums instead of this one's."""
+        if ranks.size == 1:
+            return
+        told = ranks.all(lambda: (self.loss, self.clipped, self.terms, self.mismatch))
+        self.loss = sum(loss for loss, _, _, _ in told)
+        self.clipped = sum(clipped for _, clipped, _, _ in told)
+        self.terms = sum(terms for _, _, terms, _ in told)
+        self.mismatch = [part for _, _, _, parts in told for part in parts]

@@ -1,0 +1,67 @@
+"""What is trained, as whole tensors by name: for checkpoints of any number of ranks, and for engines."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from trainer.policy.adapters import merged
+from trainer.policy.model import PolicyModel
+from trainer.policy.sharding import spread, whole
+
+
+class LearnerState:
+    """All ranks call each method together."""
+
+    def __init__(self, policy: PolicyModel, optimizer: torch.optim.Optimizer) -> None:
+        self._policy, self._optimizer = policy, optimizer
+
+    def trained(self) -> dict[str, torch.nn.Parameter]:
+        """What the optimizer moves, by name: with ``lora.rank`` the adapters alone. Tied ones once."""
+        named = self._policy.inner.named_parameters()
+        return {name: weight for name, weight in named if weight.requires_grad}
+
+    def model(self) -> dict[str, Tensor]:
+        """Of ``trained``: what a checkpoint has to hold."""
+        return {name: whole(weight).cpu().contiguous() for name, weight in self.trained().items()}
+
+    def optimizer(self) -> dict[str, dict[str, Tensor]]:
+        """Moments and step counts by the parameters' names; settings come from the recipe."""
+        return {
+            name: {key: whole(value).cpu() for key, value in self._optimizer.state[weight].items()}
+            for name, weight in self.trained().items()
+        }
+
+    @torch.no_grad()
+    def load(self, file: Path, optimizer: Mapping[str, Mapping[str, Tensor]]) -> None:
+        """Exactly what ``model``, in ``file``, and ``optimizer`` gave, on however many ranks."""
+        self.load_model(file)
+        for name, weight in self.trained().items():
+            self._optimizer.state[weight] = {
+                key: spread(value, weight) if value.shape == weight.shape else value
+                for key, value in copy.deepcopy(optimizer[name]).items()
+            }
+
+    @torch.no_grad()
+    def load_model(self, file: Path) -> None:
+        saved, trained = load_file(file), self.trained()
+        if saved.keys() != trained.keys():
+            odd = sorted(saved.keys() ^ trained.keys())
+            raise ValueError(f"{file} is not of this model: {odd[:3]}")
+        for name, weight in trained.items():
+            weight.copy_(spread(saved[name], weight))
+
+    @torch.no_grad()
+    def weights(self, *, keep: bool = True) -> dict[str, Tensor]:
+        """The whole policy in ``optim.dtype`` by checkpoint name, adapters merged in; tied ones once.
+
+        Without ``keep`` it takes part in gathering them, and returns none.
+        """
+        dtype = self._policy.dtype
+        pairs = merged(self._policy.inner, whole)
+        return {name: value.to(dtype).contiguous() for name, value in pairs if keep}

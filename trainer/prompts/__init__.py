@@ -1,0 +1,1 @@
+"""Prompts by number: generated, from files, from Hugging Face, from reasoning-gym."""
