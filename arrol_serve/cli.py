@@ -1,4 +1,4 @@
-"""The front door: ``arrol-serve [MODEL] [our options] [any vLLM option]``."""
+"""The command line: ``arrol-serve [MODEL] [our options] [any vLLM option]``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from arrol_serve import bundled, keys
-from arrol_serve.api.admin import door
+from arrol_serve.api.admin import listener
 from arrol_serve.errors import ArrolError, InvalidRequest, UnsupportedEngine
 from arrol_serve.options import build_parser, server_config
 
@@ -39,7 +39,7 @@ def main(argv: list[str] | None = None) -> None:
     ours, rest = build_parser().parse_known_args(arguments)
     try:
         args = resolve_args(ours, rest)
-        args.arrol_admin = door.from_arguments(ours, os.environ)
+        args.arrol_admin = listener.from_arguments(ours, os.environ)
     except (ArrolError, OSError) as error:
         _fail(str(error))
     _run(args)
@@ -208,7 +208,7 @@ def _run(args: Any) -> None:
 
     # vLLM logs an endpoint plugin that fails to import and serves on without it: fail here instead.
     import arrol_serve.api.plugin  # noqa: F401
-    from arrol_serve.api.lifecycle import Lifecycle
+    from arrol_serve.api.middleware.lifecycle import Lifecycle
 
     cli_env_setup()
     configure_logging_from_args(args)

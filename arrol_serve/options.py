@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from arrol_serve import __version__, keys
-from arrol_serve.api.admin import door
+from arrol_serve.api.admin import listener
 from arrol_serve.config import ServerConfig, load_config
 
 DESCRIPTION = """\
@@ -70,7 +70,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="seconds of silence on a stream before a keep-alive comment; 0: none; default 10",
     )
     keys.add_arguments(parser)
-    door.add_arguments(parser)
+    listener.add_arguments(parser)
     option("--version", action="version", version=f"arrol-serve {__version__}")
     return parser
 

@@ -21,7 +21,7 @@ class EngineSize:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is known of a request at the door."""
+    """What is known of a request when it arrives."""
 
     samples: int
     prompt_tokens: int

@@ -1,4 +1,4 @@
-"""The door of the engine: requests go ahead in a fair order, or are told when to come back."""
+"""The queue before the engine: requests go ahead in a fair order, or learn when to come back."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Admission:
         self._lengths = {True: Lengths(), False: Lengths()}
         self._turns: dict[Entry, asyncio.Event] = {}
         self._announced: WeakSet[Entry] = WeakSet()
-        """Let in at the door, and not in the queue yet: vLLM starts its streams a little later."""
+        """Accepted, and not in the queue yet: vLLM starts its streams a little later."""
 
     def admit(
         self, key: Key, request: Request, patience_s: float | None = None

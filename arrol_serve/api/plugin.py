@@ -16,14 +16,14 @@ from arrol_serve.admission.rates import Rates
 from arrol_serve.answers.pool import AnswerPool
 from arrol_serve.api import chat, completion, models
 from arrol_serve.api.accounting import Accounting
-from arrol_serve.api.admin.door import AdminDoor
+from arrol_serve.api.admin.listener import AdminSocket
 from arrol_serve.api.admin.server import AdminServer
 from arrol_serve.api.admission import Admission, engine_size
-from arrol_serve.api.body_limit import BodyLimit
 from arrol_serve.api.engine_client import SearchingEngineClient
 from arrol_serve.api.error_response import install
-from arrol_serve.api.gate import Gate
-from arrol_serve.api.lifecycle import Lifecycle
+from arrol_serve.api.middleware.auth import Auth
+from arrol_serve.api.middleware.body_limit import BodyLimit
+from arrol_serve.api.middleware.lifecycle import Lifecycle
 from arrol_serve.api.selection import build_state
 from arrol_serve.config import ServerConfig
 from arrol_serve.engine.probe import probe_engine
@@ -76,8 +76,8 @@ class ArrolEndpoint:
         ) in state._state.values():  # every route: the client is also what guards our keys
             if hasattr(serving, "engine_client"):
                 serving.engine_client = searching
-        door: AdminDoor | None = getattr(args, "arrol_admin", None)
-        admin = None if door is None else AdminServer(engine_client, door)
+        listener: AdminSocket | None = getattr(args, "arrol_admin", None)
+        admin = None if listener is None else AdminServer(engine_client, listener)
         if self._app is not None:
             install(self._app, _front(config, args.api_key or (), rates))
             _close_at_shutdown(self._app, pool, admin)
@@ -91,7 +91,7 @@ def _front(config: ServerConfig, keys: Sequence[str], rates: Rates) -> list[Midd
     ring = KeyRing(keys) if keys else None
     return [
         Middleware(BodyLimit, limit=config.max_body_bytes),
-        Middleware(Gate, keys=ring, rates=rates),
+        Middleware(Auth, keys=ring, rates=rates),
     ]
 
 

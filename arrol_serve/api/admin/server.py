@@ -10,7 +10,7 @@ from typing import Any
 import uvicorn
 
 from arrol_serve.api.admin.app import build_admin_app
-from arrol_serve.api.admin.door import AdminDoor
+from arrol_serve.api.admin.listener import AdminSocket
 
 STOP_LIMIT_S = 5
 
@@ -26,8 +26,8 @@ class _Quiet(uvicorn.Server):
 class AdminServer:
     """Runs until ``stop``."""
 
-    def __init__(self, engine_client: Any, door: AdminDoor) -> None:
-        app = build_admin_app(engine_client, door.key)
+    def __init__(self, engine_client: Any, listener: AdminSocket) -> None:
+        app = build_admin_app(engine_client, listener.key)
         config = uvicorn.Config(
             app,
             lifespan="off",
@@ -36,7 +36,7 @@ class AdminServer:
             timeout_graceful_shutdown=STOP_LIMIT_S,
         )
         self._server = _Quiet(config)
-        self._task = asyncio.create_task(self._server.serve(sockets=[door.socket]))
+        self._task = asyncio.create_task(self._server.serve(sockets=[listener.socket]))
 
     async def stop(self) -> None:
         """Let the port go; what is still running is given ``STOP_LIMIT_S``."""

@@ -31,9 +31,9 @@ def value(name: str) -> float:
 
 
 async def hold(
-    door: Admission, request: Request, until: Callable[[], Awaitable[object]], tokens: int = 0
+    queue: Admission, request: Request, until: Callable[[], Awaitable[object]], tokens: int = 0
 ) -> None:
-    async with door.admit(None, request) as turn:
+    async with queue.admit(None, request) as turn:
         await until()
         turn.generated = tokens
 
@@ -49,13 +49,13 @@ def run(scene: Callable[[], Awaitable[None]]) -> None:
 
 def test_a_turn_comes_when_the_one_before_ends() -> None:
     async def scene() -> None:
-        door, end = admission(5.0), asyncio.Event()
-        first = asyncio.create_task(hold(door, FULL, end.wait))
+        queue, end = admission(5.0), asyncio.Event()
+        first = asyncio.create_task(hold(queue, FULL, end.wait))
         await asyncio.sleep(0)
-        second = asyncio.create_task(hold(door, FULL, lambda: asyncio.sleep(0)))
+        second = asyncio.create_task(hold(queue, FULL, lambda: asyncio.sleep(0)))
         await asyncio.sleep(0.05)
         assert (value("queued"), value("load"), second.done()) == (1, 1, False)
-        await hold(door, PLAIN, lambda: asyncio.sleep(0))  # has room of its own
+        await hold(queue, PLAIN, lambda: asyncio.sleep(0))  # has room of its own
         end.set()
         await asyncio.gather(first, second)
 
@@ -64,11 +64,11 @@ def test_a_turn_comes_when_the_one_before_ends() -> None:
 
 def test_a_turn_that_does_not_come_in_time_is_refused_with_a_time_to_wait() -> None:
     async def scene() -> None:
-        door, end = admission(0.1), asyncio.Event()
-        first = asyncio.create_task(hold(door, FULL, end.wait))
+        queue, end = admission(0.1), asyncio.Event()
+        first = asyncio.create_task(hold(queue, FULL, end.wait))
         await asyncio.sleep(0)
         with pytest.raises(Overloaded, match="did not come within") as refusal:
-            await hold(door, FULL, lambda: asyncio.sleep(0))
+            await hold(queue, FULL, lambda: asyncio.sleep(0))
         assert refusal.value.retry_after_s >= 1
         end.set()
         await first
@@ -78,13 +78,13 @@ def test_a_turn_that_does_not_come_in_time_is_refused_with_a_time_to_wait() -> N
 
 def test_once_the_pace_is_known_long_waits_are_refused_at_the_door() -> None:
     async def scene() -> None:
-        door = admission(0.2)
-        await hold(door, FULL, lambda: asyncio.sleep(0.3))
+        queue = admission(0.2)
+        await hold(queue, FULL, lambda: asyncio.sleep(0.3))
         end = asyncio.Event()
-        first = asyncio.create_task(hold(door, FULL, end.wait))
+        first = asyncio.create_task(hold(queue, FULL, end.wait))
         await asyncio.sleep(0.01)
         with pytest.raises(Overloaded, match="would wait for some"):
-            door.admit(None, FULL)
+            queue.admit(None, FULL)
         end.set()
         await first
 
@@ -93,25 +93,25 @@ def test_once_the_pace_is_known_long_waits_are_refused_at_the_door() -> None:
 
 def test_turns_not_begun_count_until_they_are_dropped() -> None:
     async def scene() -> None:
-        door = admission(0.5)
-        await hold(door, FULL, lambda: asyncio.sleep(0.2))
-        begun_later = [door.admit(None, FULL) for _ in range(2)]
+        queue = admission(0.5)
+        await hold(queue, FULL, lambda: asyncio.sleep(0.2))
+        begun_later = [queue.admit(None, FULL) for _ in range(2)]
         with pytest.raises(Overloaded):
-            door.admit(None, FULL)
+            queue.admit(None, FULL)
         begun_later.clear()
         gc.collect()
-        await hold(door, FULL, lambda: asyncio.sleep(0))
+        await hold(queue, FULL, lambda: asyncio.sleep(0))
 
     run(scene)
 
 
 def test_giving_up_leaves_nothing() -> None:
     async def scene() -> None:
-        door, end = admission(5.0), asyncio.Event()
-        first = asyncio.create_task(hold(door, FULL, end.wait))
+        queue, end = admission(5.0), asyncio.Event()
+        first = asyncio.create_task(hold(queue, FULL, end.wait))
         await asyncio.sleep(0)
         waiting = [
-            asyncio.create_task(hold(door, FULL, lambda: asyncio.sleep(0))) for _ in range(3)
+            asyncio.create_task(hold(queue, FULL, lambda: asyncio.sleep(0))) for _ in range(3)
         ]
         await asyncio.sleep(0.01)
         for task in (waiting[1], first):

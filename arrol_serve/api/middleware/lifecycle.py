@@ -1,9 +1,9 @@
 """A server's end: drained after SIGTERM, or failed because its engine died.
 
-vLLM's own server aborts what runs, or lets the engine refuse what its open door still takes in, and
-exits with status 0 when the engine dies. Here the door closes first: new work is refused with 503,
-work in flight has ``grace_s`` seconds, whatever is left gets a clean error, and a dead engine is a
-failure that a supervisor sees.
+vLLM's own server aborts what runs, or lets the engine refuse what it still accepts, and exits
+with status 0 when the engine dies. Here new work is refused with 503 first, work in flight has
+``grace_s`` seconds, whatever is left gets a clean error, and a dead engine is a failure that a
+supervisor sees.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from arrol_serve.api.door import Door
+from arrol_serve.api.middleware.drain import Drain
 from arrol_serve.errors import EngineUnavailable, ShuttingDown
 
 logger = logging.getLogger("vllm.arrol_serve.lifecycle")
@@ -30,7 +30,7 @@ LINGER_S = 2.0
 ABORT_S = 2.0
 """Seconds that requests may take to end once they were cut off."""
 STAY_UP = "VLLM_KEEP_ALIVE_ON_ENGINE_DEATH"
-"""vLLM's switch. Unset, vLLM would close the door before anybody has seen why."""
+"""vLLM's switch. Unset, vLLM would stop listening before anybody has seen why."""
 
 
 class Lifecycle:
@@ -39,19 +39,19 @@ class Lifecycle:
     def __init__(self, grace_s: float) -> None:
         self.grace_s = grace_s
         self.exit_status = 0
-        self.door = Door()
+        self.drain = Drain()
         self._stays_up = os.environ.get(STAY_UP, "0") not in ("", "0")
         os.environ[STAY_UP] = "1"
         self._hurry = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def install(self, app: FastAPI, engine_client: Any) -> None:
-        """Put the door around ``app``, and watch signals and the engine while it serves.
+        """Wrap ``app`` in the drain, and watch signals and the engine while it serves.
 
         Call last: what is added last is outermost.
         """
-        app.add_middleware(_DoorMiddleware, door=self.door)
-        self.door.engine_died = lambda: bool(engine_client.errored)
+        app.add_middleware(_DrainMiddleware, drain=self.drain)
+        self.drain.engine_died = lambda: bool(engine_client.errored)
         inner = app.router.lifespan_context
 
         @asynccontextmanager
@@ -71,29 +71,29 @@ class Lifecycle:
 
     def _asked_to_end(self, server: Any, grace_s: float) -> None:
         """The first signal drains; the second, or Ctrl-C, cuts the grace period short."""
-        if grace_s == 0 or self.door.closed is not None:
+        if grace_s == 0 or self.drain.refusal is not None:
             self._hurry.set()
-        if self.door.closed is None:
+        if self.drain.refusal is None:
             task = asyncio.create_task(self._drain(server, grace_s))
             self._tasks.add(task)  # the loop itself holds tasks weakly
 
     async def _drain(self, server: Any, grace_s: float) -> None:
-        self.door.closed = ShuttingDown(
+        self.drain.refusal = ShuttingDown(
             "The server is shutting down and takes no new requests: send it again, another replica "
             "will answer.",
             retry_after_s=1,
         )
-        logger.info("Draining %d requests for up to %g s.", len(self.door.inside), grace_s)
-        await _first(self.door.empty(), self._hurry.wait(), timeout_s=grace_s)
+        logger.info("Draining %d requests for up to %g s.", len(self.drain.in_flight), grace_s)
+        await _first(self.drain.empty(), self._hurry.wait(), timeout_s=grace_s)
         await self._end(server)
 
     async def _watch(self, engine_client: Any, server: Any) -> None:
         while not engine_client.errored:  # noqa: ASYNC110  # vLLM keeps a flag, not an event
             await asyncio.sleep(WATCH_S)
-        if self.door.closed is not None:  # it ended because we do
+        if self.drain.refusal is not None:  # it ended because we do
             return
         self.exit_status = 1
-        self.door.closed = EngineUnavailable(
+        self.drain.refusal = EngineUnavailable(
             "The engine has died and the server is going down: send the request again, another "
             "replica will answer."
         )
@@ -104,23 +104,23 @@ class Lifecycle:
         await self._end(server)
 
     async def _end(self, server: Any) -> None:
-        if self.door.inside:
-            logger.warning("Cutting off %d requests.", len(self.door.inside))
-            await self.door.cut_off_all()
-            await _first(self.door.empty(), timeout_s=ABORT_S)
+        if self.drain.in_flight:
+            logger.warning("Cutting off %d requests.", len(self.drain.in_flight))
+            await self.drain.cut_off_all()
+            await _first(self.drain.empty(), timeout_s=ABORT_S)
         server.config.timeout_graceful_shutdown = ABORT_S
         server.should_exit = True
 
 
-class _DoorMiddleware:
-    """Lets requests in through the door."""
+class _DrainMiddleware:
+    """Passes HTTP requests through the drain."""
 
-    def __init__(self, app: Any, door: Door) -> None:
-        self._app, self._door = app, door
+    def __init__(self, app: Any, drain: Drain) -> None:
+        self._app, self._drain = app, drain
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
-            await self._door.pass_through(self._app, scope, receive, send)
+            await self._drain.handle(self._app, scope, receive, send)
         else:
             await self._app(scope, receive, send)
 

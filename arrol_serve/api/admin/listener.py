@@ -16,7 +16,7 @@ SHORTEST_KEY = 16
 
 
 @dataclass(frozen=True, slots=True)
-class AdminDoor:
+class AdminSocket:
     """A bound socket, and the key; the key is kept out of every printed form."""
 
     socket: socket.socket
@@ -42,20 +42,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def from_arguments(
     ours: argparse.Namespace, environment: MutableMapping[str, str]
-) -> AdminDoor | None:
-    """The open door; None where no port is asked for. Raises ``InvalidRequest``."""
+) -> AdminSocket | None:
+    """The bound socket; None where no port is asked for. Raises ``InvalidRequest``."""
     if ours.admin_port is not None:
         host = ours.admin_host or "127.0.0.1"
-        return open_door(host, ours.admin_port, ours.admin_key_file, environment)
+        return open_socket(host, ours.admin_port, ours.admin_key_file, environment)
     for option in ("admin_host", "admin_key_file"):
         if getattr(ours, option) is not None:
             raise InvalidRequest(f"--{option.replace('_', '-')} does nothing without --admin-port.")
     return None
 
 
-def open_door(
+def open_socket(
     host: str, port: int, key_file: Path | None, environment: MutableMapping[str, str]
-) -> AdminDoor:
+) -> AdminSocket:
     """Read the key and bind the port, which nobody answers on yet.
 
     The variable is taken out of ``environment``: child processes have no use for it. Raises
@@ -75,7 +75,7 @@ def open_door(
             f"The admin port cannot listen on {host}:{port}: {error.strerror or error}. Choose "
             "another with --admin-port."
         ) from error
-    return AdminDoor(bound, key)
+    return AdminSocket(bound, key)
 
 
 def _key(file: Path | None, variable: str) -> str:

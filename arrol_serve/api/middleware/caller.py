@@ -1,4 +1,4 @@
-"""Whose request is being worked on: set at the gate, read where the engine is asked."""
+"""Whose request is being worked on: set by ``auth``, read where the engine is asked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may come in: every route asks for a key, where the server has any.
+"""Authentication: every route asks for a key, where the server has any.
 
 vLLM's own layer guards ``/v1`` and a few more prefixes, but not ``/invocations``, which generates too.
 """
@@ -11,8 +11,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from arrol_serve import metrics
 from arrol_serve.admission.queue import Key
 from arrol_serve.admission.rates import Rates
-from arrol_serve.api.caller import CALLER
 from arrol_serve.api.error_response import MESSAGES, error_body
+from arrol_serve.api.middleware.caller import CALLER
 from arrol_serve.keys import KeyRing
 
 OPEN = frozenset(
@@ -26,11 +26,11 @@ SAID = {
 }
 
 
-class Gate:
+class Auth:
     """ASGI middleware: 401 without one of the keys, 429 where a key has used up what it may."""
 
     def __init__(self, app: ASGIApp, keys: KeyRing | None, rates: Rates) -> None:
-        """``keys``: None: everybody may come in, as one caller."""
+        """``keys``: None: everybody is served, as one caller."""
         self.app, self._keys, self._rates = app, keys, rates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,4 +1,4 @@
-"""The outermost layer: which requests are inside, none let in once closed, any cut off cleanly."""
+"""The outermost layer: knows the requests in flight; while draining it refuses new ones, ends old ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from arrol_serve.api.error_response import DATA, arrol_error_body, sse_line
 from arrol_serve.errors import ArrolError, EngineUnavailable
 
 HEALTH = ("/health", "/ping")
-"""Not healthy once the door is closed. Other GETs, such as /metrics, are answered to the end."""
+"""Not healthy while draining. Other GETs, such as /metrics, are answered to the end."""
 SEND_LIMIT_S = 1.0
 """Seconds for a last word to a client that may have stopped reading."""
 CLOSE = (b"connection", b"close")
@@ -22,50 +22,50 @@ DIED = (
 )
 
 
-class Door:
-    """Requests inside, and the reason why no more are let in."""
+class Drain:
+    """Requests in flight, and the reason why no more are accepted."""
 
     def __init__(self) -> None:
-        self.inside: set[Exchange] = set()
-        self.closed: ArrolError | None = None
+        self.in_flight: set[Exchange] = set()
+        self.refusal: ArrolError | None = None
         self.engine_died: Callable[[], bool] = lambda: False
         self._emptied = asyncio.Event()
 
-    async def pass_through(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    async def handle(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request, or refuse it."""
         read_only = scope["method"] in ("GET", "HEAD") and scope["path"] not in HEALTH
         exchange = Exchange(self, receive, send)
-        if self.closed is not None and not read_only:
-            await exchange.cut_off(self.closed)
+        if self.refusal is not None and not read_only:
+            await exchange.cut_off(self.refusal)
             return
         if scope["method"] in ("GET", "HEAD"):
             await app(scope, receive, send)
             return
-        self.inside.add(exchange)
+        self.in_flight.add(exchange)
         try:
             await app(scope, exchange.receive, exchange.send)
         finally:
-            self.inside.discard(exchange)
-            if not self.inside:
+            self.in_flight.discard(exchange)
+            if not self.in_flight:
                 self._emptied.set()
 
     async def empty(self) -> None:
-        """Until nobody is inside."""
-        while self.inside:
+        """Wait until no request is in flight."""
+        while self.in_flight:
             self._emptied.clear()
             await self._emptied.wait()
 
     async def cut_off_all(self) -> None:
-        """Tell everybody inside why the door is closed. For the app their clients have left."""
-        reason = self.closed or EngineUnavailable(DIED)
-        await asyncio.gather(*(exchange.cut_off(reason) for exchange in list(self.inside)))
+        """End every request in flight with the reason. To the app it looks as if its client had left."""
+        reason = self.refusal or EngineUnavailable(DIED)
+        await asyncio.gather(*(exchange.cut_off(reason) for exchange in list(self.in_flight)))
 
 
 class Exchange:
     """One request and its response as the app sees them."""
 
-    def __init__(self, door: Door, receive: Receive, send: Send) -> None:
-        self._door, self._receive, self._send = door, receive, send
+    def __init__(self, drain: Drain, receive: Receive, send: Send) -> None:
+        self._drain, self._receive, self._send = drain, receive, send
         self._started = self._streams = False
         self._cut = asyncio.Event()
         self._receiver: asyncio.Task[Any] | None = None
@@ -89,12 +89,12 @@ class Exchange:
         """The server's ``send``; what a dead engine makes of the response is said in our words."""
         if self._cut.is_set():
             return
-        if _is_failure(message, self._streams) and self._door.engine_died():
+        if _is_failure(message, self._streams) and self._drain.engine_died():
             await self.cut_off(EngineUnavailable(DIED))
             return
         if message["type"] == "http.response.start":
             self._started, self._streams = True, _is_stream(message)
-            if self._door.closed is not None:
+            if self._drain.refusal is not None:
                 message = {**message, "headers": [*message.get("headers", ()), CLOSE]}
         await self._send(message)
 

@@ -1,0 +1,1 @@
+"""ASGI layers around every route, outermost first: drain, auth, body limit."""
