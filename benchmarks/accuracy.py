@@ -26,6 +26,7 @@ from benchmarks.plots import accuracy_plot
 from benchmarks.record import write_result
 from trainer.engines.sampling import GroupRequest, SampledRollout, build_engine, sample_groups
 from trainer.evaluation.statistics import bootstrap
+from trainer.evaluation.uniform_vote import uniform_vote
 from trainer.prompts.arithmetic import held_out_questions
 
 ROOT = Path(__file__).parent.parent
@@ -74,7 +75,9 @@ def arms(probe: int, samples: int) -> list[Arm]:
 
 
 def grade(group: Sequence[SampledRollout], gold: str, rule: VoteRule) -> float:
-    """1.0 if the vote over the group's finished rollouts is right."""
+    """1.0 if the vote over the group's finished rollouts is right; of a uniform one that is tied, the
+    chance that a lot falls on a right answer.
+    """
     spec = AnswerSpec()
     seen: list[str] = []
     ballots = []
@@ -88,8 +91,15 @@ def grade(group: Sequence[SampledRollout], gold: str, rule: VoteRule) -> float:
         ballots.append(
             Ballot(rollout.index, answer, _probability(rollout), rollout.report["confidence"])
         )
+    if rule == "uniform":
+        found = [b.answer for b in ballots]
+        return uniform_vote(found, [float(a is not None and _right(a, gold)) for a in found])
     standings = tally(ballots, rule).standings
-    return float(bool(standings) and equivalent(standings[0].answer, gold, "math"))
+    return float(bool(standings) and _right(standings[0].answer, gold))
+
+
+def _right(answer: str, gold: str) -> bool:
+    return equivalent(answer, gold, "math")
 
 
 def _probability(rollout: SampledRollout) -> float | None:
@@ -101,7 +111,7 @@ def pass_at_1(group: Sequence[SampledRollout], gold: str) -> float:
     """Share of the group's rollouts that are right."""
     spec = AnswerSpec()
     answers = [extract(rollout.text, spec) for rollout in group]
-    return sum(a is not None and equivalent(a, gold, "math") for a in answers) / len(group)
+    return sum(a is not None and _right(a, gold) for a in answers) / len(group)
 
 
 def evaluation_questions(count: int, levels: Sequence[int]) -> list[tuple[str, str]]:

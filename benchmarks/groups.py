@@ -109,10 +109,10 @@ def replayed(
         named = [RIGHT if ok else a for a, ok in zip(said, marks, strict=True)]
         late = [-math.inf if r.report["quality"] is None else r.report["quality"] for r in group]
         everyone = list(range(len(group)))
-        uniform.append(float(solved(named, late, everyone, "uniform")))
+        uniform.append(solved(named, late, everyone, "uniform"))
         for name, method in METHODS.items():
             left = survivors([at_probe(r) for r in group], method.policy(), seed)
-            found[name].append(float(solved(named, late, left, method.rule)))
+            found[name].append(solved(named, late, left, method.rule))
     rows = []
     for name, method in METHODS.items():
         if not method.level:

@@ -66,14 +66,14 @@ def end_of(probe: float, ratio: float) -> float:
 
 
 def outcomes(groups: Groups, probe: float, end: float, method: Method, count: int) -> Any:
-    """[Q] 1.0 where the method answers right from the first ``count`` rollouts of each group."""
+    """[Q] how right the method is, 0 to 1, from the first ``count`` rollouts of each group."""
     at_probe, at_end = groups.logits(probe, end)
     found = []
     for seed, (answers, early, late) in enumerate(
         zip(groups.answers, at_probe, at_end, strict=True)
     ):
         left = survivors(early[:count], method.policy(), seed)
-        found.append(float(solved(answers, late, left, method.rule)))
+        found.append(solved(answers, late, left, method.rule))
     return np.array(found)
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from arrol_serve.pruning.group import Group
 from arrol_serve.pruning.threshold import sigmoid
 from arrol_serve.voting import Ballot, VoteRule, tally
+from trainer.evaluation.uniform_vote import uniform_vote
 
 RIGHT = "right"
 
@@ -134,12 +135,12 @@ def survivors(scores: Sequence[float], policy: Mapping[str, Any] | None, seed: i
 
 def solved(
     answers: Sequence[str | None], scores: Sequence[float], left: Sequence[int], rule: VoteRule
-) -> bool:
-    """Whether the vote over the rollouts ``left`` returns the right answer.
+) -> float:
+    """Whether the vote over the rollouts ``left`` returns the right answer, 0 or 1.
 
-    A uniform vote does not see the scores, not even to settle a tie: else it would depend on the AUC.
+    A uniform vote does not see the scores, not even to settle a tie: there it is the chance of a lot.
     """
-    blind = rule == "uniform"
-    ballots = [Ballot(i, answers[i], None if blind else sigmoid(scores[i])) for i in left]
-    winner = tally(ballots, rule).winner
-    return winner is not None and answers[winner] == RIGHT
+    if rule == "uniform":
+        return uniform_vote([answers[i] for i in left], [float(answers[i] == RIGHT) for i in left])
+    winner = tally([Ballot(i, answers[i], sigmoid(scores[i])) for i in left], rule).winner
+    return float(winner is not None and answers[winner] == RIGHT)

@@ -65,5 +65,5 @@ def test_the_best_half_survives_and_a_blind_vote_ignores_scores() -> None:
     assert survivors([0.1, 3.0, -2.0, 1.0], {"name": "top_fraction", "keep": 0.5}, 0) == [1, 3]
     assert survivors([0.1, 3.0], None, 0) == [0, 1]
     answers = ["wrong 1", RIGHT]
-    assert solved(answers, [-1.0, 2.0], [0, 1], "quality")
-    assert not solved(answers, [-1.0, 2.0], [0, 1], "uniform")
+    assert solved(answers, [-1.0, 2.0], [0, 1], "quality") == 1
+    assert solved(answers, [-1.0, 2.0], [0, 1], "uniform") == 0.5

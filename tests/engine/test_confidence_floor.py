@@ -59,8 +59,8 @@ def test_the_online_arm_keeps_what_reaches_the_warm_up_threshold(
 ) -> None:
     settings = Settings(samples=8, temperature=1.75, max_tokens=TOKENS, warmup=4, window=WINDOW)
     items = [Item("x/0", QUESTION, "?"), Item("x/1", "What is 4183*46-17+29?", "?")]
-    online = sample_online(engine, "arm", 0.5, items, 3, settings)
-    plain = sample(engine, UNPRUNED, items, 3, settings)
+    online = sample_online(engine, "arm", 0.5, items, settings)
+    plain = sample(engine, UNPRUNED, items, settings)
     for replies, unpruned in zip(online, plain, strict=True):
         assert [r.text for r in replies[:4]] == [r.text for r in unpruned[:4]]
         confidence = [r.confidence for r in replies]

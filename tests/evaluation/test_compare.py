@@ -11,6 +11,7 @@ from trainer.evaluation.compare import compare, read_report
 from trainer.evaluation.datasets import Item
 from trainer.evaluation.records import Record, Sample
 from trainer.evaluation.report import summarise, write
+from trainer.evaluation.report_text import cut_off, markdown
 from trainer.prompts.rows import DataError
 
 
@@ -82,3 +83,17 @@ def test_the_command_prints_and_keeps_the_comparison(
     assert main(["--compare", runs[0], str(tmp_path / "none")]) == 2
     assert "no finished run" in capsys.readouterr().err
     assert main(["--data", "gsm8k"]) == 2
+
+
+def test_replies_that_were_cut_off_are_counted_and_warned_of() -> None:
+    items = [Item("x/1", "?", "7")]
+    samples = tuple(Sample(i, 256, "truncated", None, False) for i in range(3))
+    record = Record("unpruned", "x/1", "7", (*samples, Sample(3, 9, "finished", "7", True)))
+    settings = {"samples": 4, "max_tokens": 256, "temperature": 1.5, "model": "m"}
+    found = summarise(settings, items, {"unpruned": [record]}, ["pass@1"], {}, [1])
+    assert found["truncated"] == {"unpruned": 0.75}
+    assert cut_off(found) is not None
+    text = markdown(found)
+    assert "75.0% of the unpruned replies were cut off after 256 tokens" in text.replace("**", "")
+    assert "Model m; questions: x (1); 4 samples each, temperature 1.5, max tokens 256." in text
+    assert cut_off(report({"a": "7"})) is None

@@ -25,10 +25,10 @@ def pool() -> Iterator[AnswerPool]:
 
 
 def test_only_missing_chunks_are_sampled_again(pool: AnswerPool, tmp_path: Path) -> None:
-    asked: list[tuple[str, int]] = []
+    asked: list[tuple[str, str]] = []
 
-    def sampler(arm: str, items: Sequence[Item], start: int) -> list[list[Reply]]:
-        asked.append((arm, start))
+    def sampler(arm: str, items: Sequence[Item]) -> list[list[Reply]]:
+        asked.append((arm, items[0].id))
         return [[Reply(f"The answer is {item.gold}.", 5, Fate.FINISHED)] for item in items]
 
     def run(arms: list[str]) -> None:
@@ -37,11 +37,11 @@ def test_only_missing_chunks_are_sampled_again(pool: AnswerPool, tmp_path: Path)
         assert all(sample.right for r in kept["a"] for sample in r.samples)
 
     run(["a"])
-    assert asked == [("a", 0), ("a", 2)]
+    assert asked == [("a", "x/0"), ("a", "x/2")]
     lines = (tmp_path / "records.jsonl").read_text().splitlines(keepends=True)
     (tmp_path / "records.jsonl").write_text("".join(lines[:2]) + lines[2][:20])  # killed here
     run(["a", "b"])
-    assert asked[2:] == [("b", 0), ("a", 2), ("b", 2)]
+    assert asked[2:] == [("b", "x/0"), ("a", "x/2"), ("b", "x/2")]
     with (tmp_path / "timing.jsonl").open("a") as file:
         file.write('{"arm": "a", "sta')
     assert "(a)" in write_timing(tmp_path, ["a", "b"])

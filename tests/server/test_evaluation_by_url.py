@@ -13,7 +13,7 @@ from trainer.evaluation.cli import main
 from trainer.evaluation.datasets import Source, load
 from trainer.evaluation.endpoint import Endpoint
 from trainer.evaluation.records import RecordFile
-from trainer.evaluation.remote import COUNTING, Way, sample_remote
+from trainer.evaluation.remote import COUNTING, Manner, Way, sample_remote
 from trainer.evaluation.sampling import Settings
 
 
@@ -47,7 +47,7 @@ def test_a_run_by_url(
     )
     endpoint = Endpoint(f"{server.url}/v1", "arrol-tiny", server.key)
     singly, *together = (
-        asyncio.run(sample_remote(endpoint, way, "unpruned", items, 0, settings, extra))
+        asyncio.run(sample_remote(endpoint, Manner(way, extra), "unpruned", items, settings))
         for way, extra in [(Way.SINGLY, {}), *((Way.TOGETHER, extra) for extra in COUNTING)]
     )
     assert together == [singly, singly]  # the same seeds, the same tokens
@@ -56,6 +56,19 @@ def test_a_run_by_url(
         assert [s.tokens for s in searched] == [r.tokens for r in replies]
         assert all(s.quality is not None and s.confidence is not None for s in searched)
         assert all(r.quality is None for r in replies)
+
+
+@pytest.mark.parametrize("alias", ["arrol-tiny-prune16", "arrol-tiny-vote16"])
+def test_an_alias_that_prunes_does_not_prune_the_unpruned_arm(
+    alias: str, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", server.key)
+    words = ["--url", f"{server.url}/v1", "--data", "arithmetic:5", "--limit", "2", "--model"]
+    words += [alias, "--samples", "4", "--temperature", "1.5", "--methods", "uniform,pass@1"]
+    assert main([*words, "--out", str(tmp_path)]) == 0
+    kept = RecordFile(tmp_path / "records.jsonl").records
+    assert {s.fate for record in kept.values() for s in record.samples} == {"finished"}
+    assert {len(record.samples) for record in kept.values()} == {4}
 
 
 def test_what_the_server_refuses_is_told(

@@ -53,6 +53,9 @@ class GroupRequest:
     question: str
     seed: int
     temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+    """0: no such filter."""
     probes: Sequence[int] = ()
     policy: Mapping[str, Any] | None = None
     signals: Sequence[str] = ()
@@ -116,6 +119,8 @@ def sample_groups(
             params.append(
                 SamplingParams(
                     temperature=group.temperature,
+                    top_p=group.top_p,
+                    top_k=group.top_k,
                     max_tokens=max_tokens,
                     seed=group.seed + index,
                     logprobs=0 if logprobs else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ class Backend:
     through: str
     offers: frozenset[str]
     sampler: Sampler
+    notes: tuple[str, ...] = ()
+    """What a reader of the report must know of how it samples."""
 
 
 def engine_backend(
@@ -41,7 +44,7 @@ def engine_backend(
     folder, chosen = (MODEL, head or HEADS / MODEL_NAME) if bundled else (Path(model), head)
     engine: list[Any] = []
 
-    def sampler(arm: str, items: Sequence[Item], start: int) -> list[list[Reply]]:
+    def sampler(arm: str, items: Sequence[Item]) -> list[list[Reply]]:
         if not engine:
             from trainer.engines.sized import build_sized_engine
 
@@ -51,12 +54,31 @@ def engine_backend(
             )
         try:
             if arm in ONLINE_SHARES:
-                return sample_online(engine[0], arm, ONLINE_SHARES[arm], items, start, settings)
-            return sample(engine[0], arm, items, start, settings)
+                return sample_online(engine[0], arm, ONLINE_SHARES[arm], items, settings)
+            return sample(engine[0], arm, items, settings)
         except ValueError as error:  # vLLM's, of a request that it does not take
             span = f"{items[0].id} to {items[-1].id}"
             raise DataError(f"the engine does not take the questions {span}: {error}") from error
 
     offers = {CONFIDENCE, PRUNING} | ({HEAD} if chosen else set())
     offers |= {ONLINE} if settings.samples > 1 else set()
-    return Backend("engine", frozenset(offers), sampler)
+    return Backend("engine", frozenset(offers), sampler, _recommended(folder, settings))
+
+
+def _recommended(folder: Path, settings: Settings) -> tuple[str, ...]:
+    """What the model's generation_config.json would filter and this run does not; vLLM's server would."""
+    try:
+        said = dict(json.loads((folder / "generation_config.json").read_text()))
+    except (OSError, ValueError, TypeError):
+        return ()
+    mine = {
+        "top_p": settings.top_p,
+        "top_k": settings.top_k,
+        "min_p": 0.0,
+        "repetition_penalty": 1.0,
+    }
+    other = {k: said[k] for k, v in mine.items() if said.get(k) is not None and said[k] != v}
+    if not other:
+        return ()
+    words = ", ".join(f"{key} {value}" for key, value in other.items())
+    return (f"The model's generation_config.json recommends {words}; this run does not follow it.",)

@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from arrol_serve.voting import VoteRule
-from trainer.evaluation.methods import vote
+import numpy as np
+
+from trainer.evaluation.methods import blind, vote
 from trainer.evaluation.records import Record
 from trainer.evaluation.statistics import bootstrap, pass_at_k
+from trainer.evaluation.uniform_vote import uniform_votes
 from trainer.prompts.rows import DataError
+from trainer.seeds import seed_for
 
-Measure = Callable[[Record, int], float]
+SUBSETS = 64
+"""Random subsets that a weighted vote of k of N rollouts is averaged over."""
+Measure = Callable[[Record, Sequence[int]], list[float]]
+"""(record, rising ks) -> how right, 0 to 1, for each k."""
 
 
 def parse_k(text: str | None, samples: int) -> list[int]:
@@ -30,35 +36,48 @@ def parse_k(text: str | None, samples: int) -> list[int]:
 def by_k(records: Sequence[Record], ks: Sequence[int]) -> list[dict[str, Any]]:
     """One row per measure and k: ``measure``, ``k``, ``accuracy``, ``interval``, mean ``tokens``.
 
-    pass@k is the unbiased estimate over all rollouts (arXiv 2107.03374, equation 1); the votes
-    are of the first k rollouts. weighted@k is left out where no rollout has a quality.
+    All are means over subsets of k of the rollouts, so that any measure's k = 1 is pass@1: pass@k
+    (arXiv 2107.03374, equation 1) and maj@k over all subsets, weighted@k over ``SUBSETS`` random ones.
+    weighted@k is left out where no rollout has a quality.
     """
-    measures: dict[str, Measure] = {"pass": _passed, "maj": _voted("uniform")}
+    measures: dict[str, Measure] = {"pass": _passed, "maj": _majority}
     if any(s.quality is not None for r in records for s in r.samples):
-        measures["weighted"] = _voted("quality")
+        measures["weighted"] = _weighted
+    each = sum(s.tokens for r in records for s in r.samples) / sum(len(r.samples) for r in records)
     rows = []
     for name, measure in measures.items():
-        for k in ks:
-            right = [measure(record, k) for record in records]
-            tokens = sum(s.tokens for r in records for s in r.samples[:k]) / len(records)
-            rows.append(
-                {
-                    "measure": name,
-                    "k": k,
-                    "accuracy": sum(right) / len(right),
-                    "interval": bootstrap(right),
-                    "tokens": tokens,
-                }
-            )
+        columns = zip(*(measure(record, ks) for record in records), strict=True)
+        for k, right in zip(ks, columns, strict=True):
+            accuracy, interval = sum(right) / len(right), bootstrap(right)
+            row = {"measure": name, "k": k, "accuracy": accuracy, "interval": interval}
+            rows.append({**row, "tokens": each * k})
     return rows
 
 
-def _passed(record: Record, k: int) -> float:
-    return pass_at_k(len(record.samples), sum(s.right is True for s in record.samples), k)
+def _passed(record: Record, ks: Sequence[int]) -> list[float]:
+    right = sum(s.right is True for s in record.samples)
+    return [pass_at_k(len(record.samples), right, k) for k in ks]
 
 
-def _voted(rule: VoteRule) -> Measure:
-    return lambda record, k: vote(record.samples[:k], rule)
+def _majority(record: Record, ks: Sequence[int]) -> list[float]:
+    found = uniform_votes(*blind(record.samples))
+    return [found[k - 1] for k in ks]
+
+
+def _weighted(record: Record, ks: Sequence[int]) -> list[float]:
+    return [_mean_vote(record, k) for k in ks]
+
+
+def _mean_vote(record: Record, k: int) -> float:
+    """The quality vote's mean: exact for k = 1 and for all rollouts, else over random subsets."""
+    samples = record.samples
+    if k == 1:
+        return sum(vote([s], "quality") for s in samples) / len(samples)
+    if k == len(samples):
+        return vote(samples, "quality")
+    rng = np.random.default_rng(seed_for("subsets", record.id, k))
+    orders = rng.permuted(np.tile(np.arange(len(samples)), (SUBSETS, 1)), axis=1)[:, :k]
+    return sum(vote([samples[i] for i in order], "quality") for order in orders) / SUBSETS
 
 
 def table(rows: Sequence[dict[str, Any]]) -> list[str]:

@@ -15,6 +15,7 @@ from trainer.evaluation.compare import compare, read_report, table
 from trainer.evaluation.datasets import KINDS
 from trainer.evaluation.evaluate import evaluate
 from trainer.evaluation.methods import METHODS
+from trainer.evaluation.options import read_options
 from trainer.evaluation.plots import draw_comparison
 from trainer.evaluation.records import RecordError
 from trainer.evaluation.runs import SettingsChanged
@@ -61,9 +62,21 @@ def _data_options(group: argparse._ArgumentGroup) -> None:
 def _sampling_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--samples", type=int, default=16)
     group.add_argument("--temperature", type=float, default=1.0)
-    group.add_argument("--max-tokens", type=int, default=256)
+    group.add_argument(
+        "--top-p", type=float, default=1.0, help="1: off, whatever the model's file says"
+    )
+    group.add_argument(
+        "--top-k", type=int, default=0, help="0: off, whatever the model's file says"
+    )
+    group.add_argument(
+        "--max-tokens",
+        type=int,
+        help="of a reply; default: half of the model's context, at most 4096; 256 for the bundled one",
+    )
     group.add_argument("--max-model-len", type=int, help="default: what the longest question needs")
-    group.add_argument("--seed", type=int, default=0)
+    group.add_argument(
+        "--seed", type=int, default=0, help="runs of different seeds share no sample"
+    )
     group.add_argument("--probe", type=int, default=32, help="tokens at which pruned arms look")
     group.add_argument("--keep", type=float, default=0.5, help="share that the pruned arms keep")
     group.add_argument(
@@ -93,7 +106,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.compare:
             compare_runs(args.compare[0], args.compare[1], args.out)
         else:
-            evaluate(args)
+            evaluate(read_options(vars(args)))
     except (DataError, RecordError, SettingsChanged, ArrolError, OSError) as error:
         print(f"arrol-eval: {error}", file=sys.stderr)
         return 2

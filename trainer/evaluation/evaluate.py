@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from arrol_serve.answers.pool import AnswerPool
+from arrol_serve.answers.spec import AnswerSpec
 from trainer.evaluation.answer_option import parse_answer
 from trainer.evaluation.backends import Backend, engine_backend
 from trainer.evaluation.by_k import parse_k
@@ -19,31 +20,29 @@ from trainer.evaluation.datasets import Item, Source, load
 from trainer.evaluation.endpoint import Endpoint
 from trainer.evaluation.grading import unusable
 from trainer.evaluation.methods import METHODS
-from trainer.evaluation.options import check, fill
+from trainer.evaluation.options import EvalOptions
 from trainer.evaluation.plots import draw
 from trainer.evaluation.remote import remote_backend
 from trainer.evaluation.report import summarise, write
-from trainer.evaluation.report_text import markdown
+from trainer.evaluation.report_text import cut_off, markdown
 from trainer.evaluation.runs import open_folder, sample_all, write_timing
-from trainer.evaluation.sampling import UNPRUNED, Settings
+from trainer.evaluation.sampling import UNPRUNED
 from trainer.prompts.rows import DataError
 
 SHOWN = 10
 """Unusable golds that are printed; the report has all."""
 
 
-def evaluate(args: argparse.Namespace) -> None:
+def evaluate(asked: EvalOptions) -> None:
     """Sample what is missing, then report. Raises what ``cli.main`` prints."""
-    check(args)
-    fill(args)
-    ks, spec = parse_k(args.k, args.samples), parse_answer(args.answer)
-    items = load(args.data.split(","), _source(args))
-    backend = _backend(args, items)
-    methods = chosen_methods(args.methods, backend.offers)
-    settings = _settings(args, items, backend.through)
-    open_folder(args.out, settings)
+    ks, spec = parse_k(asked.k, asked.samples), parse_answer(asked.answer)
+    items = load(asked.data.split(","), source_of(asked))
+    backend = _backend(asked, items, spec)
+    methods = chosen_methods(asked.methods, backend.offers)
+    settings = _settings(asked, items, backend.through)
+    open_folder(asked.out, settings)
     arms = list(dict.fromkeys([UNPRUNED, *(METHODS[m].arm for m in methods)]))
-    pool = AnswerPool(workers=1, timeout_s=args.answer_timeout)
+    pool = AnswerPool(workers=1, timeout_s=asked.answer_timeout)
     try:
         problems = unusable(pool, items, spec)
         _tell(problems)
@@ -51,15 +50,17 @@ def evaluate(args: argparse.Namespace) -> None:
         if not usable:
             raise DataError(f"no usable gold answer: {next(iter(problems.values()))}")
         kept = sample_all(
-            backend.sampler, pool, usable, arms, args.out, chunk=args.chunk, spec=spec
+            backend.sampler, pool, usable, arms, asked.out, chunk=asked.chunk, spec=spec
         )
     finally:
         pool.close()
-    report = summarise(settings, usable, kept, methods, problems, ks)
-    write(report, args.out)
-    draw(report, args.out)
+    report = summarise(settings, usable, kept, methods, problems, ks, backend.notes)
+    write(report, asked.out)
+    draw(report, asked.out)
     print(markdown(report))
-    print(write_timing(args.out, arms))
+    print(write_timing(asked.out, arms))
+    if (warning := cut_off(report)) is not None:
+        print(f"arrol-eval: {warning}", file=sys.stderr)
 
 
 def chosen_methods(names: str | None, offers: frozenset[str]) -> list[str]:
@@ -78,23 +79,24 @@ def chosen_methods(names: str | None, offers: frozenset[str]) -> list[str]:
     return methods
 
 
-def _backend(args: argparse.Namespace, items: Sequence[Item]) -> Backend:
-    settings = Settings(**{name: getattr(args, name) for name in Settings.__slots__})
-    if args.url is None:
-        return engine_backend(args.model, args.head, args.max_model_len, items, settings)
-    key = os.environ.get(args.api_key_env)
-    return remote_backend(Endpoint(args.url, args.model, key, args.concurrency), settings)
+def _backend(asked: EvalOptions, items: Sequence[Item], spec: AnswerSpec) -> Backend:
+    settings = asked.settings
+    if asked.url is None:
+        return engine_backend(asked.model, asked.head, asked.max_model_len, items, settings)
+    key = os.environ.get(asked.api_key_env)
+    endpoint = Endpoint(asked.url, asked.model, key, asked.concurrency)
+    return remote_backend(endpoint, settings, spec)
 
 
-def _source(args: argparse.Namespace) -> Source:
+def source_of(asked: EvalOptions) -> Source:
     return Source(
-        folder=args.data_dir,
-        question_field=args.question_field,
-        answer_field=args.answer_field,
-        answer_after=args.answer_after,
-        subset=args.subset,
-        split=args.split,
-        limit=args.limit,
+        folder=asked.data_dir,
+        question_field=asked.question_field,
+        answer_field=asked.answer_field,
+        answer_after=asked.answer_after,
+        subset=asked.subset,
+        split=asked.split,
+        limit=asked.limit,
     )
 
 
@@ -106,14 +108,15 @@ def _tell(problems: Mapping[str, str]) -> None:
         print("\n".join([head, *shown, *more]), file=sys.stderr)
 
 
-def _settings(args: argparse.Namespace, items: Sequence[Item], through: str) -> dict[str, Any]:
+def _settings(asked: EvalOptions, items: Sequence[Item], through: str) -> dict[str, Any]:
     """What must not change when a run goes on; no paths, so that runs elsewhere compare."""
-    asked = (*Settings.__slots__, "chunk", "answer")
     texts = json.dumps([[i.id, i.sha256] for i in items])
     return {
-        "model": args.model if args.url else Path(args.model).name,
+        "model": asked.model if asked.url else Path(asked.model).name,
         "through": through,
-        "head": args.head.name if args.head else None,
+        "head": asked.head.name if asked.head else None,
         "data_sha256": hashlib.sha256(texts.encode()).hexdigest(),
-        **{name: getattr(args, name) for name in asked},
+        **asdict(asked.settings),
+        "chunk": asked.chunk,
+        "answer": asked.answer,
     }

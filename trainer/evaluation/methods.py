@@ -12,6 +12,7 @@ from trainer.evaluation.needs import CONFIDENCE, HEAD, ONLINE, PRUNING, SEARCHES
 from trainer.evaluation.records import Record, Sample
 from trainer.evaluation.sampling import ADAPTIVE, AGREEMENT
 from trainer.evaluation.statistics import pass_at_k
+from trainer.evaluation.uniform_vote import uniform_vote, uniform_votes
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +33,21 @@ class Method:
 
 
 def vote(samples: Sequence[Sample], rule: VoteRule) -> float:
-    """1.0 if the vote's winner was judged right. Without any answer: 0."""
+    """1.0 if the vote's winner was judged right. Without any answer: 0.
+
+    A uniform vote sees no score: with a tie, it is the chance that a lot falls on a right answer.
+    """
+    if rule == "uniform":
+        return uniform_vote(*blind(samples))
     result = tally(_ballots(samples), rule)
     right = {s.index: s.right for s in samples}
     return float(bool(result.standings) and right[result.standings[0].best] is True)
+
+
+def blind(samples: Sequence[Sample]) -> tuple[list[str | None], list[float]]:
+    """What a uniform vote may know: the answers that vote, and whether each rollout is right."""
+    voting = {ballot.rollout: ballot.answer for ballot in _ballots(samples)}
+    return [voting.get(s.index) for s in samples], [float(s.right is True) for s in samples]
 
 
 def _ballots(samples: Sequence[Sample]) -> list[Ballot]:
@@ -113,10 +125,9 @@ METHODS: dict[str, Method] = {
 
 
 def uniform_curve(records: Sequence[Record]) -> tuple[list[float], list[float]]:
-    """Mean tokens and accuracy of the uniform vote over the first k rollouts, k = 1, 2, ..."""
+    """Mean tokens and accuracy of the uniform vote over k random rollouts, k = 1, 2, ..."""
     size = len(records[0].samples)
-    tokens, right = [], []
-    for k in range(1, size + 1):
-        tokens.append(sum(s.tokens for r in records for s in r.samples[:k]) / len(records))
-        right.append(sum(vote(r.samples[:k], "uniform") for r in records) / len(records))
-    return tokens, right
+    mean = sum(_tokens(record) for record in records) / len(records) / size
+    each = [uniform_votes(*blind(record.samples)) for record in records]
+    right = [sum(column) / len(records) for column in zip(*each, strict=True)]
+    return [mean * k for k in range(1, size + 1)], right

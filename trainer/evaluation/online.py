@@ -23,18 +23,18 @@ LOOKS = 16
 
 
 def sample_online(
-    engine: Any, arm: str, share: float, items: Sequence[Item], start: int, settings: Settings
+    engine: Any, arm: str, share: float, items: Sequence[Item], settings: Settings
 ) -> list[list[Reply]]:
     """As ``sampling.sample``. ``share`` of the warm-up rollouts would have passed the threshold.
 
     ``confidence`` of the replies is their lowest window's; those under the threshold do not vote.
     """
-    warm = [_request(arm, item, start + i, 0, 0.0, settings) for i, item in enumerate(items)]
+    warm = [_request(arm, item, 0, 0.0, settings) for item in items]
     first = sample_groups(engine, warm, settings.warmup, max_tokens=settings.max_tokens)
     floors = [threshold([lowest(r) for r in group], share) for group in first]
     rest = [
-        _request(arm, item, start + i, settings.warmup, floor, settings)
-        for i, (item, floor) in enumerate(zip(items, floors, strict=True))
+        _request(arm, item, settings.warmup, floor, settings)
+        for item, floor in zip(items, floors, strict=True)
     ]
     left = settings.samples - settings.warmup
     second = sample_groups(engine, rest, left, max_tokens=settings.max_tokens)
@@ -60,14 +60,14 @@ def looks(window: int, max_tokens: int) -> range:
     return range(window, max_tokens, max(1, window // LOOKS))
 
 
-def _request(
-    arm: str, item: Item, place: int, first: int, floor: float, settings: Settings
-) -> GroupRequest:
+def _request(arm: str, item: Item, first: int, floor: float, settings: Settings) -> GroupRequest:
     return GroupRequest(
-        f"{arm}/{place}/{first}",
+        f"{arm}/{item.id}/{first}",
         item.question,
-        seed=seed_of(settings, place) + first,
+        seed=seed_of(settings, item.id) + first,
         temperature=settings.temperature,
+        top_p=settings.top_p,
+        top_k=settings.top_k,
         probes=looks(settings.window, settings.max_tokens),
         policy={"name": "confidence_floor", "threshold": floor},
         signals=("confidence", "quality"),

@@ -6,23 +6,21 @@ else each sample in a request of its own. The seeds are the same either way.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from arrol_serve.rollout import Fate, fate_of
+from arrol_serve.answers.spec import AnswerSpec
 from trainer.evaluation.backends import Backend
 from trainer.evaluation.datasets import Item
-from trainer.evaluation.endpoint import (
-    FIRST_TRIES,
-    BadRequest,
-    Call,
-    Endpoint,
-    RemoteError,
-)
+from trainer.evaluation.endpoint import FIRST_TRIES, BadRequest, Call, Endpoint, RemoteError
 from trainer.evaluation.grading import Reply
 from trainer.evaluation.needs import CONFIDENCE, HEAD, PRUNING, SEARCHES
-from trainer.evaluation.sampling import ADAPTIVE, AGREEMENT, Settings, policy_of, seed_of
+from trainer.evaluation.remote_plan import explicit, one_sample, what_was_not_done
+from trainer.evaluation.replies import candidates, choices, single
+from trainer.evaluation.sampling import Settings, seed_of
+from trainer.prompts.rows import DataError
 
 
 class Way(StrEnum):
@@ -36,38 +34,76 @@ class Way(StrEnum):
 
 COUNTING: tuple[dict[str, Any], ...] = ({"return_token_ids": True}, {"logprobs": True})
 """Fields that make a reply tell its tokens choice by choice: vLLM's, then OpenAI's."""
+NOT_SAID = (
+    "The server takes neither top_k nor min_p nor repetition_penalty: whatever of these its own "
+    "configuration sets has shaped the samples."
+)
 
 
-def remote_backend(endpoint: Endpoint, settings: Settings) -> Backend:
-    """Asks the server what it is. Raises ``RemoteError``."""
-    way, extra, has_head = asyncio.run(_probe(endpoint, settings.samples))
-    offers = {CONFIDENCE, PRUNING, SEARCHES} if way is Way.SEARCH else set()
-    if has_head:
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """What the first requests have shown."""
+
+    way: Way
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    """Added to every request."""
+    has_head: bool = False
+    filters: bool = True
+    """Whether it takes the filters that OpenAI's API does not have."""
+
+
+def filters(settings: Settings) -> dict[str, Any]:
+    """Said aloud, since vLLM takes what is left out from the model's generation_config.json."""
+    return {"top_k": settings.top_k, "min_p": 0.0, "repetition_penalty": 1.0}
+
+
+def remote_backend(
+    endpoint: Endpoint, settings: Settings, spec: AnswerSpec | None = None
+) -> Backend:
+    """Asks the server what it is. Raises ``RemoteError``, and ``DataError`` for a filter it lacks."""
+    manner = asyncio.run(_first_requests(endpoint, settings))
+    offers = {CONFIDENCE, PRUNING, SEARCHES} if manner.way is Way.SEARCH else set()
+    if manner.has_head:
         offers.add(HEAD)
+    if settings.top_k and not manner.filters:
+        raise DataError(
+            f"--top-k {settings.top_k}: {endpoint.url} does not take top_k: leave it out"
+        )
 
-    def sampler(arm: str, items: Sequence[Item], start: int) -> list[list[Reply]]:
-        return asyncio.run(sample_remote(endpoint, way, arm, items, start, settings, extra))
+    def sampler(arm: str, items: Sequence[Item]) -> list[list[Reply]]:
+        return asyncio.run(sample_remote(endpoint, manner, arm, items, settings, spec))
 
-    return Backend(way.value, frozenset(offers), sampler)
+    notes = () if manner.filters else (NOT_SAID,)
+    return Backend(manner.way.value, frozenset(offers), sampler, notes)
 
 
-async def _probe(endpoint: Endpoint, samples: int) -> tuple[Way, dict[str, Any], bool]:
-    """One-token requests: the way to ask, the fields that it adds, whether there is a head."""
+async def _first_requests(endpoint: Endpoint, settings: Settings) -> Manner:
+    """One-token requests: the richest way to ask that the server takes."""
     message = {"role": "user", "content": "Hi"}
     body = {"model": endpoint.model, "messages": [message], "max_tokens": 1}
     async with endpoint.client() as http:
         call = Call(endpoint, http, asyncio.Semaphore(1), "a first request", FIRST_TRIES)
-        told = await _tried(call, {**body, "arrol": {"samples": 1, "return": "candidates"}})
+        told = await _tried(call, {**body, **filters(settings), "arrol": one_sample()})
         report = (told or {}).get("arrol")
         if isinstance(report, dict):
-            return Way.SEARCH, {}, bool(report.get("head"))
-        for extra in COUNTING if samples > 1 else ():
-            reply = await _tried(call, {**body, "n": samples, **extra})
-            if reply is not None and _tells(reply, samples):
-                return Way.TOGETHER, extra, False
-        if told is None:
-            await call.post(body)  # what is wrong with this one is wrong with the run
-    return Way.SINGLY, {}, False
+            return Manner(Way.SEARCH, filters(settings), bool(report.get("head")))
+        for manner in _plain_ways(settings):
+            n = {"n": settings.samples} if manner.way is Way.TOGETHER else {}
+            reply = await _tried(call, {**body, **n, **manner.fields})
+            if reply is not None and (not n or _tells(reply, settings.samples)):
+                return manner
+        await call.post(body)  # what is wrong with this one is wrong with the run
+    return Manner(Way.SINGLY, filters=False)
+
+
+def _plain_ways(settings: Settings) -> Iterator[Manner]:
+    """Best first; the last, one sample a request with no field of vLLM's, is what remains."""
+    full = filters(settings)
+    if settings.samples > 1:
+        yield Manner(Way.TOGETHER, {**COUNTING[0], **full})
+        yield Manner(Way.TOGETHER, {**COUNTING[1], **full})
+        yield Manner(Way.TOGETHER, COUNTING[1], filters=False)
+    yield Manner(Way.SINGLY, full)
 
 
 async def _tried(call: Call, body: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -80,107 +116,65 @@ async def _tried(call: Call, body: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _tells(reply: Mapping[str, Any], samples: int) -> bool:
     try:
-        return len(_choices("", reply)) == samples
+        return len(choices("", reply)) == samples
     except RemoteError:
         return False
 
 
 async def sample_remote(
     endpoint: Endpoint,
-    way: Way,
+    manner: Manner,
     arm: str,
     items: Sequence[Item],
-    start: int,
     settings: Settings,
-    extra: Mapping[str, Any] | None = None,
+    spec: AnswerSpec | None = None,
 ) -> list[list[Reply]]:
-    """As ``sampling.sample``, with the same seeds. ``extra``: of ``COUNTING``, with ``TOGETHER``.
+    """As ``sampling.sample``, with the same seeds.
 
-    Raises ``RemoteError`` naming the question.
+    Raises ``RemoteError`` naming the question, also where the server did not do what it was asked.
     """
     gate = asyncio.Semaphore(endpoint.concurrency)
-    ask = {Way.SEARCH: _search, Way.TOGETHER: _together, Way.SINGLY: _singly}[way]
     async with endpoint.client() as http:
         jobs = []
-        for place, item in enumerate(items, start):
+        for item in items:
             body = {
                 "model": endpoint.model,
                 "messages": [{"role": "user", "content": item.question}],
                 "temperature": settings.temperature,
+                "top_p": settings.top_p,
                 "max_tokens": settings.max_tokens,
-                "seed": seed_of(settings, place),
-                **(extra or {}),
+                "seed": seed_of(settings, item.id),
+                **manner.fields,
             }
-            jobs.append(ask(Call(endpoint, http, gate, item.id), arm, body, settings))
+            call = Call(endpoint, http, gate, item.id)
+            if manner.way is Way.SEARCH:
+                plan = explicit(arm, settings, spec or AnswerSpec(), has_head=manner.has_head)
+                jobs.append(_search(call, {**body, "arrol": plan}, arm))
+            elif manner.way is Way.TOGETHER:
+                jobs.append(_together(call, body, settings.samples))
+            else:
+                jobs.append(_singly(call, body, settings.samples))
         return await asyncio.gather(*jobs)
 
 
-async def _search(call: Call, arm: str, body: Mapping[str, Any], settings: Settings) -> list[Reply]:
-    policy = policy_of(arm, settings.keep)
-    # Only this vote makes the engine compute both signals; we count the votes ourselves.
-    arrol: dict[str, Any] = {
-        "samples": settings.samples,
-        "vote": "confidence",
-        "return": "candidates",
-    }
-    if arm == ADAPTIVE:
-        first = min(settings.samples, max(2, settings.samples // 4))
-        arrol |= {"vote": "uniform", "early_stop": {"agreement": AGREEMENT}, "min_samples": first}
-    if policy is not None:
-        name = policy["name"]
-        arrol["prune"] = {"policy": name, "keep": policy["keep"], "probes": [settings.probe]}
-    reply = await call.post({**body, "arrol": arrol})
-    try:
-        return [
-            Reply(c["text"], c["tokens"], Fate(c["fate"]), c["quality"], c["confidence"])
-            for c in reply["arrol"]["candidates"]
-        ]
-    except (KeyError, TypeError, ValueError) as error:
-        raise RemoteError(f"{call.what}: the reply holds no candidates ({error!r})") from error
+async def _search(call: Call, body: Mapping[str, Any], arm: str) -> list[Reply]:
+    reply = await call.post(body)
+    found = candidates(call.what, reply)
+    wrong = what_was_not_done(arm, body["arrol"]["samples"], [r.fate for r in found])
+    if wrong is not None:
+        raise RemoteError(f"{call.what}: {wrong}. Does the server limit searches?")
+    return found
 
 
-async def _together(
-    call: Call, _arm: str, body: Mapping[str, Any], settings: Settings
-) -> list[Reply]:
-    replies = _choices(call.what, await call.post({**body, "n": settings.samples}))
-    if len(replies) != settings.samples:
+async def _together(call: Call, body: Mapping[str, Any], samples: int) -> list[Reply]:
+    replies = choices(call.what, await call.post({**body, "n": samples}))
+    if len(replies) != samples:
         raise RemoteError(
-            f"{call.what}: {len(replies)} choices in a reply to a request for {settings.samples}"
+            f"{call.what}: {len(replies)} choices in a reply to a request for {samples}"
         )
     return replies
 
 
-def _choices(what: str, reply: Mapping[str, Any]) -> list[Reply]:
-    """Each choice with its own number of tokens. Raises ``RemoteError`` where that is not told."""
-    try:
-        choices = sorted(reply["choices"], key=lambda choice: int(choice["index"]))
-        return [_counted(choice) for choice in choices]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RemoteError(f"{what}: the reply does not tell its tokens ({error!r})") from error
-
-
-def _counted(choice: Mapping[str, Any]) -> Reply:
-    ids = choice.get("token_ids")
-    tokens = len(choice["logprobs"]["content"] if ids is None else ids)
-    return _reply_of(choice, tokens)
-
-
-async def _singly(
-    call: Call, _arm: str, body: Mapping[str, Any], settings: Settings
-) -> list[Reply]:
-    seed = body["seed"]
-    bodies = [{**body, "seed": seed + i} for i in range(settings.samples)]
-    return [_single(call.what, r) for r in await asyncio.gather(*map(call.post, bodies))]
-
-
-def _single(what: str, reply: Mapping[str, Any]) -> Reply:
-    try:
-        (choice,) = reply["choices"]
-        return _reply_of(choice, int(reply["usage"]["completion_tokens"]))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RemoteError(f"{what}: the reply is no chat completion ({error!r})") from error
-
-
-def _reply_of(choice: Mapping[str, Any], tokens: int) -> Reply:
-    text = choice["message"].get("content") or ""
-    return Reply(text, tokens, fate_of(choice["finish_reason"], None))
+async def _singly(call: Call, body: Mapping[str, Any], samples: int) -> list[Reply]:
+    bodies = [{**body, "seed": body["seed"] + i} for i in range(samples)]
+    return [single(call.what, r) for r in await asyncio.gather(*map(call.post, bodies))]

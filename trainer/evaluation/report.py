@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from arrol_serve.quality.calibration import expected_calibration_error, within_group_auc
+from arrol_serve.rollout import Fate
 from trainer.evaluation.by_k import by_k
 from trainer.evaluation.datasets import Item, set_of
 from trainer.evaluation.methods import METHODS, uniform_curve
@@ -29,6 +30,7 @@ def summarise(
     methods: Sequence[str],
     unusable: Mapping[str, str],
     ks: Sequence[int],
+    notes: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The report. ``arms`` holds the records of each arm, in the order of ``items``."""
     curve = uniform_curve(arms[UNPRUNED])
@@ -59,13 +61,21 @@ def summarise(
         "settings": dict(settings),
         "questions": [{"id": item.id, "sha256": item.sha256} for item in items],
         "unusable_golds": dict(unusable),
+        "notes": list(notes),
         "timeouts": {arm: sum(r.timeouts for r in records) for arm, records in arms.items()},
+        "truncated": {arm: _truncated(records) for arm, records in arms.items()},
         "methods": rows,
         "sets": _sets(items, rows),
         "by_k": by_k(arms[UNPRUNED], ks),
         "uniform_curve": {"tokens": curve[0], "accuracy": curve[1]},
         "quality": _quality(arms[UNPRUNED]),
     }
+
+
+def _truncated(records: Sequence[Record]) -> float:
+    """Share of the rollouts that ended because they had no tokens left."""
+    fates = [sample.fate for record in records for sample in record.samples]
+    return fates.count(Fate.TRUNCATED.value) / len(fates)
 
 
 def _sets(items: Sequence[Item], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -6,6 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from trainer.evaluation.by_k import table
+from trainer.evaluation.sampling import UNPRUNED
+
+SHOWN = ("temperature", "top_p", "top_k", "max_tokens", "seed")
+FEW = 0.01
+"""Share of cut-off replies up to which nobody is warned."""
 
 
 def markdown(report: Mapping[str, Any]) -> str:
@@ -13,8 +18,7 @@ def markdown(report: Mapping[str, Any]) -> str:
     lines = [
         "# Evaluation",
         "",
-        f"{len(report['questions'])} questions, {report['settings']['samples']} samples each; "
-        "95 % bootstrap intervals over questions.",
+        *_what(report),
         "",
         "| method | accuracy | difference to uniform vote | tokens per question | relative | "
         "uniform vote's tokens for that accuracy |",
@@ -36,6 +40,35 @@ def markdown(report: Mapping[str, Any]) -> str:
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
 
+def _what(report: Mapping[str, Any]) -> list[str]:
+    """The model, the questions and how they were sampled."""
+    s = report["settings"]
+    head = "" if s.get("head") is None else f", head {s['head']}"
+    sets = ", ".join(f"{name} ({body['questions']})" for name, body in report["sets"].items())
+    samples = f"{s['samples']} samples each"
+    how = [f"{_words(key)} {s[key]:g}" for key in SHOWN if s.get(key) is not None]
+    return [
+        f"Model {s.get('model')}{head}; questions: {sets}; {', '.join([samples, *how])}. "
+        "95 % bootstrap intervals over questions; votes that are tied count as the chance that a lot "
+        "falls on the right answer.",
+    ]
+
+
+def _words(key: str) -> str:
+    return key.replace("_", " ")
+
+
+def cut_off(report: Mapping[str, Any]) -> str | None:
+    """A warning where replies ran out of tokens; None: hardly any did."""
+    share = report["truncated"][UNPRUNED]
+    if share <= FEW:
+        return None
+    return (
+        f"{share:.1%} of the unpruned replies were cut off after {report['settings']['max_tokens']} "
+        "tokens and count as wrong: raise --max-tokens"
+    )
+
+
 def _set_table(report: Mapping[str, Any]) -> list[str]:
     """Methods by data sets, and all together; empty where there is one set."""
     sets, rows = report["sets"], report["methods"]
@@ -53,7 +86,16 @@ def _set_table(report: Mapping[str, Any]) -> list[str]:
 
 
 def _notes(report: Mapping[str, Any]) -> list[str]:
-    notes = [f"Time-outs (counted as wrong): {sum(report['timeouts'].values())}.", ""]
+    cut = ", ".join(f"{arm} {share:.1%}" for arm, share in report["truncated"].items())
+    notes = [
+        f"Time-outs (counted as wrong): {sum(report['timeouts'].values())}.",
+        "",
+        f"Replies cut off at the token limit (counted as wrong): {cut}.",
+        "",
+    ]
+    warning = cut_off(report)
+    notes += [f"**{warning[0].upper()}{warning[1:]}.**", ""] if warning else []
+    notes += [line for note in report["notes"] for line in (note, "")]
     if any(row["method"] == "adaptive" for row in report["methods"]):
         notes += [
             "`adaptive` is a replay of kept rollouts in order: it did not stop an engine.",

@@ -17,8 +17,8 @@ from trainer.evaluation.datasets import Item
 from trainer.evaluation.grading import Reply, grade
 from trainer.evaluation.records import Record, RecordFile
 
-Sampler = Callable[[str, Sequence[Item], int], list[list[Reply]]]
-"""(arm, questions, place of the first) -> their replies."""
+Sampler = Callable[[str, Sequence[Item]], list[list[Reply]]]
+"""(arm, questions) -> their replies."""
 
 TIMES = ("sampling", "judging")
 
@@ -69,7 +69,7 @@ def sample_all(
             for arm in arms:
                 if not kept.has(arm, [item.id for item in batch]):
                     began = time.perf_counter()
-                    replies = sampler(arm, batch, start)
+                    replies = sampler(arm, batch)
                     sampled = time.perf_counter()
                     pairs = zip(batch, replies, strict=True)
                     kept.append([grade(pool, arm, item, group, spec) for item, group in pairs])

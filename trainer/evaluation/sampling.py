@@ -11,12 +11,11 @@ from arrol_serve.rollout import fate_of
 from trainer.engines.sampling import GroupRequest, SampledRollout, sample_groups
 from trainer.evaluation.datasets import Item
 from trainer.evaluation.grading import Reply
+from trainer.seeds import seed_for
 
 UNPRUNED, ADAPTIVE = "unpruned", "adaptive-online"
 AGREEMENT = 0.95
 """Probability of staying ahead at which an adaptive vote is decided."""
-SEED_STEP = 1000
-"""Between questions: no two share a seed, as long as they have fewer rollouts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +24,9 @@ class Settings:
 
     samples: int = 16
     temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+    """0: no such filter."""
     max_tokens: int = 256
     seed: int = 0
     probe: int = 32
@@ -41,27 +43,31 @@ def policy_of(arm: str, keep: float) -> Mapping[str, Any] | None:
     return {"name": names[arm], "keep": keep} if arm in names else None
 
 
-def seed_of(settings: Settings, place: int) -> int:
-    """Of the first rollout of the question at this place of the evaluation; the next has one more."""
-    return settings.seed + place * SEED_STEP
+def seed_of(settings: Settings, question: str) -> int:
+    """Of the first rollout of the question with this id; the next has one more. 31 bits: some servers
+    take no more.
+
+    Hashed: runs of two seeds share no sample, but by a chance of about N in a billion a question.
+    """
+    return seed_for("evaluation", settings.seed, question) % 2**31
 
 
-def sample(
-    engine: Any, arm: str, items: Sequence[Item], start: int, settings: Settings
-) -> list[list[Reply]]:
-    """Replies of ``items``, which are questions ``start``, ``start + 1``, ... of the evaluation."""
+def sample(engine: Any, arm: str, items: Sequence[Item], settings: Settings) -> list[list[Reply]]:
+    """Replies of ``items`` in one arm."""
     policy = policy_of(arm, settings.keep)
     requests = [
         GroupRequest(
-            f"{arm}/{start + i}",
+            f"{arm}/{item.id}",
             item.question,
-            seed=seed_of(settings, start + i),
+            seed=seed_of(settings, item.id),
             temperature=settings.temperature,
+            top_p=settings.top_p,
+            top_k=settings.top_k,
             probes=() if policy is None else (settings.probe,),
             policy=policy,
             signals=("confidence", "quality"),
         )
-        for i, item in enumerate(items)
+        for item in items
     ]
     groups = sample_groups(engine, requests, settings.samples, max_tokens=settings.max_tokens)
     return [[reply_of(rollout) for rollout in group] for group in groups]
