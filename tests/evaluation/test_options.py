@@ -52,7 +52,7 @@ def test_ranges(tmp_path: Path, words: list[str], why: str) -> None:
 
 
 def test_runs_of_different_seeds_share_no_sample() -> None:
-    def seeds(seed: int) -> set[int]:
+    def seeds(seed: int) -> set[tuple[int, int]]:
         firsts = [seed_of(Settings(seed=seed), f"x/{i}") for i in range(500)]
         assert max(firsts) < 2**31
         return {(i, first + n) for i, first in enumerate(firsts) for n in range(64)}

@@ -26,7 +26,7 @@ ITEM, SETTINGS = Item("x/1", "?", "7"), Settings(samples=2)
 SEED = seed_of(SETTINGS, ITEM.id)
 
 
-def choice(index: int, text: str, **told: Any) -> dict[str, Any]:
+def choice(index: int, text: Any, **told: Any) -> dict[str, Any]:
     return {
         "index": index,
         "message": {"content": text},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -80,63 +80,61 @@ def read_options(given: Mapping[str, Any]) -> EvalOptions:
     """``given``: every option, None where it was left out. Raises ``DataError``."""
     if given["data"] is None or given["out"] is None:
         raise DataError("an evaluation needs --data and --out; a comparison --compare RUN RUN")
-    asked = EvalOptions(**{field.name: given[field.name] for field in fields(EvalOptions)})
-    _check(asked)
-    return _fill(asked)
-
-
-def _check(asked: EvalOptions) -> None:
-    _check_ranges(asked)
-    check_writable(asked.out, "--out")
-    if asked.temperature == 0 and asked.samples > 1:
+    _check_ranges(given)
+    check_writable(given["out"], "--out")
+    if given["temperature"] == 0 and given["samples"] > 1:
         raise DataError("--temperature 0 gives the same reply every time: set --samples 1")
-    if asked.url is not None:
-        _check_remote(asked, asked.url)
-    elif asked.model != MODEL_NAME and not (Path(asked.model) / "config.json").is_file():
+    model, url = given["model"], given["url"]
+    if url is not None:
+        _check_remote(given, url)
+    elif model != MODEL_NAME and not (Path(model) / "config.json").is_file():
         raise DataError(
-            f"--model {asked.model} is not a folder with a Hugging Face checkpoint (no config.json)"
+            f"--model {model} is not a folder with a Hugging Face checkpoint (no config.json)"
         )
+    filled = _filled(given)
+    return EvalOptions(**{field.name: filled[field.name] for field in fields(EvalOptions)})
 
 
-def _check_ranges(asked: EvalOptions) -> None:
+def _check_ranges(given: Mapping[str, Any]) -> None:
     for name, least in LEAST.items():
-        value = getattr(asked, name)
+        value = given[name]
         if value is not None and not (least <= value < math.inf):
-            option = name.replace("_", "-")
-            raise DataError(f"--{option} {value}: it must be a number from {least:g}")
-    if asked.samples > MOST:
-        raise DataError(f"--samples {asked.samples}: at most {MOST}")
-    if asked.window is not None and asked.window > CONFIDENCE_WINDOW:
-        raise DataError(f"--window {asked.window}: at most {CONFIDENCE_WINDOW}")
-    if asked.warmup is not None and asked.warmup >= asked.samples:
-        raise DataError(f"--warmup {asked.warmup}: it must leave some of --samples {asked.samples}")
+            raise DataError(f"{_option(name)} {value}: it must be a number from {least:g}")
+    samples, window, warmup = given["samples"], given["window"], given["warmup"]
+    if samples > MOST:
+        raise DataError(f"--samples {samples}: at most {MOST}")
+    if window is not None and window > CONFIDENCE_WINDOW:
+        raise DataError(f"--window {window}: at most {CONFIDENCE_WINDOW}")
+    if warmup is not None and warmup >= samples:
+        raise DataError(f"--warmup {warmup}: it must leave some of --samples {samples}")
     for name in ("keep", "top_p"):
-        value = getattr(asked, name)
-        if not 0 < value <= 1:
-            option = name.replace("_", "-")
-            raise DataError(f"--{option} {value}: it must be above 0 and at most 1")
-    if not 0 < asked.answer_timeout < math.inf:
-        raise DataError(f"--answer-timeout {asked.answer_timeout}: it must be above 0")
+        if not 0 < given[name] <= 1:
+            raise DataError(f"{_option(name)} {given[name]}: it must be above 0 and at most 1")
+    if not 0 < given["answer_timeout"] < math.inf:
+        raise DataError(f"--answer-timeout {given['answer_timeout']}: it must be above 0")
 
 
-def _check_remote(asked: EvalOptions, url: str) -> None:
+def _check_remote(given: Mapping[str, Any], url: str) -> None:
     if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", url):
         raise DataError(f"--url {url}: it must be a server's, such as http://127.0.0.1:8000/v1")
     for name in ("head", "max_model_len"):
-        if getattr(asked, name) is not None:
-            raise DataError(f"--{name.replace('_', '-')} is the server's with --url: leave it out")
+        if given[name] is not None:
+            raise DataError(f"{_option(name)} is the server's with --url: leave it out")
 
 
-def _fill(asked: EvalOptions) -> EvalOptions:
-    """Options whose default depends on others."""
-    most = asked.max_tokens
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _filled(given: Mapping[str, Any]) -> dict[str, Any]:
+    """With the options whose default depends on others."""
+    most = given["max_tokens"]
     if most is None:
-        most = default_max_tokens(asked.model, asked.url, asked.api_key_env)
-    chunk = CHUNK if asked.url is None else 4 * asked.concurrency
-    return replace(
-        asked,
-        max_tokens=most,
-        chunk=chunk if asked.chunk is None else asked.chunk,
-        warmup=max(1, asked.samples // 2) if asked.warmup is None else asked.warmup,
-        window=min(CONFIDENCE_WINDOW, max(1, most // 16)) if asked.window is None else asked.window,
-    )
+        most = default_max_tokens(given["model"], given["url"], given["api_key_env"])
+    defaults = {
+        "max_tokens": most,
+        "chunk": CHUNK if given["url"] is None else 4 * given["concurrency"],
+        "warmup": max(1, given["samples"] // 2),
+        "window": min(CONFIDENCE_WINDOW, max(1, most // 16)),
+    }
+    return {**given, **{k: v for k, v in defaults.items() if given[k] is None}}

@@ -17,6 +17,7 @@ from trainer.engines.sampling import GroupRequest, SampledRollout
 from trainer.head.data import BrokenShard, HeadData
 from trainer.head.job import HeadJob, Question
 from trainer.head.rollout_files import load_rollouts, save_rollouts
+from trainer.seeds import seed_for
 
 SHARD = 25
 """Questions a shard: what an interruption costs at most."""
@@ -154,7 +155,7 @@ def _requests(
         GroupRequest(
             str(start + i),
             question.text,
-            job.seed + (start + i) * job.samples,
+            seed_for("head", job.seed, start + i),
             temperature=question.temperature,
             record=job.positions if records else None,
         )
