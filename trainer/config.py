@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from arrol_serve.errors import InvalidRequest, complaint
+from arrol_serve.errors import complaint
+from trainer.errors import ConfigError
 from trainer.recipe import apply_override, check_keys, read_recipe
 
 PruneMode = Literal["arrol", "arrol_signed", "random", "none"]
@@ -265,7 +266,7 @@ class TrainConfig(Section):
 def load_config(recipe: Path | None, overrides: Sequence[str] = ()) -> TrainConfig:
     """Read ``recipe``, then apply ``overrides`` such as ``"rollout.prompts=4"``.
 
-    Raises ``InvalidRequest`` naming the key and what is wrong with it.
+    Raises ``ConfigError`` naming the key and what is wrong with it.
     """
     body = {} if recipe is None else read_recipe(recipe)
     for override in overrides:
@@ -276,7 +277,7 @@ def load_config(recipe: Path | None, overrides: Sequence[str] = ()) -> TrainConf
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "recipe"
-        raise InvalidRequest(f"{where}: {complaint(first)}.", param=where) from error
+        raise ConfigError(f"{where}: {complaint(first)}.", param=where) from error
 
 
 def dump_config(config: TrainConfig) -> str:

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from arrol_serve.engine.setup import weights_sha256
-from arrol_serve.errors import InvalidRequest
 from arrol_serve.quality.artifact import HeadManifest, load_head, slug
 from arrol_serve.quality.calibration import (
     auc,
@@ -24,6 +23,7 @@ from arrol_serve.quality.calibration import (
 )
 from arrol_serve.quality.head import QualityHead
 from trainer.config import TrainConfig
+from trainer.errors import ConfigError
 from trainer.head.artefact import base_model_facts, write_head
 from trainer.policy.adapters import save_adapters
 from trainer.policy.learner import Learner
@@ -37,14 +37,14 @@ from trainer.run.folder import RunFolder, model_folder, model_name
 def export(run: RunFolder, target: Path) -> Path:
     """Write the newest checkpoint's model, and its head if it has one, to the new folder ``target``.
 
-    Raises ``InvalidRequest`` where there is nothing to export or ``target`` is taken.
+    Raises ``ConfigError`` where there is nothing to export or ``target`` is taken.
     """
     config = run.config()
     newest = checkpoint.latest(run.checkpoints)
     if newest is None:
-        raise InvalidRequest(f"{run.path} has no checkpoint yet.")
+        raise ConfigError(f"{run.path} has no checkpoint yet.")
     if target.exists():
-        raise InvalidRequest(f"{target} exists already: name a new folder.")
+        raise ConfigError(f"{target} exists already: name a new folder.")
     state = checkpoint.load_state(newest)
     facts = {"step": state["done"], "config": _published(json.loads(config.model_dump_json()))}
     part = target.with_name(target.name + ".part")

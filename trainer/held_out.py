@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from arrol_serve.errors import InvalidRequest
 from trainer.config import TrainConfig
 from trainer.engines.base import GroupSampler
 from trainer.engines.sampling import GroupRequest
+from trainer.errors import ConfigError
 from trainer.prompts.arithmetic import held_out_questions
 from trainer.prompts.gym import GYM
 from trainer.prompts.prompt import Prompt, PromptSource
@@ -21,7 +21,7 @@ SEED = 77_000
 
 
 def evaluation_prompts(config: TrainConfig) -> list[Prompt]:
-    """The questions, the same at every evaluation. Raises ``InvalidRequest`` for a bad file."""
+    """The questions, the same at every evaluation. Raises ``ConfigError`` for a bad file."""
     count, data = config.eval.questions, config.data
     if config.eval.source != "held_out":
         chosen = {"source": config.eval.source, "split": config.eval.split}
@@ -31,7 +31,7 @@ def evaluation_prompts(config: TrainConfig) -> list[Prompt]:
         source = open_source(data, SEED)
         return [source.prompt(number) for number in range(count)]
     if data.source != "arithmetic":
-        raise InvalidRequest(
+        raise ConfigError(
             "eval.source: only generated questions can be held out; name a file or a dataset.",
             param="eval.source",
         )

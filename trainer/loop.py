@@ -18,8 +18,8 @@ import torch
 from arrol_serve.answers.pool import AnswerPool
 from trainer.config import TrainConfig
 from trainer.engines.opening import open_engine
-from trainer.engines.replica import ReplicaLost, ReplicaRefused
 from trainer.engines.weight_transfer import check_backend, open_transfer
+from trainer.errors import ReplicaLost, ReplicaRefused
 from trainer.experience import JudgedGroup, Sampler, train_rows
 from trainer.head.artefact import base_model_facts, write_head
 from trainer.held_out import evaluate, evaluation_prompts

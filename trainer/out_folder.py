@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from arrol_serve.errors import InvalidRequest
+from trainer.errors import ConfigError
 
 
 def check_writable(folder: Path, option: str) -> None:
-    """Raise ``InvalidRequest`` unless ``folder`` is one that can be written to, or be made."""
+    """Raise ``ConfigError`` unless ``folder`` is one that can be written to, or be made."""
     place = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not place.is_dir():
         problem = f"{place} is a file"
@@ -17,4 +17,4 @@ def check_writable(folder: Path, option: str) -> None:
         problem = f"{place} cannot be written to"
     else:
         return
-    raise InvalidRequest(f"{option} {folder}: {problem}. Name another folder.")
+    raise ConfigError(f"{option} {folder}: {problem}. Name another folder.")

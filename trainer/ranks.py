@@ -15,16 +15,11 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 
-from arrol_serve.errors import ArrolError, InvalidRequest
+from arrol_serve.errors import ArrolError
+from trainer.errors import ConfigError, RankFailed
 from trainer.precision import device
 
 T = TypeVar("T")
-
-
-class RankFailed(ArrolError, RuntimeError):
-    """Another rank ended, or ran into an error that is not ours to raise."""
-
-    code = "rank_failed"
 
 
 Failure = tuple[type[ArrolError], str]
@@ -109,7 +104,7 @@ class Ranks:
 def open_ranks(timeout_s: float) -> Ranks:
     """Join the ranks that torchrun started; the one rank there is without it.
 
-    ``timeout_s``: how long one waits for the others. Raises ``InvalidRequest`` where they cannot be
+    ``timeout_s``: how long one waits for the others. Raises ``ConfigError`` where they cannot be
     reached.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
@@ -122,7 +117,7 @@ def open_ranks(timeout_s: float) -> Ranks:
     try:
         dist.init_process_group(backend, timeout=timedelta(seconds=timeout_s))
     except (RuntimeError, ValueError) as error:
-        raise InvalidRequest(
+        raise ConfigError(
             f"the ranks cannot reach each other: {error}. Start them with torchrun."
         ) from error
     return Ranks(dist.get_rank(), size)

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from arrol_serve.errors import InvalidRequest
+from trainer.errors import ConfigError
 
 BIASED = ("top_p", "top_k", "min_p")
 """Sampling cuts: the engine would sample from another distribution than the one that is trained."""
@@ -19,20 +19,20 @@ def read_recipe(recipe: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(recipe.read_text())
     except OSError as error:
-        raise InvalidRequest(f"The recipe {recipe} cannot be read: {error.strerror}.") from error
+        raise ConfigError(f"The recipe {recipe} cannot be read: {error.strerror}.") from error
     except ValueError as error:  # not TOML, or not UTF-8
-        raise InvalidRequest(f"The recipe {recipe} is not valid TOML: {error}.") from error
+        raise ConfigError(f"The recipe {recipe} is not valid TOML: {error}.") from error
 
 
 def apply_override(body: dict[str, Any], override: str) -> None:
     key, given, value = override.partition("=")
     *tables, last = key.split(".")
     if not given or not last:
-        raise InvalidRequest(f"--{override}: write --section.key=value.")
+        raise ConfigError(f"--{override}: write --section.key=value.")
     for table in tables:
         body = body.setdefault(table, {})
         if not isinstance(body, dict):
-            raise InvalidRequest(f"--{override}: {table} is not a table.", param=key)
+            raise ConfigError(f"--{override}: {table} is not a table.", param=key)
     body[last] = _value(value)
 
 
@@ -46,10 +46,10 @@ def _value(text: str) -> Any:
 
 def check_keys(body: Any, section: type[BaseModel], path: str = "") -> None:
     if not isinstance(body, dict):
-        raise InvalidRequest(f"{path.rstrip('.')} must be a table.", param=path)
+        raise ConfigError(f"{path.rstrip('.')} must be a table.", param=path)
     for key, value in body.items():
         if key in BIASED:
-            raise InvalidRequest(
+            raise ConfigError(
                 f"{path}{key} is refused: a cut distribution is not the one that is trained, which "
                 "biases every ratio. Use rollout.temperature alone.",
                 param=path + key,
@@ -57,7 +57,7 @@ def check_keys(body: Any, section: type[BaseModel], path: str = "") -> None:
         field = section.model_fields.get(key)
         if field is None:
             close = difflib.get_close_matches(key, section.model_fields, 1, cutoff=0.0)
-            raise InvalidRequest(
+            raise ConfigError(
                 f"Unknown key {path}{key}: did you mean {path}{close[0]}?", param=path + key
             )
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from arrol_serve.errors import ArrolError
 from trainer.config import TrainConfig
 from trainer.engines.base import RolloutEngine
 from trainer.engines.sampling import GroupRequest
 from trainer.engines.weight_transfer import Transfer
+from trainer.errors import SyncFailed
 from trainer.policy.batch import TrainRow
 from trainer.policy.learner import Learner
 from trainer.precision import largest_gap
@@ -18,12 +18,6 @@ from trainer.seeds import seed_for
 
 PROBE_TEMPERATURE = 2.0
 """vLLM's highest: where a model is sure of a token, stale weights would be as sure of it."""
-
-
-class SyncFailed(ArrolError, RuntimeError):
-    """After a sync the engine does not compute what the trainer computes."""
-
-    code = "sync_failed"
 
 
 class WeightSync:

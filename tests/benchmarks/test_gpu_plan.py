@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from arrol_serve.errors import InvalidRequest
 from benchmarks.gpu.__main__ import main
 from benchmarks.gpu.plan import MODELS, MODES, RECIPE, SEEDS, check, plan
 from trainer.config import load_config
+from trainer.errors import ConfigError
 
 WORDS = ["--folder", "checkpoint", "--data-dir", "data", "--out", "runs/gpu"]
 
@@ -30,7 +30,7 @@ def test_without_checkpoint_or_data_it_says_what_is_missing() -> None:
 def test_a_wrong_setting_is_refused_before_anything_runs() -> None:
     *_, last = plan("qwen3-1.7b", Path("m"), Path("d"), Path("o"), 10)
     check(last)
-    with pytest.raises(InvalidRequest, match="keep"):
+    with pytest.raises(ConfigError, match="keep"):
         check(replace(last, words=(*last.words, "--prune.keep=2")))
     head = plan("qwen3-1.7b", Path("m"), Path("d"), Path("o"), 10)[0]
     with pytest.raises(SystemExit):

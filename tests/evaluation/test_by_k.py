@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from trainer.errors import DataError
 from trainer.evaluation.by_k import by_k, parse_k, table
 from trainer.evaluation.records import Record, Sample
-from trainer.prompts.rows import DataError
 
 
 def record(answers: str, qualities: list[float] | None = None) -> Record:

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
+from trainer.errors import DataError
 from trainer.evaluation.cli import main
 from trainer.evaluation.compare import compare, read_report
 from trainer.evaluation.datasets import Item
 from trainer.evaluation.records import Record, Sample
 from trainer.evaluation.report import summarise, write
 from trainer.evaluation.report_text import cut_off, markdown
-from trainer.prompts.rows import DataError
 
 
 def report(answers: dict[str, str], *, samples: int = 1, data: str = "d") -> dict[str, Any]:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from trainer.errors import DataError
 from trainer.evaluation.datasets import Item, Source, load, set_of
-from trainer.prompts.rows import DataError
 
 
 def file(folder: Path, text: str, name: str = "mine.jsonl") -> str:

@@ -9,10 +9,10 @@ import pytest
 from arrol_serve.answers.pool import AnswerPool
 from arrol_serve.answers.spec import AnswerSpec
 from arrol_serve.rollout import Fate
+from trainer.errors import RecordError, SettingsChanged
 from trainer.evaluation.datasets import Item
 from trainer.evaluation.grading import Reply
-from trainer.evaluation.records import RecordError
-from trainer.evaluation.runs import SettingsChanged, open_folder, sample_all, write_timing
+from trainer.evaluation.runs import open_folder, sample_all, write_timing
 
 ITEMS = [Item(f"x/{i}", f"{i}+0?", str(i)) for i in range(3)]
 

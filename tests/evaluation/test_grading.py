@@ -9,10 +9,10 @@ import pytest
 from arrol_serve.answers.pool import AnswerPool
 from arrol_serve.answers.spec import AnswerSpec
 from arrol_serve.rollout import Fate
+from trainer.errors import DataError
 from trainer.evaluation.answer_option import parse_answer
 from trainer.evaluation.datasets import Item, Source, load
 from trainer.evaluation.grading import Reply, grade, unusable
-from trainer.prompts.rows import DataError
 
 
 @pytest.fixture(scope="module")

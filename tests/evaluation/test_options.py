@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from trainer.errors import DataError
 from trainer.evaluation.backends import engine_backend
 from trainer.evaluation.cli import parser
 from trainer.evaluation.options import EvalOptions, read_options
 from trainer.evaluation.sampling import Settings, seed_of
-from trainer.prompts.rows import DataError
 
 
 def options(tmp_path: Path, *words: str) -> EvalOptions:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from trainer.evaluation.records import Record, RecordError, RecordFile, Sample
+from trainer.errors import RecordError
+from trainer.evaluation.records import Record, RecordFile, Sample
 
 
 def record(name: str) -> Record:

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
+from trainer.errors import DataError
 from trainer.evaluation.datasets import Item
 from trainer.evaluation.endpoint import Endpoint, RemoteError
 from trainer.evaluation.remote import NOT_SAID, Manner, Way, remote_backend, sample_remote
 from trainer.evaluation.sampling import Settings, seed_of
-from trainer.prompts.rows import DataError
 
 GOOD = {
     "choices": [{"message": {"content": "The answer is 7."}, "finish_reason": "stop"}],

@@ -14,8 +14,9 @@ from trainer.config import load_config
 from trainer.engines.local import LocalEngine
 from trainer.engines.sampling import build_engine
 from trainer.engines.weight_transfer import open_transfer, sync_options
+from trainer.errors import SyncFailed
 from trainer.policy.learner import Learner
-from trainer.weight_sync import SyncFailed, WeightSync
+from trainer.weight_sync import WeightSync
 
 
 def stale(folder: Path) -> dict[str, Any]:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from arrol_serve.errors import InvalidRequest
 from tests.paths import ROOT
 from trainer.cli import main
 from trainer.config import TrainConfig, dump_config, load_config
+from trainer.errors import ConfigError
 
 RECIPES = sorted((ROOT / "trainer" / "recipes").glob("*.toml"))
 
@@ -53,7 +53,7 @@ def test_the_dump_is_a_recipe_of_the_same_run(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_keys_are_refused_by_name(override: str, says: str) -> None:
-    with pytest.raises(InvalidRequest, match=says):
+    with pytest.raises(ConfigError, match=says):
         load_config(None, [override])
 
 

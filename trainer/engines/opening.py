@@ -19,7 +19,7 @@ from trainer.ranks import Ranks
 def open_engine(model: Path, config: TrainConfig, ranks: Ranks | None = None) -> RolloutEngine:
     """An engine in this process, or ``rollout.replicas``, which the first rank drives alone.
 
-    Raises ``InvalidRequest``. All ranks call it together.
+    Raises ``ConfigError``. All ranks call it together.
     """
     backend, ranks = config.sync.backend, ranks or Ranks()
     if config.rollout.replicas and not ranks.first:

@@ -11,23 +11,11 @@ import numpy as np
 import torch
 
 from arrol_serve.engine.plugin.scorer import FeatureRecord
-from arrol_serve.errors import ArrolError
 from trainer.engines.sampling import NEVER, GroupRequest, SampledRollout
+from trainer.errors import ReplicaLost, ReplicaRefused
 
 CONNECT_S = 10.0
 STATUS_S = 30.0
-
-
-class ReplicaLost(ArrolError, RuntimeError):
-    """It does not answer, or its engine is dead. Another one may do its work."""
-
-    code = "replica_lost"
-
-
-class ReplicaRefused(ArrolError, RuntimeError):
-    """It answered that it will not: it would say so again."""
-
-    code = "replica_refused"
 
 
 class Replica:

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from arrol_serve.engine.plugin.scorer import FeatureRecord
-from arrol_serve.errors import InvalidRequest
 from trainer.config import TrainConfig
-from trainer.engines.replica import Replica, ReplicaLost, ReplicaRefused
+from trainer.engines.replica import Replica
 from trainer.engines.sampling import GroupRequest, SampledRollout
+from trainer.errors import ConfigError, ReplicaLost, ReplicaRefused
 
 AT_ONCE = 256
 """Groups under way, all replicas together."""
@@ -45,7 +45,7 @@ class Part:
 class Replicas:
     """A ``RolloutEngine``. Lost replicas are tried again at every sync.
 
-    ``encode`` turns a question into the token ids of its prompt. Raises ``InvalidRequest`` where
+    ``encode`` turns a question into the token ids of its prompt. Raises ``ConfigError`` where
     the key is not set, or a replica does not fit the run.
     """
 
@@ -57,7 +57,7 @@ class Replicas:
         rollout = config.rollout
         key = os.environ.get(rollout.replica_key_env, "")
         if not key:
-            raise InvalidRequest(
+            raise ConfigError(
                 f"rollout.replicas need the key of their admin ports: set {rollout.replica_key_env}."
             )
         self._config, self._encode, self._backend = config, encode, backend
@@ -69,12 +69,12 @@ class Replicas:
         self.live: list[Replica] = []
         self._find(self._all)
         if len(self.live) < len(self._all):
-            raise InvalidRequest(f"not all of rollout.replicas can be used: {self._why}")
+            raise ConfigError(f"not all of rollout.replicas can be used: {self._why}")
 
     _why = ""
 
     def _find(self, replicas: Sequence[Replica]) -> list[Replica]:
-        """Which of them answer and fit; they join. Raises ``InvalidRequest`` for one that does not fit."""
+        """Which of them answer and fit; they join. Raises ``ConfigError`` for one that does not fit."""
         found = []
         for replica in replicas:
             try:
@@ -83,7 +83,7 @@ class Replicas:
                 self._why = error.message
                 continue
             except ReplicaRefused as error:
-                raise InvalidRequest(error.message) from error
+                raise ConfigError(error.message) from error
             self._check(replica, status)
             self._sizes[replica.name] = status["world_size"]
             found.append(replica)
@@ -100,12 +100,12 @@ class Replicas:
         }
         for name, (value, option) in wanted.items():
             if status[name] != value:
-                raise InvalidRequest(
+                raise ConfigError(
                     f"{replica.name} has {name} {status[name]}, this run needs {value}: start it "
                     f"with {option}."
                 )
         if status["max_model_len"] < self._config.rollout.max_model_len:
-            raise InvalidRequest(
+            raise ConfigError(
                 f"{replica.name} has a max_model_len of {status['max_model_len']}, below "
                 f"rollout.max_model_len ({self._config.rollout.max_model_len})."
             )

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from arrol_serve.errors import ArrolError, InvalidRequest, complaint
+from arrol_serve.errors import ArrolError, complaint
 from trainer.engines.opening import Encoder
 from trainer.engines.sampling import build_engine
+from trainer.errors import ConfigError
 
 
 def build_sized_engine(
@@ -21,19 +22,19 @@ def build_sized_engine(
 ) -> Any:
     """``build_engine`` with a context of ``asked`` tokens, or as many as the questions need.
 
-    ``questions``: what each is called in messages -> its text. Raises ``InvalidRequest`` naming the
+    ``questions``: what each is called in messages -> its text. Raises ``ConfigError`` naming the
     longest one where there is no room for it, and for a folder that vLLM cannot serve.
     """
     try:
         name, longest = _longest(model, questions)
     except Exception as error:  # whatever a tokenizer's files and its template may raise
-        raise InvalidRequest(
+        raise ConfigError(
             f"--model {model}: its tokenizer cannot make a prompt: {one_line(error)}"
         ) from error
     needed = longest + max_tokens
     story = f"{name} has {longest} tokens as a prompt, so {needed} with --max-tokens {max_tokens}"
     if asked is not None and asked < needed:
-        raise InvalidRequest(
+        raise ConfigError(
             f"--max-model-len {asked} is too short: {story}. Leave it out, or lower --max-tokens."
         )
     try:
@@ -41,7 +42,7 @@ def build_sized_engine(
     except ArrolError:  # says itself what is wrong
         raise
     except Exception as error:  # whatever vLLM may raise on its way up
-        raise InvalidRequest(
+        raise ConfigError(
             f"--model {model}: vLLM does not start with a context of {asked or needed} tokens, since "
             f"{story}: {one_line(error)}"
         ) from error

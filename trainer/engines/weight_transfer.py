@@ -16,9 +16,9 @@ from torch import Tensor
 from vllm.distributed.weight_transfer.base import ParamMeta, WeightSource
 
 from arrol_serve.engine.plugin.weights import BACKEND
-from arrol_serve.errors import ArrolError, InvalidRequest
 from trainer.config import TrainConfig
 from trainer.engines.base import RolloutEngine, WeightClient
+from trainer.errors import ConfigError, NoRoom
 
 ENGINE_BACKENDS = {"path": BACKEND, "ipc": "ipc", "nccl": "nccl"}
 """``sync.backend`` to the name that vLLM's ``weight_transfer_config`` has for it."""
@@ -42,38 +42,32 @@ class Transfer(Protocol):
 
 
 def check_backend(config: TrainConfig, ranks: int = 1) -> None:
-    """Raise ``InvalidRequest`` where ``sync.backend`` cannot work on this machine or in this set-up."""
+    """Raise ``ConfigError`` where ``sync.backend`` cannot work on this machine or in this set-up."""
     backend, remote = config.sync.backend, bool(config.rollout.replicas)
     if backend == "ipc" and ranks > 1:
-        raise InvalidRequest(
+        raise ConfigError(
             'sync.backend = "ipc" needs the engine in a process of its own, which torchrun\'s ranks do '
             'not have: use "path", or rollout.replicas with "nccl".',
             param="sync.backend",
         )
     if backend != "path" and not torch.cuda.is_available():
-        raise InvalidRequest(
+        raise ConfigError(
             f"sync.backend = {backend!r} moves weights between GPUs, and this machine has none that "
             'PyTorch can use: set sync.backend = "path".',
             param="sync.backend",
         )
     if backend == "ipc" and remote:
-        raise InvalidRequest(
+        raise ConfigError(
             'sync.backend = "ipc" shares memory with an engine beside the trainer; for '
             'rollout.replicas use "nccl", or "path" on a file system that all of them see.',
             param="sync.backend",
         )
     if backend == "nccl" and not remote:
-        raise InvalidRequest(
+        raise ConfigError(
             'sync.backend = "nccl" is for rollout.replicas: an engine on the trainer\'s own GPU '
             'cannot join its NCCL group. Use "ipc" or "path".',
             param="sync.backend",
         )
-
-
-class NoRoom(ArrolError, RuntimeError):
-    """Weights could not be written for the engines to read."""
-
-    code = "no_room"
 
 
 class FileTransfer:

@@ -6,7 +6,7 @@ from typing import Any
 
 from arrol_serve.answers.spec import AnswerSpec
 from arrol_serve.errors import InvalidRequest
-from trainer.prompts.rows import DataError
+from trainer.errors import DataError
 
 PLAIN = {"auto": "auto", "latex": "boxed", "boxed": "boxed", "number": "number", "choice": "choice"}
 WITH_VALUE = {"regex": "regex", "json": "json_pointer"}

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from arrol_serve.bundled import HEADS, MODEL, MODEL_NAME
+from trainer.errors import DataError
 from trainer.evaluation.datasets import Item
 from trainer.evaluation.grading import Reply
 from trainer.evaluation.needs import CONFIDENCE, HEAD, ONLINE, PRUNING
 from trainer.evaluation.online import sample_online
 from trainer.evaluation.runs import Sampler
 from trainer.evaluation.sampling import Settings, sample
-from trainer.prompts.rows import DataError
 
 ONLINE_SHARES = {"deepconf-online-10": 0.1, "deepconf-online-90": 0.9}
 """Arm -> share of the warm-up rollouts that its threshold lets through; the paper's two settings."""

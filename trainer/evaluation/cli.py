@@ -17,9 +17,6 @@ from trainer.evaluation.evaluate import evaluate
 from trainer.evaluation.methods import METHODS
 from trainer.evaluation.options import read_options
 from trainer.evaluation.plots import draw_comparison
-from trainer.evaluation.records import RecordError
-from trainer.evaluation.runs import SettingsChanged
-from trainer.prompts.rows import DataError
 
 
 def parser() -> argparse.ArgumentParser:
@@ -107,7 +104,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             compare_runs(args.compare[0], args.compare[1], args.out)
         else:
             evaluate(read_options(vars(args)))
-    except (DataError, RecordError, SettingsChanged, ArrolError, OSError) as error:
+    except (ArrolError, OSError) as error:
         print(f"arrol-eval: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

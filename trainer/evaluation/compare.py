@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from trainer.errors import DataError
 from trainer.evaluation.statistics import bootstrap, paired
-from trainer.prompts.rows import DataError
 
 Report = Mapping[str, Any]
 

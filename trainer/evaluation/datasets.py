@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from arrol_serve.errors import InvalidRequest
+from trainer.errors import ConfigError, DataError
 from trainer.prompts.arithmetic import held_out_questions
 from trainer.prompts.gym import Gym
 from trainer.prompts.prompt import Prompt
-from trainer.prompts.rows import HUB, DataError, after, rows_of, text_of
+from trainer.prompts.rows import HUB, after, rows_of, text_of
 
 FILES = {
     "gsm8k": "gsm8k_test_first900",
@@ -145,7 +145,7 @@ def _arithmetic(name: str, level: str, count: int) -> list[Item]:
 def _gym(name: str, task: str, count: int) -> list[Item]:
     try:
         gym = Gym((task,), ARITHMETIC_SEED)
-    except InvalidRequest as error:
+    except ConfigError as error:
         raise DataError(f"{name}: {error}") from error
     found: dict[str, Prompt] = {}
     for number in range(count * DRAWS):

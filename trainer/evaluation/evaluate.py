@@ -13,6 +13,7 @@ from typing import Any
 
 from arrol_serve.answers.pool import AnswerPool
 from arrol_serve.answers.spec import AnswerSpec
+from trainer.errors import DataError
 from trainer.evaluation.answer_option import parse_answer
 from trainer.evaluation.backends import Backend, engine_backend
 from trainer.evaluation.by_k import parse_k
@@ -27,7 +28,6 @@ from trainer.evaluation.report import summarise, write
 from trainer.evaluation.report_text import cut_off, markdown
 from trainer.evaluation.runs import open_folder, sample_all, write_timing
 from trainer.evaluation.sampling import UNPRUNED
-from trainer.prompts.rows import DataError
 
 SHOWN = 10
 """Unusable golds that are printed; the report has all."""

@@ -11,11 +11,11 @@ from typing import Any
 
 from arrol_serve.bundled import MODEL_NAME
 from arrol_serve.engine.plugin.wire import CONFIDENCE_WINDOW
+from trainer.errors import DataError
 from trainer.evaluation.reply_length import default_max_tokens
 from trainer.evaluation.sampling import Settings
 from trainer.evaluation.uniform_vote import MOST
 from trainer.out_folder import check_writable
-from trainer.prompts.rows import DataError
 
 CHUNK = 50
 """Questions, for an engine in this process."""

@@ -9,9 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-
-class RecordError(ValueError):
-    """A record file that cannot be trusted; the message names the file and the line."""
+from trainer.errors import RecordError
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from arrol_serve.answers.spec import AnswerSpec
+from trainer.errors import DataError
 from trainer.evaluation.backends import Backend
 from trainer.evaluation.datasets import Item
 from trainer.evaluation.endpoint import FIRST_TRIES, BadRequest, Call, Endpoint, RemoteError
@@ -20,7 +21,6 @@ from trainer.evaluation.needs import CONFIDENCE, HEAD, PRUNING, SEARCHES
 from trainer.evaluation.remote_plan import explicit, one_sample, what_was_not_done
 from trainer.evaluation.replies import candidates, choices, single
 from trainer.evaluation.sampling import Settings, seed_of
-from trainer.prompts.rows import DataError
 
 
 class Way(StrEnum):

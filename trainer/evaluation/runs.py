@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from arrol_serve.answers.pool import AnswerPool
 from arrol_serve.answers.spec import AnswerSpec
+from trainer.errors import SettingsChanged
 from trainer.evaluation.datasets import Item
 from trainer.evaluation.grading import Reply, grade
 from trainer.evaluation.records import Record, RecordFile
@@ -21,10 +22,6 @@ Sampler = Callable[[str, Sequence[Item]], list[list[Reply]]]
 """(arm, questions) -> their replies."""
 
 TIMES = ("sampling", "judging")
-
-
-class SettingsChanged(ValueError):
-    """The folder holds a run with other settings."""
 
 
 def open_folder(folder: Path, settings: Mapping[str, Any]) -> None:

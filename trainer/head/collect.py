@@ -14,7 +14,8 @@ from arrol_serve.answers.spec import AnswerSpec
 from arrol_serve.engine.plugin.scorer import FeatureRecord
 from trainer.engines.base import RecordingSampler
 from trainer.engines.sampling import GroupRequest, SampledRollout
-from trainer.head.data import BrokenShard, HeadData
+from trainer.errors import BrokenShard
+from trainer.head.data import HeadData
 from trainer.head.job import HeadJob, Question
 from trainer.head.rollout_files import load_rollouts, save_rollouts
 from trainer.seeds import seed_for

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arrol_serve import bundled
-from arrol_serve.errors import InvalidRequest
 from arrol_serve.quality.artifact import slug
 from trainer.config import DataSection
+from trainer.errors import ConfigError
 from trainer.head.job import HeadJob, Question
 from trainer.out_folder import check_writable
 from trainer.prompts.sources import open_source
@@ -73,18 +73,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> Path:
-    """Make the head; its folder. Raises ``InvalidRequest`` for what cannot work."""
+    """Make the head; its folder. Raises ``ConfigError`` for what cannot work."""
     if args.max_tokens < 2 or args.seed < 0:
-        raise InvalidRequest("--max-tokens must be at least 2, --seed at least 0.")
+        raise ConfigError("--max-tokens must be at least 2, --seed at least 0.")
     positions = _positions(args)
     if args.questions < 1 or args.samples < 2:
-        raise InvalidRequest("A head needs --questions and at least 2 --samples.")
+        raise ConfigError("A head needs --questions and at least 2 --samples.")
     if not 0 < args.temperature <= 2:
-        raise InvalidRequest("--temperature must be above 0 and at most 2: rollouts must differ.")
+        raise ConfigError("--temperature must be above 0 and at most 2: rollouts must differ.")
     questions = _questions(args)
     is_bundled = args.model == "bundled"
     if not is_bundled and not (Path(args.model) / "config.json").exists():
-        raise InvalidRequest(
+        raise ConfigError(
             f"--model {args.model} is not a folder with a Hugging Face checkpoint (no config.json). "
             "Download the model first: hf download NAME --local-dir FOLDER."
         )
@@ -146,11 +146,11 @@ def _open_sampler(
 def _positions(args: argparse.Namespace) -> tuple[int, ...]:
     asked = tuple(args.positions or (p for p in POSITIONS if p < args.max_tokens))
     if not asked or list(asked) != sorted(set(asked)) or asked[0] < 1:
-        raise InvalidRequest("--positions must be one or more token counts in rising order.")
+        raise ConfigError("--positions must be one or more token counts in rising order.")
     if asked[-1] >= args.max_tokens:
-        raise InvalidRequest("--positions must be below --max-tokens: nothing lives longer.")
+        raise ConfigError("--positions must be below --max-tokens: nothing lives longer.")
     if args.probe is not None and args.probe not in asked:
-        raise InvalidRequest(f"--probe {args.probe} is not among the positions {list(asked)}.")
+        raise ConfigError(f"--probe {args.probe} is not among the positions {list(asked)}.")
     return asked
 
 

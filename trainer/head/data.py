@@ -15,13 +15,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from arrol_serve.errors import ArrolError
-
-
-class BrokenShard(ArrolError, ValueError):
-    """A file with rollouts cannot be read; the message names it."""
-
-    code = "broken_shard"
+from trainer.errors import BrokenShard
 
 
 @dataclass(frozen=True, slots=True)

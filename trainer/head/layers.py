@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 from tqdm import tqdm
 
-from arrol_serve.errors import InvalidRequest
+from trainer.errors import ConfigError
 from trainer.head.data import HeadData
 from trainer.head.fit import FitOptions, fit_head, report, split_groups
 from trainer.head.job import HeadJob
@@ -27,10 +27,10 @@ INPUTS = {
 
 
 def check_layers(layers: Iterable[int], depth: int) -> None:
-    """Raise ``InvalidRequest`` for layers that a model of ``depth`` does not have."""
+    """Raise ``ConfigError`` for layers that a model of ``depth`` does not have."""
     for layer in layers:
         if not 0 <= layer < depth:
-            raise InvalidRequest(
+            raise ConfigError(
                 f"--layers: the model has {depth} layers, so {layer} is none of 0 (the embedding) to "
                 f"{depth - 1}; the last one is always compared."
             )

@@ -17,7 +17,6 @@ from transformers import AutoConfig
 
 from arrol_serve.answers.pool import AnswerPool
 from arrol_serve.engine.setup import weights_sha256
-from arrol_serve.errors import InvalidRequest
 from arrol_serve.quality.artifact import HeadManifest, save_head
 from arrol_serve.quality.calibration import within_group_auc
 from arrol_serve.quality.head import QualityHead
@@ -26,6 +25,7 @@ from trainer.engines.base import RecordingSampler
 from trainer.engines.local import LocalEngine
 from trainer.engines.sampling import build_engine
 from trainer.engines.sized import one_line
+from trainer.errors import ConfigError
 from trainer.head.artefact import base_model_facts
 from trainer.head.card import write_card
 from trainer.head.collect import SHARD, collect, usable
@@ -57,7 +57,7 @@ def make_head(
     """Write head, manifest, card, ablation and plots to ``job.out``. ``about`` joins the provenance.
 
     ``open_sampler`` is asked for rollouts where some are missing; the default is an engine in this
-    process. Raises ``InvalidRequest`` where the questions cannot teach a head.
+    process. Raises ``ConfigError`` where the questions cannot teach a head.
     """
     config = _config(job)
     check_layers(job.layers, config.get_text_config().num_hidden_layers)
@@ -141,7 +141,7 @@ def _config(job: HeadJob) -> Any:
     try:
         return AutoConfig.from_pretrained(job.model)
     except Exception as error:  # whatever transformers raises on what it cannot read
-        raise InvalidRequest(
+        raise ConfigError(
             f"--model {job.model}: its config.json cannot be used: {one_line(error)}"
         ) from error
 
@@ -156,7 +156,7 @@ def _usable(questions: Sequence[Question]) -> tuple[list[Question], dict[str, st
     for text, why in bad.items():
         print(f"left out: {why}, in the question {text[:80]!r}", file=sys.stderr)
     if len(good) < FEWEST:
-        raise InvalidRequest(
+        raise ConfigError(
             f"{len(good)} usable questions are too few for a head: it takes at least {FEWEST}, and "
             "hundreds to be worth something."
         )
@@ -173,7 +173,7 @@ def _claim(job: HeadJob) -> None:
     if not any(job.work.glob("[0-9]*")):  # nothing sampled yet: the engine did not start, perhaps
         mark.write_text(digest + "\n")
     if not mark.exists() or mark.read_text().strip() != digest:
-        raise InvalidRequest(
+        raise ConfigError(
             f"{job.work} holds rollouts that were sampled with another model or other settings: name "
             "another folder with --work, or remove it."
         )
@@ -184,7 +184,7 @@ def _check_mixed(name: str, part: HeadData) -> None:
     if ended.any() and not ended.all():
         return
     state = "right" if len(ended) and ended.all() else "wrong"
-    raise InvalidRequest(
+    raise ConfigError(
         f"All rollouts of the {name} questions are {state}: there is nothing to tell apart. Take "
         "questions that the model gets right sometimes, or look at --max-tokens and the gold answers."
     )

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from trainer.engines.sampling import SampledRollout
-from trainer.head.data import BrokenShard
+from trainer.errors import BrokenShard
 
 
 def save_rollouts(path: Path, groups: Sequence[Sequence[SampledRollout]]) -> None:

@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 from transformers import AutoConfig
 
 from arrol_serve.engine.plugin.scorer import FeatureRecord
-from arrol_serve.errors import InvalidRequest
 from arrol_serve.quality.statistics import STATISTICS
 from trainer.engines.opening import Encoder
 from trainer.engines.replica import Replica
 from trainer.engines.sampling import GroupRequest, SampledRollout
+from trainer.errors import ConfigError
 
 ADMIN_KEY, API_KEY = "ARROL_ADMIN_KEY", "OPENAI_API_KEY"
 AT_ONCE = 256
@@ -29,10 +29,10 @@ class AdminServer:
     """A ``RecordingSampler``: its engine records the head's inputs while it generates."""
 
     def __init__(self, url: str, model: Path) -> None:
-        """Raises ``InvalidRequest`` without a key, ``ReplicaLost`` or ``ReplicaRefused``."""
+        """Raises ``ConfigError`` without a key, ``ReplicaLost`` or ``ReplicaRefused``."""
         key = os.environ.get(ADMIN_KEY, "")
         if not key:
-            raise InvalidRequest(
+            raise ConfigError(
                 f"--url asks the admin port of arrol-serve: set {ADMIN_KEY} to its key, or sample from "
                 "another server with --recompute."
             )
@@ -51,7 +51,7 @@ class AdminServer:
         max_tokens: int,
         logprobs: bool = False,
     ) -> list[list[SampledRollout]]:
-        """Raises ``InvalidRequest`` if the server has another model than was named."""
+        """Raises ``ConfigError`` if the server has another model than was named."""
         prompts = [self._encode(group.question) for group in groups]
 
         def one(place: int) -> tuple[list[SampledRollout], FeatureRecord]:
@@ -71,7 +71,7 @@ class AdminServer:
                 self._recorded.add(*row)
         widths = {len(row) for row in self._recorded.features} - {self._width}
         if widths:
-            raise InvalidRequest(
+            raise ConfigError(
                 f"{self.name} serves another model than --model: its head inputs are "
                 f"{widths.pop() - len(STATISTICS)} numbers wide, not {self._width - len(STATISTICS)}."
             )
@@ -103,9 +103,9 @@ class PlainServer:
         max_tokens: int,
         logprobs: bool = False,
     ) -> list[list[SampledRollout]]:
-        """One request a rollout, with its own seed. Raises ``InvalidRequest`` without token ids."""
+        """One request a rollout, with its own seed. Raises ``ConfigError`` without token ids."""
         if logprobs:
-            raise InvalidRequest("A plain server is not asked for log-probabilities.")
+            raise ConfigError("A plain server is not asked for log-probabilities.")
         prompts = {group.name: self._encode(group.question) for group in groups}
 
         def one(job: tuple[GroupRequest, int]) -> SampledRollout:
@@ -128,7 +128,7 @@ class PlainServer:
         self, group: str, index: int, prompt: Sequence[int], choice: dict[str, Any]
     ) -> SampledRollout:
         if not choice.get("token_ids"):
-            raise InvalidRequest(
+            raise ConfigError(
                 f"{self.name} does not return token ids (return_token_ids): it is no vLLM server."
             )
         return SampledRollout(

@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from arrol_serve.errors import InvalidRequest
 from trainer.config import LoraSection
+from trainer.errors import ConfigError
 
 NAME = "default"
 """peft's name for the only adapter."""
@@ -23,7 +23,7 @@ BASE = ".base_layer"
 def add_adapters(model: Any, options: LoraSection, seed: int) -> None:
     """Put adapters into ``model`` in place and freeze everything else.
 
-    Raises ``InvalidRequest`` where ``lora.target_modules`` names no layer of it.
+    Raises ``ConfigError`` where ``lora.target_modules`` names no layer of it.
     """
     from peft import inject_adapter_in_model
 
@@ -37,7 +37,7 @@ def add_adapters(model: Any, options: LoraSection, seed: int) -> None:
                 for name, module in model.named_modules()
                 if isinstance(module, torch.nn.Linear)
             }
-            raise InvalidRequest(
+            raise ConfigError(
                 f"lora.target_modules: {error} Linear layers of this model: "
                 f"{', '.join(sorted(linear))}.",
                 param="lora.target_modules",

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl
 
-from arrol_serve.errors import InvalidRequest
+from trainer.errors import ConfigError
 from trainer.prompts.prompt import Prompt
 
 GYM = "gym"
@@ -18,12 +18,12 @@ ENDLESS = 2**31 - 1
 class Gym:
     """Prompts of each of ``tasks`` in turn: ``name``, or ``name?option=value&option=value``.
 
-    Raises ``InvalidRequest`` for a task or an option that reasoning-gym does not know.
+    Raises ``ConfigError`` for a task or an option that reasoning-gym does not know.
     """
 
     def __init__(self, tasks: tuple[str, ...], seed: int) -> None:
         if not tasks:
-            raise InvalidRequest(
+            raise ConfigError(
                 'data.source "gym" needs data.tasks, such as ["chain_sum", "gcd?max_numbers=3"].',
                 param="data.tasks",
             )
@@ -60,21 +60,21 @@ def _checked(task: str, seed: int) -> None:
     try:
         from reasoning_gym.factory import DATASETS
     except ModuleNotFoundError as error:
-        raise InvalidRequest(
+        raise ConfigError(
             'data.source "gym" needs a package that is not installed: pip install '
             "'arrol-serve[gym]'.",
             param="data.source",
         ) from error
     if name not in DATASETS:
         close = difflib.get_close_matches(name, DATASETS, 1, cutoff=0.0)
-        raise InvalidRequest(
+        raise ConfigError(
             f"data.tasks: reasoning-gym has no task {name!r}. Did you mean {close[0]!r}?",
             param="data.tasks",
         )
     try:
         dataset(task, seed)[0]
     except Exception as error:  # a task's own checks of its options
-        raise InvalidRequest(
+        raise ConfigError(
             f"data.tasks: {task} is refused by reasoning-gym: {str(error) or type(error).__name__}.",
             param="data.tasks",
         ) from error

@@ -8,17 +8,17 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from arrol_serve.errors import InvalidRequest
 from trainer.config import DataSection
+from trainer.errors import ConfigError, DataError
 from trainer.prompts.prompt import Prompt
-from trainer.prompts.rows import HUB, DataError, after, rows_of, text_of
+from trainer.prompts.rows import HUB, after, rows_of, text_of
 from trainer.seeds import seed_for
 
 
 class Listed:
     """All usable rows, each epoch in its own seeded order.
 
-    Raises ``InvalidRequest`` naming the first broken row, unless ``data.broken_rows`` is ``skip``,
+    Raises ``ConfigError`` naming the first broken row, unless ``data.broken_rows`` is ``skip``,
     and where no row is usable.
     """
 
@@ -32,7 +32,7 @@ class Listed:
         try:
             self._prompts = list(self._usable(kind, rows, config))
         except DataError as error:
-            raise InvalidRequest(f"data.source: {error}.", param="data.source") from error
+            raise ConfigError(f"data.source: {error}.", param="data.source") from error
         self._say(config)
         self._epoch, self._order = -1, list(range(len(self._prompts)))
 
@@ -62,14 +62,14 @@ class Listed:
 
     def _say(self, config: DataSection) -> None:
         if self.broken and config.broken_rows == "refuse":
-            raise InvalidRequest(
+            raise ConfigError(
                 f"{len(self.broken)} broken rows, the first one: {self.broken[0]}. Repair them, or "
                 'set data.broken_rows = "skip".',
                 param="data.source",
             )
         if not self._prompts:
             why = f"; the first one: {self.broken[0]}" if self.broken else ""
-            raise InvalidRequest(f"data.source: {config.source} holds no usable row{why}.")
+            raise ConfigError(f"data.source: {config.source} holds no usable row{why}.")
         if self.broken:
             print(
                 f"data.source: {len(self.broken)} broken rows of {config.source} are skipped, "

@@ -8,11 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from trainer.errors import DataError
+
 HUB = "hub:"
-
-
-class DataError(ValueError):
-    """A data set that cannot be used; the message names the file and the line."""
 
 
 def rows_of(source: str, subset: str, split: str) -> Iterator[tuple[str, Any]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from arrol_serve.errors import InvalidRequest
 from trainer.config import DataSection
+from trainer.errors import ConfigError
 from trainer.prompts.arithmetic import is_held_out, sample_problem
 from trainer.prompts.gym import GYM, Gym
 from trainer.prompts.listed import Listed
@@ -32,10 +32,10 @@ class Arithmetic:
 
 
 def open_source(config: DataSection, seed: int) -> PromptSource:
-    """The source that ``data.source`` names. Raises ``InvalidRequest``."""
+    """The source that ``data.source`` names. Raises ``ConfigError``."""
     if config.source == "arithmetic":
         if not config.levels or any(not 1 <= level <= 7 for level in config.levels):
-            raise InvalidRequest("data.levels must be one or more numbers from 1 to 7.")
+            raise ConfigError("data.levels must be one or more numbers from 1 to 7.")
         return Arithmetic(config.levels, seed)
     if config.source == GYM:
         return Gym(config.tasks, seed_for(seed, GYM) % 2**31)

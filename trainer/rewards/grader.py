@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from arrol_serve.answers.pool import AnswerPool
-from arrol_serve.errors import InvalidRequest
 from trainer.config import RewardSection
+from trainer.errors import ConfigError
 from trainer.prompts.gym import GYM
 from trainer.prompts.prompt import Prompt
 from trainer.rewards.functions import call, check
@@ -40,13 +40,13 @@ class Grader:
         self.problems: Counter[str] = Counter()
 
     def check(self) -> None:
-        """Raise ``InvalidRequest`` where the function cannot be loaded."""
+        """Raise ``ConfigError`` where the function cannot be loaded."""
         limit, self._pool.timeout_s = self._pool.timeout_s, START_S
         (outcome,) = self._pool.run_many(check, [(self._name,)])
         self._pool.timeout_s = limit
         wrong = outcome.failure or outcome.value
         if wrong:
-            raise InvalidRequest(f"reward.function: {wrong}.", param="reward.function")
+            raise ConfigError(f"reward.function: {wrong}.", param="reward.function")
 
     def grade(self, pairs: Sequence[tuple[str, Prompt]]) -> list[Grade]:
         """Of each (reply, prompt); equal pairs are judged once."""

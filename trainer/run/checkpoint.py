@@ -14,16 +14,10 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from arrol_serve.errors import ArrolError
+from trainer.errors import SaveFailed
 
 MODEL, STATE, MANIFEST = "model.safetensors", "state.pt", "manifest.json"
 PREFIX = "step_"
-
-
-class SaveFailed(ArrolError, RuntimeError):
-    """A checkpoint could not be written; the one before is untouched."""
-
-    code = "save_failed"
 
 
 def save(

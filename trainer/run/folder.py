@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from arrol_serve import bundled
-from arrol_serve.errors import InvalidRequest
 from trainer.config import LogSection, TrainConfig, dump_config, load_config
+from trainer.errors import ConfigError
 from trainer.run import checkpoint
 from trainer.run.log import FILE
 
@@ -48,21 +48,21 @@ class RunFolder:
         return self.path / "live" / "head"
 
     def config(self) -> TrainConfig:
-        """Raises ``InvalidRequest`` where there is no run."""
+        """Raises ``ConfigError`` where there is no run."""
         if not (self.path / CONFIG).exists():
-            raise InvalidRequest(f"{self.path} is not a run: it has no {CONFIG}.")
+            raise ConfigError(f"{self.path} is not a run: it has no {CONFIG}.")
         return load_config(self.path / CONFIG)
 
 
 def open_run(config: TrainConfig, *, resume: bool) -> tuple[RunFolder, Path | None]:
     """The run's folder and the checkpoint to go on from.
 
-    Raises ``InvalidRequest`` where the folder holds another run, or one that was not to be resumed.
+    Raises ``ConfigError`` where the folder holds another run, or one that was not to be resumed.
     """
     run = RunFolder(Path(config.run.out))
     found = checkpoint.latest(run.checkpoints)
     if not resume and (found is not None or (run.path / FILE).exists()):
-        raise InvalidRequest(
+        raise ConfigError(
             f"{run.path} already holds a run: go on with --resume auto, or choose another --run.out."
         )
     if found is not None:
@@ -78,7 +78,7 @@ def _check_same(before: TrainConfig, now: TrainConfig) -> None:
     was, has = _flat(before), _flat(now)
     for key, value in has.items():
         if key not in FREE and was[key] != value:
-            raise InvalidRequest(
+            raise ConfigError(
                 f"{key} was {was[key]!r} in the run to be resumed and is {value!r} now. Set it back, "
                 "or start another run with another --run.out.",
                 param=key,
@@ -94,12 +94,12 @@ def _flat(config: TrainConfig) -> dict[str, Any]:
 
 
 def model_folder(config: TrainConfig) -> Path:
-    """The initial model's folder. Raises ``InvalidRequest`` where there is none."""
+    """The initial model's folder. Raises ``ConfigError`` where there is none."""
     if config.run.model == "bundled":
         return bundled.MODEL
     folder = Path(config.run.model)
     if not (folder / "config.json").exists():
-        raise InvalidRequest(
+        raise ConfigError(
             f"run.model: {folder} is not a folder with a Hugging Face checkpoint (no config.json)."
         )
     return folder

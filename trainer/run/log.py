@@ -18,7 +18,7 @@ FILE = "metrics.jsonl"
 class MetricsLog:
     """Appends to ``metrics.jsonl``; steps from ``start`` on that a killed run left are dropped.
 
-    Raises ``InvalidRequest`` for a writer of ``[log]`` that cannot be had.
+    Raises ``ConfigError`` for a writer of ``[log]`` that cannot be had.
     """
 
     def __init__(self, folder: Path, start: int, config: TrainConfig) -> None:

@@ -12,7 +12,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from arrol_serve.errors import InvalidRequest
+from trainer.errors import ConfigError
 from trainer.run.log import read_metrics
 
 FILE = "curves.png"
@@ -24,10 +24,10 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 def plot_run(run: Path) -> Path:
-    """Draw ``run``'s metrics into ``run/curves.png``. Raises ``InvalidRequest`` without any."""
+    """Draw ``run``'s metrics into ``run/curves.png``. Raises ``ConfigError`` without any."""
     rows = read_metrics(run)
     if not rows:
-        raise InvalidRequest(f"{run} has no metrics yet.")
+        raise ConfigError(f"{run} has no metrics yet.")
     figure, axes = plt.subplots(3, 3, figsize=(16, 11))
     for axis, (title, draw) in zip(axes.flat, PANELS.items(), strict=True):
         draw(axis, rows)

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry, Gauge, start_http_server
 
-from arrol_serve.errors import InvalidRequest
 from trainer.config import TrainConfig
+from trainer.errors import ConfigError
 
 PREFIX = "arrol_train_"
 
@@ -23,7 +23,7 @@ class Writer(Protocol):
 
 
 def open_writers(config: TrainConfig, folder: Path) -> list[Writer]:
-    """Those that ``[log]`` asks for. Raises ``InvalidRequest`` for one that cannot be had."""
+    """Those that ``[log]`` asks for. Raises ``ConfigError`` for one that cannot be had."""
     log, found = config.log, list[Writer]()
     if log.prometheus_port:
         found.append(PrometheusWriter(log.prometheus_host, log.prometheus_port))
@@ -43,7 +43,7 @@ class PrometheusWriter:
         try:
             self._server, self._thread = start_http_server(port, host, self._registry)
         except OSError as error:
-            raise InvalidRequest(
+            raise ConfigError(
                 f"log.prometheus_port: cannot listen on {host}:{port} ({error.strerror}).",
                 param="log.prometheus_port",
             ) from error
@@ -107,8 +107,8 @@ class WandbWriter:
         self._run.finish()
 
 
-def _missing(option: str, extra: str) -> InvalidRequest:
-    return InvalidRequest(
+def _missing(option: str, extra: str) -> ConfigError:
+    return ConfigError(
         f"{option} needs a package that is not installed: pip install 'arrol-serve[{extra}]'.",
         param=option,
     )

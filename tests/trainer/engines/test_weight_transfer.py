@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from arrol_serve.errors import InvalidRequest
 from tests.paths import ROOT
 from tests.trainer.servers import KEY, launch
 from tests.trainer.test_runs import policy
 from trainer.config import load_config
 from trainer.engines.weight_transfer import StagedWeights, check_backend
+from trainer.errors import ConfigError
 from trainer.policy.learner import Learner
 from trainer.precision import GAPS
 from trainer.run.folder import model_folder
@@ -27,7 +27,7 @@ REPLICAS = 'rollout.replicas=["http://127.0.0.1:1"]'
 @ON_CPU
 @pytest.mark.parametrize("changes", [["sync.backend=ipc"], ["sync.backend=nccl", REPLICAS]])
 def test_gpu_transfers_are_refused_without_a_gpu(changes: list[str]) -> None:
-    with pytest.raises(InvalidRequest, match=r'set sync\.backend = "path"'):
+    with pytest.raises(ConfigError, match=r'set sync\.backend = "path"'):
         check_backend(load_config(None, changes))
 
 

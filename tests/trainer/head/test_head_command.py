@@ -16,7 +16,8 @@ from arrol_serve.engine.plugin.scorer import FeatureRecord
 from arrol_serve.quality.artifact import load_head
 from arrol_serve.quality.head import QualityHead
 from tests.paths import MODEL, ROOT
-from trainer.head.data import BrokenShard, HeadData
+from trainer.errors import BrokenShard
+from trainer.head.data import HeadData
 from trainer.head.recompute import Recomputer
 from trainer.head.rollout_files import load_rollouts
 from trainer.head.saving import saving_table

@@ -13,13 +13,13 @@ from peft import PeftModel
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
-from arrol_serve.errors import InvalidRequest
 from arrol_serve.quality.artifact import load_head
 from tests.paths import MODEL
 from tests.trainer.policy.test_loss import rows
 from tests.trainer.servers import launch
 from tests.trainer.test_runs import command, figures, interrupt, policy, run, same, weights
 from trainer.config import load_config
+from trainer.errors import ConfigError
 from trainer.policy.learner import Learner
 from trainer.run.log import read_metrics
 
@@ -70,9 +70,9 @@ def test_dropout_is_repeatable_and_for_training_only() -> None:
 
 
 def test_layers_that_are_not_there_are_refused() -> None:
-    with pytest.raises(InvalidRequest, match=r"'q_prj'.*k_proj, lm_head, o_proj, q_proj"):
+    with pytest.raises(ConfigError, match=r"'q_prj'.*k_proj, lm_head, o_proj, q_proj"):
         learner('lora.target_modules=["q_prj"]')
-    with pytest.raises(InvalidRequest, match=r"lora\.rank is 0"):
+    with pytest.raises(ConfigError, match=r"lora\.rank is 0"):
         load_config(None, ["lora.alpha=16"])
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from arrol_serve.errors import InvalidRequest
 from trainer.config import DataSection
+from trainer.errors import ConfigError
 from trainer.prompts.arithmetic import held_out_questions
 from trainer.prompts.gym import Gym, score
 from trainer.prompts.listed import Listed
@@ -54,9 +54,7 @@ def test_each_epoch_of_a_file_has_all_rows_in_its_own_order(tmp_path: Path) -> N
 
 
 def test_broken_rows_are_named_by_line(tmp_path: Path) -> None:
-    with pytest.raises(
-        InvalidRequest, match=r"2 broken rows.*line 4: no text in the field 'answer'"
-    ):
+    with pytest.raises(ConfigError, match=r"2 broken rows.*line 4: no text in the field 'answer'"):
         listed(file(tmp_path))
 
 
@@ -75,7 +73,7 @@ def test_broken_rows_are_skipped_where_asked(
 def test_lines_that_are_not_json_are_broken_rows(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_bytes(b'{"question": "a", "answer": "1"}\n{"question": \n\xff\xfe\n')
-    with pytest.raises(InvalidRequest, match=r"2 broken rows.*line 2: not JSON"):
+    with pytest.raises(ConfigError, match=r"2 broken rows.*line 2: not JSON"):
         listed(path)
 
 
@@ -90,7 +88,7 @@ def test_fields_may_be_nested_and_marked(tmp_path: Path) -> None:
     assert text_of({"a.b": "flat"}, "a.b") == "flat"
     with pytest.raises(ValueError, match=r"'prompt\.1\.content'; the row has prompt, reward_model"):
         text_of(row, "prompt.1.content")
-    with pytest.raises(InvalidRequest, match="no text after '===='"):
+    with pytest.raises(ConfigError, match="no text after '===='"):
         listed(file(tmp_path, json.dumps(row)), answer_after="====", **options)
 
 
@@ -106,13 +104,13 @@ def test_hugging_face_datasets_from_disk(tmp_path: Path) -> None:
         config = DataSection(source=f"hub:{tmp_path / folder}", broken_rows="skip")
         source = open_source(config, 0)
         assert {source.prompt(n).gold for n in range(2)} == {"4", "6"}
-        with pytest.raises(InvalidRequest, match=r"row 2: no text in the field 'question'"):
+        with pytest.raises(ConfigError, match=r"row 2: no text in the field 'question'"):
             open_source(config.model_copy(update={"broken_rows": "refuse"}), 0)
 
 
 def test_a_dataset_or_split_that_is_none_is_refused(tmp_path: Path) -> None:
     pytest.importorskip("datasets")
-    with pytest.raises(InvalidRequest, match="cannot be loaded"):
+    with pytest.raises(ConfigError, match="cannot be loaded"):
         open_source(DataSection(source=f"hub:{tmp_path / 'nowhere'}"), 0)
 
 
@@ -141,7 +139,7 @@ def test_gym_tasks_take_turns_and_depend_on_seed_and_number_alone() -> None:
 )
 def test_gym_tasks_that_are_none_are_refused(tasks: tuple[str, ...], says: str) -> None:
     pytest.importorskip("reasoning_gym")
-    with pytest.raises(InvalidRequest, match=says):
+    with pytest.raises(ConfigError, match=says):
         open_source(DataSection(source="gym", tasks=tasks), 0)
 
 
@@ -153,5 +151,5 @@ def test_gym_tasks_that_are_none_are_refused(tasks: tuple[str, ...], says: str) 
     ],
 )
 def test_a_source_that_is_none_is_refused(config: DataSection, says: str) -> None:
-    with pytest.raises(InvalidRequest, match=says):
+    with pytest.raises(ConfigError, match=says):
         open_source(config, 0)

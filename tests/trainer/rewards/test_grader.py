@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from arrol_serve.answers.pool import AnswerPool
-from arrol_serve.errors import InvalidRequest
 from trainer.config import RewardSection
+from trainer.errors import ConfigError
 from trainer.prompts.gym import Gym
 from trainer.prompts.prompt import Prompt
 from trainer.rewards.grader import Grade, Grader
@@ -104,7 +104,7 @@ def test_gym_tasks_are_scored_by_the_gym(pool: AnswerPool) -> None:
 def test_a_function_that_cannot_be_loaded_is_refused(
     pool: AnswerPool, function: str, says: str
 ) -> None:
-    with pytest.raises(InvalidRequest, match=says):
+    with pytest.raises(ConfigError, match=says):
         Grader(pool, RewardSection(function=function)).check()
     Grader(pool, RewardSection(function=MOODY)).check()
     assert pool.timeout_s == 2.0

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from arrol_serve.errors import InvalidRequest
 from trainer.config import load_config
+from trainer.errors import ConfigError
 from trainer.run import checkpoint
 from trainer.run.folder import open_run
 
@@ -75,10 +75,10 @@ def test_a_run_is_not_overwritten_and_not_resumed_as_another(tmp_path: Path) -> 
     run, start = open_run(config, resume=True)
     assert start is None
     newest = save(run.checkpoints, 3)
-    with pytest.raises(InvalidRequest, match="--resume auto"):
+    with pytest.raises(ConfigError, match="--resume auto"):
         open_run(config, resume=False)
     longer = load_config(None, [f"run.out={tmp_path}", "run.steps=500"])
     assert open_run(longer, resume=True)[1] == newest
     other = load_config(None, [f"run.out={tmp_path}", "optim.lr=0.5"])
-    with pytest.raises(InvalidRequest, match=r"optim.lr was 1e-06"):
+    with pytest.raises(ConfigError, match=r"optim.lr was 1e-06"):
         open_run(other, resume=True)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from arrol_serve.errors import InvalidRequest
 from tests.paths import ROOT
 from trainer.config import load_config
+from trainer.errors import ConfigError
 from trainer.run.log import MetricsLog, read_metrics
 from trainer.run.progress import Progress
 
@@ -48,7 +48,7 @@ def test_a_taken_prometheus_port_is_named(tmp_path: Path) -> None:
         other.bind(("127.0.0.1", 0))
         other.listen()
         config = load_config(None, [f"log.prometheus_port={other.getsockname()[1]}"])
-        with pytest.raises(InvalidRequest, match=r"log\.prometheus_port: cannot listen"):
+        with pytest.raises(ConfigError, match=r"log\.prometheus_port: cannot listen"):
             MetricsLog(tmp_path, 0, config)
 
 
@@ -77,7 +77,7 @@ def test_tensorboard_reads_what_was_written(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(importlib.util.find_spec("wandb") is not None, reason="wandb is installed")
 def test_a_missing_package_is_named_with_its_extra(tmp_path: Path) -> None:
-    with pytest.raises(InvalidRequest, match=r"log\.wandb.*pip install 'arrol-serve\[wandb\]'"):
+    with pytest.raises(ConfigError, match=r"log\.wandb.*pip install 'arrol-serve\[wandb\]'"):
         MetricsLog(tmp_path, 0, load_config(None, ["log.wandb=project"]))
 
 
