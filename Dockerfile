@@ -7,6 +7,8 @@ ARG ENGINE=cuda
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
 COPY docker docker
+COPY requirements requirements
+COPY tools tools
 COPY arrol_serve arrol_serve
 COPY trainer trainer
 COPY heads heads

