@@ -10,17 +10,23 @@ export TORCH_INDEX
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-setup: .venv/ready ## create .venv and install everything into it
+INSTALL = @test -n "$(PYTHON)" || { echo "make: there is no Python 3.11 to 3.13: install one, or name it with PYTHON=/path"; exit 2; }; \
+	$(PYTHON) tools/install.py .venv --editable
+
+setup: .venv/ready ## create .venv with server, trainer and tools
 
 .venv/ready: pyproject.toml requirements/dev.txt tools/install.py
-	@test -n "$(PYTHON)" || { echo "make: there is no Python 3.11 to 3.13: install one, or name it with PYTHON=/path"; exit 2; }
-	@$(PYTHON) tools/install.py .venv --develop
+	$(INSTALL) --tools
+	@touch $@ .venv/serves
+
+.venv/serves: pyproject.toml requirements/cpu.txt tools/install.py
+	$(INSTALL)
 	@touch $@
 
-demo: setup ## ask the bundled model a few questions
+demo: .venv/serves ## ask the bundled model a few questions
 	@$(BIN)/python -m arrol_serve.demo
 
-serve: setup ## serve the bundled model on 127.0.0.1:8000
+serve: .venv/serves ## serve the bundled model on 127.0.0.1:8000
 	@$(BIN)/arrol-serve
 
 test: setup ## run the tests

@@ -1,6 +1,6 @@
 """Installs arrol-serve with one of vLLM's engines into a virtual environment; standard library alone.
 
-    python3 tools/install.py VENV [--engine cpu|cuda] [--develop]
+    python3 tools/install.py VENV [--engine cpu|cuda] [--editable] [--tools]
 
 The Makefile, the image and CI all use it. Versions are those of ``requirements/``. PyTorch's CPU build is
 not on PyPI: it comes from a wheel that pip already knows, else from PyTorch's own CPU index; TORCH_INDEX, a
@@ -18,15 +18,18 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+PIP = "pip==26.3"
 BOUNDED = ["--retries", "1", "--timeout", "15"]
 """An index that does not answer is given up after half a minute."""
 NOISE = re.compile(r"WARNING: Location '.*' is ignored|\[notice\]|\s*$")
 UNREACHED = ("Retrying (Retry(", "Could not fetch URL", "Connection")
 NO_COMPILER = "a C++ compiler is missing: install one (Debian, Ubuntu: apt-get install g++)"
+NO_HEADERS = "Python.h, which a tool's package compiles with, is missing: apt-get install python3-dev"
 NO_NUMA = "libnuma is missing: install it (Debian, Ubuntu: apt-get install libnuma1)"
 NO_PIP = "this Python's venv has no pip: apt-get install python3-venv, or another Python with PYTHON=/path"
 NO_WHEELS = "vLLM has wheels for Linux on x86_64 and aarch64 alone: use a container or a virtual machine"
@@ -42,19 +45,20 @@ def main() -> None:
     parser = argparse.ArgumentParser("install.py", description="Install arrol-serve into VENV.")
     parser.add_argument("venv", type=Path)
     parser.add_argument("--engine", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--develop", action="store_true", help="from this folder, with the tools")
+    parser.add_argument("--editable", action="store_true", help="use the code of this folder")
+    parser.add_argument("--tools", action="store_true", help="with trainer, tests and linters")
     asked = parser.parse_args()
     try:
-        missing = machine_lacks(asked.engine)
+        missing = machine_lacks(asked.engine, asked.tools)
         if missing:
             raise CannotInstall("; ".join(missing) + ".")
-        install(asked.venv, asked.engine, asked.develop)
+        install(asked)
     except CannotInstall as error:
         print(f"install: {error}", file=sys.stderr)
         raise SystemExit(2) from None
 
 
-def machine_lacks(engine: str) -> list[str]:
+def machine_lacks(engine: str, tools: bool) -> list[str]:
     """What this machine has not, each with what to do about it."""
     lacks = {
         OLD_PYTHON.format(sys.executable, platform.python_version()): not (
@@ -63,6 +67,7 @@ def machine_lacks(engine: str) -> list[str]:
         NO_WHEELS: sys.platform != "linux" or platform.machine() not in ("x86_64", "aarch64"),
         NO_PIP: importlib.util.find_spec("ensurepip") is None,
         NO_COMPILER: not (os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")),
+        NO_HEADERS: tools and not Path(sysconfig.get_path("include"), "Python.h").exists(),
         NO_NUMA: engine == "cpu" and sys.platform == "linux" and not loads("libnuma.so.1"),
     }
     return [words for words, true in lacks.items() if true]
@@ -77,24 +82,26 @@ def loads(library: str) -> bool:
     return True
 
 
-def install(venv: Path, engine: str, develop: bool) -> None:
-    """Make ``venv`` hold arrol-serve. Raises ``CannotInstall``."""
-    python = venv / "bin" / "python"
-    if not python.exists():
-        say(f"{venv} with Python {platform.python_version()}")
-        run([sys.executable, "-m", "venv", str(venv)], "making a virtual environment")
+def install(asked: argparse.Namespace) -> None:
+    """Make ``asked.venv`` hold arrol-serve. Raises ``CannotInstall``."""
+    python = asked.venv / "bin" / "python"
     pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install"]
-    if engine == "cuda":
+    if not python.exists():
+        say(f"{asked.venv} with Python {platform.python_version()}")
+        run([sys.executable, "-m", "venv", str(asked.venv)], "making a virtual environment")
+        # Older ones are silent while they unpack. Where none is to be had, the old one does.
+        subprocess.run([*pip, *BOUNDED, PIP], capture_output=True, check=False)
+    if asked.engine == "cuda":
         say("vLLM for CUDA, at the newest versions that pyproject.toml allows")
         run([*pip, f"{ROOT}[cuda]"], "installing vLLM for CUDA")
         return
-    lock = ROOT / "requirements" / ("dev.txt" if develop else "cpu.txt")
+    lock = ROOT / "requirements" / ("dev.txt" if asked.tools else "cpu.txt")
     version = locked_torch(lock.read_text(), platform.machine())
     if installed_torch(python) != version:
         install_torch(pip, f"torch=={version}")
     say(f"what {lock.relative_to(ROOT)} lists; some minutes the first time")
     run([*pip, "--no-deps", "--requirement", str(lock)], f"installing {lock.name}")
-    ours = ["--editable", str(ROOT)] if develop else [str(ROOT)]
+    ours = ["--editable", str(ROOT)] if asked.editable else [str(ROOT)]
     run([*pip, "--no-deps", *ours], "installing arrol-serve itself")
 
 
