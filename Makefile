@@ -5,7 +5,11 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 BIN := .venv/bin
 export TORCH_INDEX
 
-.PHONY: help setup demo serve test check fix openapi audit bench clean
+# uv reads no configuration of pip: where torch comes from is UV_FIND_LINKS=FOLDER, or --torch-backend's index.
+LOCK := pyproject.toml --quiet --universal --python-version 3.11 --no-annotate --no-header \
+	--override requirements/left-out.txt $(if $(UV_FIND_LINKS),,--torch-backend cpu)
+
+.PHONY: help setup demo serve test check lock fix openapi audit bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -38,6 +42,12 @@ check: setup ## lint, format, types, import contracts, spelling
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/codespell
+
+lock: ## choose the versions in requirements/ anew where pyproject.toml asks for it; UPGRADE=-U: the newest
+	@test -x .uv/bin/uv || { $(PYTHON) -m venv .uv && .uv/bin/pip install --quiet uv==0.13.9; }
+	@.uv/bin/uv pip compile $(LOCK) $(UPGRADE) --extra cpu --extra train --extra dev --output-file requirements/dev.txt
+	@cp requirements/dev.txt requirements/cpu.txt
+	@.uv/bin/uv pip compile $(LOCK) --extra cpu --output-file requirements/cpu.txt
 
 fix: setup ## repair what ruff can
 	@$(BIN)/ruff check --fix .

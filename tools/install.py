@@ -28,11 +28,13 @@ BOUNDED = ["--retries", "1", "--timeout", "15"]
 """An index that does not answer is given up after half a minute."""
 NOISE = re.compile(r"WARNING: Location '.*' is ignored|\[notice\]|\s*$")
 UNREACHED = ("Retrying (Retry(", "Could not fetch URL", "Connection")
-NO_COMPILER = "a C++ compiler is missing: install one (Debian, Ubuntu: apt-get install g++)"
-NO_HEADERS = "Python.h, which a tool's package compiles with, is missing: apt-get install python3-dev"
-NO_NUMA = "libnuma is missing: install it (Debian, Ubuntu: apt-get install libnuma1)"
-NO_PIP = "this Python's venv has no pip: apt-get install python3-venv, or another Python with PYTHON=/path"
-NO_WHEELS = "vLLM has wheels for Linux on x86_64 and aarch64 alone: use a container or a virtual machine"
+NO_COMPILER = "a C++ compiler is missing (Debian, Ubuntu: apt-get install g++)"
+NO_HEADERS = "Python.h is missing (Debian, Ubuntu: apt-get install python3-dev)"
+NO_NUMA = "libnuma is missing (Debian, Ubuntu: apt-get install libnuma1)"
+NO_PIP = "this Python has no venv with pip (Debian, Ubuntu: apt-get install python3-venv)"
+NO_WHEELS = (
+    "vLLM has wheels for Linux on x86_64 and aarch64 alone: use a container or a virtual machine"
+)
 OLD_PYTHON = "Python 3.11 to 3.13 is needed, {} is {}: name another with PYTHON=/path/to/python"
 
 
@@ -66,7 +68,8 @@ def machine_lacks(engine: str, tools: bool) -> list[str]:
         ),
         NO_WHEELS: sys.platform != "linux" or platform.machine() not in ("x86_64", "aarch64"),
         NO_PIP: importlib.util.find_spec("ensurepip") is None,
-        NO_COMPILER: not (os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")),
+        # Packages of the tools are compiled: pycosat of reasoning-gym.
+        NO_COMPILER: tools and not shutil.which(os.environ.get("CXX", "g++").split()[0]),
         NO_HEADERS: tools and not Path(sysconfig.get_path("include"), "Python.h").exists(),
         NO_NUMA: engine == "cpu" and sys.platform == "linux" and not loads("libnuma.so.1"),
     }
@@ -107,7 +110,7 @@ def install(asked: argparse.Namespace) -> None:
 
 def locked_torch(lock: str, machine: str) -> str:
     """The version of torch that a lock file names for Linux on ``machine``."""
-    named = re.findall(r"^torch==(\S+)(.*)$", lock, re.MULTILINE)
+    named: list[tuple[str, str]] = re.findall(r"^torch==(\S+)(.*)$", lock, re.MULTILINE)
     return next(v for v, marker in named if not marker or f"machine == '{machine}'" in marker)
 
 
@@ -128,8 +131,8 @@ def install_torch(pip: list[str], wanted: str) -> None:
         known = told.returncode == 0
         if not known and unreached(told.stderr):
             raise CannotInstall(
-                "pip cannot reach its package index (pip config list names it): let this machine reach it, or "
-                "set a mirror with PIP_INDEX_URL, or a proxy with HTTPS_PROXY."
+                "pip cannot reach its package index (pip config list names it): let this machine reach it, "
+                "or set a mirror with PIP_INDEX_URL, or a proxy with HTTPS_PROXY."
             )
     options, place = torch_source(override, known)
     say(f"{wanted} from {place}")
@@ -140,8 +143,8 @@ def install_torch(pip: list[str], wanted: str) -> None:
             raise
         why = "cannot be reached" if unreached(str(error)) else "has none for this Python"
         raise CannotInstall(
-            f"{place} {why}, and PyPI has no {wanted}: put its wheel into a folder, or name an index that has "
-            "it, and repeat with TORCH_INDEX=/folder or TORCH_INDEX=https://index."
+            f"{place} {why}, and PyPI has no {wanted}: put its wheel into a folder, or name an index that "
+            "has it, and repeat with TORCH_INDEX=/folder or TORCH_INDEX=https://index."
         ) from None
 
 
@@ -170,9 +173,7 @@ def run(command: list[str], doing: str) -> None:
     """Run a command with its progress in sight. Raises ``CannotInstall`` with what it complained of."""
     complaints: list[str] = []
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        for line in process.stderr or ():
-            if not NOISE.match(line):
-                complaints.append(line.strip())
+        complaints.extend(line.strip() for line in process.stderr or () if not NOISE.match(line))
     if process.returncode:
         raise CannotInstall(f"{doing} failed: " + " ".join(complaints[-4:] or ["see above."]))
     for line in complaints:
