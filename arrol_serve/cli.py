@@ -20,6 +20,9 @@ from arrol_serve.options import build_parser, server_config
 ADDRESS_ERRORS = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
 GRACE_S = 30
 """Default of vLLM's --shutdown-timeout: seconds that requests have to end after SIGTERM."""
+KEEP_IDLE_S = 120
+"""Seconds that an idle connection stays open: longer than the pools of common proxies and clients keep theirs
+(nginx and AWS 60, Go 90), so that none of them sends a request into a connection that is being closed."""
 NOT_OURS = ("headless", "grpc")
 """vLLM's ways to start that have no HTTP server of ours."""
 
@@ -75,6 +78,7 @@ def resolve_args(ours: argparse.Namespace, rest: list[str]) -> Any:
     config = server_config(ours)  # cheap, so its mistakes show before vLLM is loaded
     extra_keys = keys.read_keys(ours.api_key_file, os.environ)
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("VLLM_HTTP_TIMEOUT_KEEP_ALIVE", str(KEEP_IDLE_S))
     _allow_plugin()
     args = vllm_args(rest)
     from arrol_serve.engine.plugin.weights import BACKEND
@@ -208,13 +212,14 @@ def _run(args: Any) -> None:
 
     # vLLM logs an endpoint plugin that fails to import and serves on without it: fail here instead.
     import arrol_serve.api.plugin  # noqa: F401
+    from arrol_serve.api.http_protocol import patient_protocol
     from arrol_serve.api.middleware.lifecycle import Lifecycle
 
     cli_env_setup()
     configure_logging_from_args(args)
     args.arrol_lifecycle = Lifecycle(args.shutdown_timeout)
     try:
-        uvloop.run(run_server(args))
+        uvloop.run(run_server(args, http=patient_protocol(args.arrol_config.slow_request_s)))
     except ArrolError as error:
         _fail(str(error))
     except OSError as error:

@@ -13,9 +13,10 @@ from arrol_serve.errors import InvalidRequest, complaint
 DEFAULT_SAMPLES = 16
 """Candidates of a search that does not say how many."""
 BUILT_IN_ALIASES: dict[str, dict[str, Any]] = {
-    "{model}-vote16": {"samples": 16},
-    "{model}-prune16": {"samples": 16, "prune": {"keep": 0.5}},
+    "{model}-vote16": {"samples": 16, "zero_temperature": 0.7},
+    "{model}-prune16": {"samples": 16, "prune": {"keep": 0.5}, "zero_temperature": 0.7},
 }
+"""Many clients send temperature 0 whatever the model, and can choose nothing but the model."""
 
 
 class ServerConfig(BaseModel):
@@ -34,6 +35,8 @@ class ServerConfig(BaseModel):
     """Cap on the generated tokens of one search, all candidates together; None: no cap."""
     max_body_bytes: int = Field(default=8 * 2**20, ge=1024)
     """Cap on a request's body."""
+    slow_request_s: float = Field(default=20.0, gt=0)
+    """Seconds for the head of a request, and for its body beside one for each KiB."""
     max_deadline_s: float = Field(default=3600.0, gt=0)
     max_queue_s: float = Field(default=60.0, ge=0)
     """Longest time in the queue: requests that would wait longer are refused with 429."""
@@ -45,7 +48,9 @@ class ServerConfig(BaseModel):
     tokens_per_minute_per_key: int | None = Field(default=None, ge=1)
     """Generated tokens, counted when a request has ended."""
     keep_alive_s: float = Field(default=10.0, ge=0)
-    """Seconds of silence on a stream before a keep-alive comment; 0: none."""
+    """Seconds of silence on a stream before a keep-alive; 0: none."""
+    keep_alive: Literal["comment", "chunk"] = "comment"
+    """A comment, or for clients and proxies that want one an event that says nothing."""
     verifier_workers: int = Field(default=2, ge=1)
     verifier_timeout_s: float = Field(default=3.0, gt=0)
     head: str | None = None

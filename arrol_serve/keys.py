@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import hashlib
 import hmac
-from collections.abc import Iterable, MutableMapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from pathlib import Path
 
 from arrol_serve.errors import InvalidRequest
 
+COMMENT = re.compile(r"(?:^|\s)#.*")
+"""A # inside a word belongs to the key."""
 VARIABLE = "ARROL_API_KEYS"
 VLLM_VARIABLE = "VLLM_API_KEY"
 
@@ -35,9 +38,7 @@ def read_keys(file: Path | None, environment: MutableMapping[str, str]) -> list[
             lines = file.read_text().splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise InvalidRequest(f"--api-key-file: {file} cannot be read ({error}).") from error
-        stripped = [
-            (number, line.partition("#")[0].strip()) for number, line in enumerate(lines, 1)
-        ]
+        stripped = [(number, COMMENT.sub("", line).strip()) for number, line in enumerate(lines, 1)]
         keys = [(number, key) for number, key in stripped if key]
         if not keys:
             raise InvalidRequest(f"--api-key-file: {file} holds no key: write one a line.")
@@ -68,12 +69,19 @@ class KeyRing:
     def __init__(self, keys: Sequence[str]) -> None:
         self._digests = [_digest(key) for key in keys]
 
-    def holder(self, authorization: str) -> int | None:
-        """Which key an ``Authorization`` header carries; None: none of ours."""
-        scheme, _, given = authorization.partition(" ")
-        digest = _digest(given)
+    def holder(self, given: str | None) -> int | None:
+        """Which key it is; None: none of ours."""
+        digest = _digest(given or "")
         matches = [hmac.compare_digest(digest, known) for known in self._digests]
-        return matches.index(True) if scheme.lower() == "bearer" and any(matches) else None
+        return matches.index(True) if given and any(matches) else None
+
+
+def sent_key(headers: Mapping[str, str]) -> str | None:
+    """The key in ``Authorization: Bearer KEY`` or, as Anthropic's clients send it, ``x-api-key``."""
+    scheme, _, given = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and given:
+        return given
+    return headers.get("x-api-key")
 
 
 def _digest(key: str) -> bytes:

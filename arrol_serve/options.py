@@ -67,7 +67,12 @@ def build_parser() -> argparse.ArgumentParser:
         "--keep-alive-s",
         type=float,
         metavar="S",
-        help="seconds of silence on a stream before a keep-alive comment; 0: none; default 10",
+        help="seconds of silence on a stream before a keep-alive; 0: none; default 10",
+    )
+    option(
+        "--keep-alive",
+        choices=("comment", "chunk"),
+        help="a comment, or an event that says nothing; default: comment",
     )
     keys.add_arguments(parser)
     listener.add_arguments(parser)
@@ -98,6 +103,7 @@ def server_config(ours: argparse.Namespace) -> ServerConfig:
         "default": ours.arrol_default,
         "scorer": ours.scorer,
         "keep_alive_s": ours.keep_alive_s,
+        "keep_alive": ours.keep_alive,
     }
     config = load_config(ours.arrol_config, **flags)
     aliases = {**config.aliases, **dict(ours.alias)}

@@ -10,11 +10,13 @@ from vllm.entrypoints.openai.chat_completion.api_router import (
 )
 from vllm.entrypoints.serve.utils.api_utils import validate_json_request
 
+from arrol_serve.api.completion_endpoint import CompletionEndpoint
 from arrol_serve.api.examples import CHAT, request_body
 from arrol_serve.api.schema import SearchableChatRequest, SearchedChatResponse
-from arrol_serve.api.searching import ERROR_RESPONSES, STREAM_CONTENT, Endpoint, serve
+from arrol_serve.api.searching import ERROR_RESPONSES, STREAM_CONTENT, serve
+from arrol_serve.api.strict_json import StrictRoute
 
-router = APIRouter()
+router = APIRouter(route_class=StrictRoute)
 
 
 @router.post(
@@ -26,7 +28,7 @@ router = APIRouter()
 async def create_chat_completion(request: SearchableChatRequest, raw_request: Request) -> Any:
     """A chat completion; with ``arrol`` in the body, the winner of a vote over many."""
     handler = raw_request.app.state.openai_serving_chat
-    endpoint = Endpoint(
+    endpoint = CompletionEndpoint(
         handler, "create_chat_completion", vllm_create_chat_completion, "chat.completion.chunk"
     )
     return await serve(request, raw_request, endpoint)

@@ -26,7 +26,7 @@ from arrol_serve.api.middleware.caller import CALLER
 from arrol_serve.api.outputs import in_pieces, opening, prompt_ids, together
 from arrol_serve.api.request_log import RequestRecord, logged
 from arrol_serve.api.spread import EngineSpread
-from arrol_serve.api.ticket import TICKET_KEY, SearchTicket
+from arrol_serve.api.ticket import SearchTicket, claim_ticket
 from arrol_serve.engine.candidates import EngineCall, EngineCandidates, GroupOptions
 from arrol_serve.engine.plugin.wire import KEY
 from arrol_serve.errors import ArrolError, InvalidRequest
@@ -60,16 +60,14 @@ class SearchingEngineClient:
         which this process talks to its engine: a plan of its own making could harm the scheduler; and
         for integers that cannot travel to it.
         """
-        extra = getattr(sampling_params, "extra_args", None) or {}
-        ticket = extra.get(TICKET_KEY)
-        if KEY in extra or not isinstance(ticket, SearchTicket | None):
-            key = KEY if KEY in extra else TICKET_KEY
+        if KEY in (getattr(sampling_params, "extra_args", None) or {}):
             raise InvalidRequest(
-                f"{key!r} is reserved among a request's extra arguments. Searches are asked for on "
-                "/v1/chat/completions and /v1/completions.",
-                param=key,
+                f"{KEY!r} is reserved among a request's extra arguments: searches are asked for "
+                'with the object "arrol" in the body.',
+                param=KEY,
             )
         _check_integers(sampling_params)
+        ticket = claim_ticket()
         call = EngineCall(prompt, sampling_params, request_id, options)
         patience = None if ticket is None else ticket.plan.deadline_s
         caller, request = CALLER.get(), self._request(call, ticket)
@@ -77,9 +75,7 @@ class SearchingEngineClient:
         record = RequestRecord(request_id, caller, request.samples, request.search)
         if ticket is None:
             return self._plain(call, turn, record)
-        params = sampling_params.clone()
-        params.extra_args = {k: v for k, v in extra.items() if k != TICKET_KEY}
-        return self._search(ticket, replace(call, params=params), turn, record)
+        return self._search(ticket, call, turn, record)
 
     def _request(self, call: EngineCall, ticket: SearchTicket | None) -> Request:
         longest = self._inner.vllm_config.model_config.max_model_len
@@ -114,7 +110,9 @@ class SearchingEngineClient:
         record: RequestRecord,
     ) -> AsyncGenerator[RequestOutput, None]:
         streaming = call.params.output_kind is not RequestOutputKind.FINAL_ONLY
-        if streaming:  # lets vLLM send the role chunk while the search waits and goes on
+        if (
+            streaming and ticket.opens
+        ):  # lets vLLM send the role chunk while the search waits and goes on
             yield opening(call)
         with _errors_for(call), logged(record):
             winners = await self._winners(ticket, call, turn, record)

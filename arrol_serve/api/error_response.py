@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import TypedDict
 
 from arrol_serve.errors import ArrolError, Overloaded, complaint
+from arrol_serve.sampling_plan.options import clip
 
 DATA = "data: "
 _STREAMED_ERROR = b'data: {"error"'
@@ -31,6 +32,7 @@ CODES = {
     403: "forbidden",
     404: "not_found",
     405: "method_not_allowed",
+    408: "request_timeout",
     413: "request_too_large",
     415: "unsupported_media_type",
     429: "overloaded",
@@ -41,12 +43,17 @@ CODES = {
 }
 KINDS = {401: "authentication_error", 429: "rate_limit_error", 504: "timeout_error"}
 MESSAGES = {
-    401: "The API key is missing or wrong: send it as 'Authorization: Bearer KEY'.",
+    401: "The API key is missing or wrong: send it as 'Authorization: Bearer KEY' or 'x-api-key: KEY'.",
     404: "There is no such route: see /docs for those that exist.",
     405: "This route does not take that method: see the Allow header.",
 }
 """Said instead of the bare phrases of the router and the authentication layer."""
+EMPTY_BODY = "The body is empty: send a JSON object with Content-Type: application/json."
 INTERNAL = "Internal server error. The server's log has the details."
+
+
+LONGEST_MESSAGE = 2000
+"""Characters: some messages repeat what the client sent."""
 
 
 class ErrorInfo(TypedDict):
@@ -67,6 +74,7 @@ def error_body(
 ) -> dict[str, Any]:
     """The body for ``status``. ``type`` follows OpenAI's names."""
     kind = KINDS.get(status, "invalid_request_error" if status < 500 else "server_error")
+    message, param = clip(message, LONGEST_MESSAGE), param and clip(param)
     code = code or CODES.get(status, "invalid_value" if status < 500 else "internal_error")
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
@@ -97,6 +105,9 @@ async def validation_handler(_: Request, error: Exception) -> JSONResponse:
         body = error_body(400, f"The body is not valid JSON: {reason}.", code="invalid_json")
         return JSONResponse(body, status_code=400)
     param = field_name(first.get("loc", ()))
+    if param is None and first.get("type") == "missing":
+        body = error_body(400, EMPTY_BODY, code="invalid_json")
+        return JSONResponse(body, status_code=400)
     same = (complaint(e) for e in error.errors() if field_name(e.get("loc", ())) == param)
     message = " / ".join(list(dict.fromkeys(same))[:4])  # a union says one thing for each member
     shown = f"{param}: {message}." if param else f"{message}."
@@ -126,6 +137,8 @@ def reshape(status: int, body: Any) -> tuple[int, dict[str, Any]]:
     code = None
     if "Traceback (most recent call last)" in message:
         message = INTERNAL
+    elif param == "extra_args":  # vLLM's name for it
+        message, param = message.replace("extra_args", "vllm_xargs"), "vllm_xargs"
     elif status == 404 and param == "model":
         message, code = f"{message} GET /v1/models lists those that do.", "model_not_found"
     elif status == 400 and _CONTEXT.search(message):

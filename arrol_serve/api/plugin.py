@@ -24,7 +24,8 @@ from arrol_serve.api.error_response import install
 from arrol_serve.api.middleware.auth import Auth
 from arrol_serve.api.middleware.body_limit import BodyLimit
 from arrol_serve.api.middleware.lifecycle import Lifecycle
-from arrol_serve.api.selection import build_state
+from arrol_serve.api.middleware.route_guard import RouteGuard
+from arrol_serve.api.selection import ArrolState, build_state
 from arrol_serve.config import ServerConfig
 from arrol_serve.engine.probe import probe_engine
 from arrol_serve.keys import KeyRing
@@ -79,18 +80,19 @@ class ArrolEndpoint:
         listener: AdminSocket | None = getattr(args, "arrol_admin", None)
         admin = None if listener is None else AdminServer(engine_client, listener)
         if self._app is not None:
-            install(self._app, _front(config, args.api_key or (), rates))
+            install(self._app, _front(state.arrol, args.api_key or (), rates))
             _close_at_shutdown(self._app, pool, admin)
             lifecycle: Lifecycle | None = getattr(args, "arrol_lifecycle", None)
             if lifecycle is not None:
                 lifecycle.install(self._app, engine_client)
 
 
-def _front(config: ServerConfig, keys: Sequence[str], rates: Rates) -> list[Middleware]:
+def _front(arrol: ArrolState, keys: Sequence[str], rates: Rates) -> list[Middleware]:
     """The layers between the error shape and vLLM's, innermost first."""
     ring = KeyRing(keys) if keys else None
     return [
-        Middleware(BodyLimit, limit=config.max_body_bytes),
+        Middleware(RouteGuard, aliases=arrol.aliases),
+        Middleware(BodyLimit, limit=arrol.config.max_body_bytes),
         Middleware(Auth, keys=ring, rates=rates),
     ]
 

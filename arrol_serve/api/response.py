@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from typing import Any, NotRequired
+from urllib.parse import quote
 
 from typing_extensions import TypedDict
 
@@ -13,6 +14,10 @@ from arrol_serve.pipeline import SearchOutcome
 from arrol_serve.rollout import Fate, Rollout
 
 NOT_VOTABLE = "No candidate holds an answer to vote on: the best-scored one is returned."
+LONGEST_HEADER = 1024
+"""Characters of an answer in a header; a longer one is left out."""
+PLAIN_IN_HEADERS = " !\"#$&'()*+,/:;<=>?@[\\]^`{|}"
+"""Stand for themselves there; ``%`` and what is no printable ASCII is percent-encoded, as in URLs."""
 
 
 class SampleCounts(TypedDict):
@@ -75,6 +80,8 @@ class ArrolReport(TypedDict):
     head: HeadName | None
     verifier_timeouts: int
     latency_ms: int
+    temperature: NotRequired[float]
+    """What was sampled at, where the request said 0."""
     note: NotRequired[str]
     candidates: NotRequired[list[Candidate]]
 
@@ -104,8 +111,11 @@ def arrol_object(ticket: SearchTicket, head_id: str | None) -> ArrolReport | Non
         verifier_timeouts=outcome.verifier_timeouts,
         latency_ms=outcome.latency_ms,
     )
-    if not outcome.votable:
-        report["note"] = NOT_VOTABLE
+    if ticket.temperature is not None:
+        report["temperature"] = ticket.temperature
+    notes = [*ticket.notes, *(() if outcome.votable else (NOT_VOTABLE,))]
+    if notes:
+        report["note"] = " ".join(notes)
     if plan.returns == "candidates":
         report["candidates"] = [_candidate(outcome, rollout) for rollout in outcome.rollouts]
     return report
@@ -170,8 +180,10 @@ def usage(ticket: SearchTicket, reported: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def headers(ticket: SearchTicket) -> dict[str, str]:
+def headers(ticket: SearchTicket | None) -> dict[str, str]:
     """For clients that see headers but drop unknown JSON keys. Streams start before the outcome."""
+    if ticket is None:
+        return {}
     outcome = ticket.outcome
     if outcome is None:
         return {"x-arrol-applied": "true", "x-arrol-samples": str(ticket.plan.samples)}
@@ -180,9 +192,17 @@ def headers(ticket: SearchTicket) -> dict[str, str]:
         "x-arrol-samples": str(len(outcome.rollouts)),
         "x-arrol-pruned": str(sum(r.fate is Fate.PRUNED for r in outcome.rollouts)),
         "x-arrol-generated-tokens": str(ticket.generated_tokens),
+        "x-arrol-stop": outcome.stop,
     }
-    if outcome.tally.confidence is not None:
-        found["x-arrol-confidence"] = f"{outcome.tally.confidence:.4f}"
+    tally = outcome.tally
+    if tally.confidence is not None:
+        found["x-arrol-confidence"] = f"{tally.confidence:.4f}"
+    if tally.standings:
+        first = tally.standings[0]
+        found["x-arrol-votes"] = f"{first.count}/{sum(s.count for s in tally.standings)}"
+        answer = quote(first.answer, safe=PLAIN_IN_HEADERS)
+        if len(answer) <= LONGEST_HEADER:
+            found["x-arrol-answer"] = answer
     return found
 
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
-from arrol_serve.api.ticket import TICKET_KEY, SearchTicket
+from arrol_serve.api.ticket import SearchTicket
 from arrol_serve.config import ServerConfig
 from arrol_serve.errors import InvalidRequest
-from arrol_serve.sampling_plan import XARG, Selectors, check_defaults, check_sampling, resolve
+from arrol_serve.sampling_plan import (
+    XARG,
+    Selectors,
+    check_defaults,
+    check_sampling,
+    named,
+    resolve,
+)
 from arrol_serve.sampling_plan.options import clip
 
 UNSUPPORTED = {
@@ -21,13 +29,19 @@ UNSUPPORTED = {
     "prompt_embeds": "the candidates need a prompt of text or token ids",
     "kv_transfer_params": "one transfer cannot feed several candidates",
     "ec_transfer_params": "one transfer cannot feed several candidates",
+    "background": "a search is answered on the connection that asked for it",
 }
 """Request fields that cannot take effect in a search, and why."""
-
-HARMLESS = frozenset(
-    ("arrol", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key")
+EMPTY: tuple[Any, ...] = ("", [], {})
+OUR_KEYS = frozenset(
+    (
+        *("samples", "budget", "min_samples", "max_total_tokens", "deadline_s", "zero_temperature"),
+        *("prune", "probes", "min_survivors", "early_stop", "vote", "scorer"),
+    )
 )
-"""OpenAI's fields that say nothing about generation. In a search any other unknown one is refused."""
+"""Of the ``arrol`` object: nobody else's field has such a name."""
+OWN_TOOLS = ("function", "custom", "namespace")
+"""Types of tools that the client runs itself. Those that the server runs take several turns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +67,13 @@ def build_state(config: ServerConfig, served: tuple[str, ...]) -> ArrolState:
 
 
 def select(
-    request: Any, headers: Mapping[str, str], arrol: ArrolState, default_temperature: float
+    request: Any, headers: Mapping[str, str], arrol: ArrolState, handler: Any
 ) -> tuple[SearchTicket | None, str]:
     """The request's ticket, or None for a plain one, and the model name to answer under.
 
-    Replaces an alias in ``request.model`` by the served model, and takes our keys out of
-    ``request.vllm_xargs``. Raises ``InvalidRequest``.
+    ``request`` is any of vLLM's that generate, ``handler`` vLLM's serving object for it. Replaces an
+    alias in ``request.model`` by the served model, and takes our keys out of ``request.vllm_xargs``.
+    Raises ``InvalidRequest``.
     """
     shown = request.model or arrol.served[0]
     alias = arrol.aliases.get(shown)
@@ -77,17 +92,54 @@ def select(
         _check_size(request, arrol.config)
         return None, shown
     _refuse_unsupported(request)
-    choices = 1 if request.n is None else request.n
-    temperature = default_temperature if request.temperature is None else request.temperature
-    check_sampling(plan, n=choices, temperature=temperature)
+    ticket = SearchTicket(plan, getattr(request, "n", None) or 1)
+    _fit_sampling(request, ticket, handler.default_sampling_params)
+    _check_probes(request, ticket, selectors, handler.model_config.max_model_len)
     if plan.stream == "progress" and not request.stream:
         raise InvalidRequest(
             'arrol.stream "progress" needs a streaming request: add "stream": true.',
             param="arrol.stream",
         )
-    ticket = SearchTicket(plan, choices)
-    request.vllm_xargs = {**(request.vllm_xargs or {}), TICKET_KEY: ticket}
     return ticket, shown
+
+
+def _fit_sampling(request: Any, ticket: SearchTicket, defaults: Mapping[str, Any]) -> None:
+    """Sample at ``zero_temperature`` where the request says 0, and refuse what no search can honour."""
+    plan = ticket.plan
+    asked, n = request.temperature, getattr(request, "n", None)
+    temperature = defaults.get("temperature", 1.0) if asked is None else asked
+    if temperature == 0 and plan.zero_temperature is not None and plan.samples > 1:
+        ticket.temperature = request.temperature = temperature = plan.zero_temperature
+    top_k = defaults.get("top_k") if request.top_k is None else request.top_k
+    check_sampling(
+        plan,
+        n=1 if n is None else n,
+        temperature=temperature,
+        top_k=top_k,
+        model=request.model or "of the server",
+    )
+
+
+def _check_probes(
+    request: Any, ticket: SearchTicket, selectors: Selectors, max_model_len: int
+) -> None:
+    """Probes that nobody lives to see: refused if the request names them, else said in the reply."""
+    prune = ticket.plan.prune
+    if prune is None or prune.policy["name"] == "never":
+        return
+    fields = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+    given = vars(request)  # one of them is deprecated, and warns when it is read
+    asked = next((n for name in fields if (n := given.get(name)) is not None), None)
+    longest = min(max_model_len, max_model_len if asked is None else asked)
+    beyond = [probe for probe in prune.probes if probe >= longest]
+    if not beyond:
+        return
+    said = f"a candidate has at most {longest} tokens, so that none is judged at {clip(beyond[0])}"
+    at = named(selectors, ("prune", "probes"))
+    if at is not None:
+        raise InvalidRequest(f"{at}: {said}. Name smaller probes, or allow more tokens.", param=at)
+    if len(beyond) == len(prune.probes):
+        ticket.notes.append(f"Nothing was pruned: {said}.")
 
 
 def _foreign(xargs: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -98,6 +150,14 @@ def _foreign(xargs: Mapping[str, Any]) -> dict[str, Any] | None:
             param="vllm_xargs.arrol",
         )
     return {key: value for key, value in xargs.items() if not key.lower().startswith(XARG)} or None
+
+
+def _cannot(name: str, why: str) -> NoReturn:
+    raise InvalidRequest(
+        f"{name} cannot take effect in a search: {why}. Remove it, or ask for a plain completion "
+        'with "arrol": false.',
+        param=name,
+    )
 
 
 MAX_PROMPTS = 2048
@@ -120,19 +180,26 @@ def _check_size(request: Any, config: ServerConfig) -> None:
 
 
 def _refuse_unsupported(request: Any) -> None:
-    extra = request.model_extra or {}
+    """What vLLM ignores in a plain request, it may ignore in a search: clients send a lot of it.
+
+    Not so our own keys in the wrong place, which would ask for nothing.
+    """
+    extra = {k: v for k, v in (request.model_extra or {}).items() if v is not None}
     for name in extra:
-        if name not in HARMLESS and name not in UNSUPPORTED:
+        if name in OUR_KEYS or difflib.get_close_matches(name, ["arrol"], 1, 0.75):
             raise InvalidRequest(
-                f"Unknown field {name!r}: it would have no effect. Remove it.", param=name
+                f"Unknown field {clip(name)!r}: it would have no effect. Options of a search go "
+                f'into the object "arrol", such as "arrol": {{"samples": 16}}.',
+                param=clip(name),
             )
     for name, why in UNSUPPORTED.items():
-        if getattr(request, name, None) or extra.get(name):
-            raise InvalidRequest(
-                f"{name} cannot take effect in a search: {why}. Remove it, or ask for a plain "
-                'completion with "arrol": false.',
-                param=name,
-            )
+        value = extra.get(name, getattr(request, name, None))
+        if value is not None and value is not False and value not in EMPTY:
+            _cannot(name, why)
+    for tool in getattr(request, "tools", None) or ():
+        kind = getattr(tool, "type", None) or "function"
+        if kind not in OWN_TOOLS and hasattr(request, "max_tool_calls"):
+            _cannot("tools", f"the server would call {clip(kind)} in several turns of one request")
     prompt = getattr(request, "prompt", None)
     if (
         isinstance(prompt, list)

@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal, Protocol
 
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -32,20 +32,49 @@ class ClosingStream(StreamingResponse):
                 await self.body_iterator.aclose()
 
 
+KEEP_ALIVE_COMMENT = ": keep-alive\n"
+"""Ended by one line break: after a second one, decoders that are not to the letter give an empty event."""
+
+KeepAlive = Literal["comment", "chunk"]
+
+
+class Amender(Protocol):
+    """Rewrites one route's stream."""
+
+    def __call__(self, item: Any) -> Iterator[str]:
+        """The lines to send for what vLLM yields, a ``Progress``, or the exception that ended it."""
+
+    def keep_alive(self) -> str:
+        """An event that says nothing."""
+
+
 async def stream_search(
-    chunks: AsyncGenerator[str, None], ticket: SearchTicket, amend: ChunkAmender
+    chunks: AsyncGenerator[Any, None],
+    ticket: SearchTicket | None,
+    amend: Amender,
+    *,
+    keep_alive_s: float,
+    keep_alive: KeepAlive,
 ) -> AsyncGenerator[str, None]:
     """vLLM's ``chunks``, each amended. With ``stream: progress`` progress chunks come between.
 
     vLLM's generator runs in a task of its own. When the client leaves, the web framework cancels
     this generator again at every await, which would cut short the abort of the candidates.
     """
-    items: asyncio.Queue[str | Progress | Exception | None] = asyncio.Queue()
-    if ticket.plan.stream == "progress":
+    items: asyncio.Queue[Any] = asyncio.Queue()
+    if ticket is not None and ticket.plan.stream == "progress":
         ticket.listener = items.put_nowait
     reader = asyncio.create_task(_read(chunks, items))
     try:
-        while (item := await items.get()) is not None:
+        while True:
+            try:
+                async with asyncio.timeout(keep_alive_s or None):
+                    item = await items.get()
+            except TimeoutError:
+                yield KEEP_ALIVE_COMMENT if keep_alive == "comment" else amend.keep_alive()
+                continue
+            if item is None:
+                return
             for line in amend(item):
                 yield line
     finally:
@@ -53,9 +82,7 @@ async def stream_search(
         await asyncio.wait({reader})  # unlike awaiting it, does not cancel it a second time
 
 
-async def _read(
-    chunks: AsyncGenerator[str, None], items: asyncio.Queue[str | Progress | Exception | None]
-) -> None:
+async def _read(chunks: AsyncGenerator[Any, None], items: asyncio.Queue[Any]) -> None:
     try:
         async with aclosing(chunks):
             async for chunk in chunks:
@@ -67,26 +94,18 @@ async def _read(
 
 
 class ChunkAmender:
-    """Rewrites one stream, chunk by chunk. Same for chat and text completions."""
+    """Rewrites a stream of chat or text completions, chunk by chunk."""
 
-    def __init__(
-        self,
-        ticket: SearchTicket,
-        frame: dict[str, Any],
-        *,
-        head_id: str | None,
-        wants_usage: bool,
-    ) -> None:
+    def __init__(self, ticket: SearchTicket, frame: dict[str, Any], *, head_id: str | None) -> None:
         """``frame``: id, object, created and model of the stream."""
-        self._ticket, self._frame = ticket, frame
-        self._head_id, self._wants_usage = head_id, wants_usage
+        self._ticket, self._frame, self._head_id = ticket, frame, head_id
         self._held: list[dict[str, Any]] = []
         """Opening chunks of the choices after the first: there may be fewer answers than asked."""
 
     def __call__(self, item: str | Progress | Exception) -> Iterator[str]:
         """The lines to send for one event."""
         if isinstance(item, Progress):
-            yield self._progress(item)
+            yield self._empty({"progress": asdict(item)})
         elif isinstance(item, Exception):
             yield sse_line(self._error({"error": {"message": "The server failed. Try again."}}))
             yield DONE
@@ -94,6 +113,9 @@ class ChunkAmender:
             yield item
         else:
             yield from self._chunk(json.loads(item.removeprefix(DATA)))
+
+    def keep_alive(self) -> str:
+        return self._empty()
 
     def _chunk(self, body: dict[str, Any]) -> Iterator[str]:
         if "error" in body:
@@ -119,26 +141,34 @@ class ChunkAmender:
             mirror_reasoning(choice.get("delta", {}))
         if body.get("usage"):
             body["usage"] = usage(self._ticket, body["usage"])
-        if self._carries_result(body, choices):
-            report = arrol_object(self._ticket, self._head_id)
-            if report is not None:
-                body["arrol"] = report
+        if not choices and body.get("usage"):
+            self._report(body)
+        for choice in choices:
+            if choice.get("finish_reason") and choice.get("index") == 0:
+                self._report(body)
+                if "delta" in choice:
+                    self._report(choice["delta"])
+                    choice["delta"].get("arrol", {}).pop(
+                        "candidates", None
+                    )  # large; once is enough
         return body
 
-    def _carries_result(self, body: dict[str, Any], choices: list[dict[str, Any]]) -> bool:
-        """The usage chunk, or else the finish chunk of the best choice."""
-        if self._wants_usage:
-            return not choices and bool(body.get("usage"))
-        return any(c.get("finish_reason") and c.get("index") == 0 for c in choices)
+    def _report(self, place: dict[str, Any]) -> None:
+        """Put the object where frameworks look: in the last chunk, in its delta, beside the usage.
 
-    def _progress(self, progress: Progress) -> str:
-        """An empty delta that SDKs skip, with the state of the search beside it."""
+        Some keep unknown fields of the one, some of the other.
+        """
+        report = arrol_object(self._ticket, self._head_id)
+        if report is not None:
+            place["arrol"] = report
+
+    def _empty(self, arrol: dict[str, Any] | None = None) -> str:
+        """An empty delta, which SDKs skip."""
         chat = self._frame["object"] == "chat.completion.chunk"
         said: dict[str, Any] = {"delta": {}} if chat else {"text": ""}
         choice = {"index": 0, **said, "finish_reason": None}
-        return sse_line(
-            self._frame | {"choices": [choice], "arrol": {"progress": asdict(progress)}}
-        )
+        beside = {} if arrol is None else {"arrol": arrol}
+        return sse_line(self._frame | {"choices": [choice], **beside})
 
     def _error(self, body: dict[str, Any]) -> dict[str, Any]:
         failure = self._ticket.failure

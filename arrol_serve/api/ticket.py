@@ -3,33 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 
+from arrol_serve.errors import InvalidRequest
 from arrol_serve.pipeline import Progress, SearchOutcome
 from arrol_serve.sampling_plan import SearchPlan
-
-TICKET_KEY = "arrol_ticket"
-"""Its key in ``SamplingParams.extra_args`` between the route and the engine client."""
 
 
 @dataclass(slots=True, eq=False)
 class SearchTicket:
-    """One per request; nobody else holds it, and it never leaves the process."""
+    """One per request; it never leaves the process."""
 
     plan: SearchPlan
     choices: int = 1
     """OpenAI's ``n``: distinct answers to return at most."""
+    opens: bool = True
+    """Whether an empty output comes before the search, so that vLLM can open its stream."""
+    temperature: float | None = None
+    """What is sampled at in place of the request's 0; None: what the request says."""
+    notes: list[str] = field(default_factory=list)
+    """What the reply says about the request."""
     listener: Callable[[Progress], None] | None = None
     outcome: SearchOutcome | None = None
     failure: Exception | None = None
     prompt_tokens: int = 0
     head_version: str | None = None
     engine_groups: int = 0
-
-    def __deepcopy__(self, memo: dict[int, object]) -> SearchTicket:
-        return self  # vLLM clones sampling parameters; the route must see the same ticket
+    claimed: bool = False
 
     @property
     def generated_tokens(self) -> int:
         """All tokens of all candidates: the change of the engine's own counter."""
         return sum(r.token_count for r in self.outcome.rollouts) if self.outcome else 0
+
+
+TICKET: ContextVar[SearchTicket | None] = ContextVar("arrol_ticket", default=None)
+"""From the route to the engine client, past vLLM's serving classes, which run in the route's context."""
+
+
+def claim_ticket() -> SearchTicket | None:
+    """The request's ticket. Raises ``InvalidRequest`` when it asks the engine a second time."""
+    ticket = TICKET.get()
+    if ticket is not None and ticket.claimed:
+        raise InvalidRequest(
+            "A search answers in one turn, and this request has more: the server would call a tool in "
+            'between. Ask for a plain reply with "arrol": false.',
+            param="tools",
+        )
+    if ticket is not None:
+        ticket.claimed = True
+    return ticket

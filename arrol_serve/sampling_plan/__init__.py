@@ -8,7 +8,7 @@ from arrol_serve.sampling_plan.plan import (
     check_sampling,
     resolve,
 )
-from arrol_serve.sampling_plan.selectors import HEADER, XARG, Selectors
+from arrol_serve.sampling_plan.selectors import HEADER, XARG, Selectors, named
 
 __all__ = [
     "HEADER",
@@ -19,5 +19,6 @@ __all__ = [
     "Selectors",
     "check_defaults",
     "check_sampling",
+    "named",
     "resolve",
 ]

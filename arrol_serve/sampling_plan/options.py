@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
@@ -15,6 +16,8 @@ from arrol_serve.voting import VoteRule
 Scorer = Literal["head", "confidence"]
 Returns = Literal["none", "summary", "candidates"]
 StreamMode = Literal["buffered", "progress"]
+LARGEST = 2**53 - 1
+"""Of integers, as JSON's readers in other languages know them."""
 
 
 class _Strict(BaseModel):
@@ -29,7 +32,7 @@ class PruneOptions(_Strict):
     keep: float | None = Field(
         default=None, description="Share of the candidates that survives the probes; default 0.5."
     )
-    probes: list[int] | None = Field(
+    probes: list[Annotated[int, Field(le=LARGEST)]] | None = Field(
         default=None, description="Generated-token counts at which to look; default: the head's."
     )
     policy: str | None = Field(default=None, description="Survival policy; default top_fraction.")
@@ -38,7 +41,7 @@ class PruneOptions(_Strict):
         description="For policy threshold: least calibrated probability of being right; for "
         "confidence_floor: least confidence.",
     )
-    min_survivors: Annotated[int, Field(ge=1)] | None = Field(
+    min_survivors: Annotated[int, Field(ge=1, le=LARGEST)] | None = Field(
         default=None, description="Candidates that must survive; default 1."
     )
 
@@ -78,11 +81,16 @@ class ArrolOptions(_Strict):
         default=None, description="Default: head where the server has one."
     )
     answer: AnswerOptions = Field(default_factory=AnswerOptions)
-    max_total_tokens: Annotated[int, Field(ge=1)] | None = Field(
+    max_total_tokens: Annotated[int, Field(ge=1, le=LARGEST)] | None = Field(
         default=None, description="Cap on the generated tokens of all candidates together."
     )
     deadline_s: Annotated[float, Field(ge=0.1)] | None = Field(
         default=None, description="Answer with the best vote so far after this many seconds."
+    )
+    zero_temperature: Annotated[float, Field(gt=0, le=2)] | None = Field(
+        default=None,
+        description="Temperature to sample at where the request says 0, which makes all candidates "
+        "the same; default: such a request is refused.",
     )
     returns: Returns = Field(default="summary", alias="return")
     stream: StreamMode = "buffered"
@@ -107,7 +115,7 @@ def parse_options(merged: Mapping[str, Any]) -> ArrolOptions:
             hint = nearest(str(first["loc"][-1]), known)
             message = f"Unknown key {clip(path)}.{hint} Known: {', '.join(known)}."
         else:
-            message = f"{clip(path)}: {complaint(first)}, got {clip(first['input'])}."
+            message = f"{clip(path)}: {complaint(first)}, got {shown(first['input'])}."
         raise InvalidRequest(message, param=path) from error
 
 
@@ -127,6 +135,11 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """A hint at the likeliest spelling, or nothing."""
     close = difflib.get_close_matches(name, list(known), 1)
     return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def shown(value: object) -> str:
+    """A value as JSON writes it, so that "16" is not taken for 16."""
+    return clip(json.dumps(value) if isinstance(value, str | bool) else value)
 
 
 def clip(value: object, limit: int = 80) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,12 +20,15 @@ from arrol_serve.sampling_plan.options import (
     StreamMode,
     clip,
 )
-from arrol_serve.sampling_plan.selectors import Selectors, merged_options
+from arrol_serve.sampling_plan.selectors import Selectors, blamed, merged_options
 from arrol_serve.voting import VoteRule
 
 DEFAULT_KEEP = 0.5
 CALIBRATED = ("threshold", "arrol", "arrol_signed")
 """Survival policies that read the score as a calibrated logit, which only a head gives."""
+
+KEEPS_A_SHARE = ("top_fraction", "successive_halving", "random")
+"""Survival policies under which ``keep`` says exactly how many live."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,7 @@ class SearchPlan:
     deadline_s: float | None
     returns: Returns
     stream: StreamMode
+    zero_temperature: float | None
 
 
 def resolve(selectors: Selectors, config: ServerConfig) -> SearchPlan | None:
@@ -62,8 +67,11 @@ def resolve(selectors: Selectors, config: ServerConfig) -> SearchPlan | None:
 
     Raises ``InvalidRequest`` with ``param`` such as ``arrol.prune.keep``.
     """
-    options = merged_options(selectors, config.default)
-    return None if options is None else _plan(options, config)
+    try:
+        options = merged_options(selectors, config.default)
+        return None if options is None else _plan(options, config)
+    except InvalidRequest as error:
+        raise blamed(error, selectors) from error
 
 
 def check_defaults(config: ServerConfig) -> None:
@@ -76,10 +84,13 @@ def check_defaults(config: ServerConfig) -> None:
             raise InvalidRequest(f"{name}: {error.message}", param=error.param) from error
 
 
-def check_sampling(plan: SearchPlan, *, n: int, temperature: float) -> None:
+def check_sampling(
+    plan: SearchPlan, *, n: int, temperature: float, top_k: int | None, model: str
+) -> None:
     """Refuse what a search cannot honour in the request's standard fields.
 
-    ``temperature`` is the one that would be used: the request's, or else the model's default.
+    ``temperature`` and ``top_k`` are those that would be used: the request's, or else the model's
+    defaults. ``model``: the name under which requests are plain.
     """
     if not 1 <= n <= plan.samples:
         raise InvalidRequest(
@@ -87,11 +98,17 @@ def check_sampling(plan: SearchPlan, *, n: int, temperature: float) -> None:
             "returns the best distinct answers among its candidates.",
             param="n",
         )
+    plain = f'or ask for a plain completion, under the model name {model} with "arrol": false.'
     if temperature == 0 and plan.samples > 1:
         raise InvalidRequest(
             f"temperature 0 makes all {plan.samples} candidates the same: raise the temperature, "
-            'or ask for "samples": 1.',
+            f"set arrol.zero_temperature, {plain}",
             param="temperature",
+        )
+    if top_k == 1 and plan.samples > 1:
+        raise InvalidRequest(
+            f"top_k 1 makes all {plan.samples} candidates the same: raise top_k, {plain}",
+            param="top_k",
         )
 
 
@@ -111,6 +128,7 @@ def _plan(options: ArrolOptions, config: ServerConfig) -> SearchPlan:
         deadline_s=_deadline(options, config),
         returns=options.returns,
         stream=options.stream,
+        zero_temperature=options.zero_temperature,
     )
 
 
@@ -195,13 +213,33 @@ def _prune(
             'Survival policy confidence_floor reads confidences: add "scorer": "confidence".',
             param="arrol.prune.policy",
         )
-    if options.min_survivors is not None and options.min_survivors > samples:
-        raise InvalidRequest(
-            f"arrol.prune.min_survivors must be between 1 and arrol.samples ({samples}).",
-            param="arrol.prune.min_survivors",
-        )
+    if spec["name"] != "never":
+        _check_effect(options, spec, samples)
     probes = validate_probes(options.probes if options.probes is not None else config.probes)
     return PrunePlan(spec, probes, options.min_survivors or 1)
+
+
+def _check_effect(options: PruneOptions, spec: Mapping[str, Any], samples: int) -> None:
+    """Refuse what would prune nobody, however the candidates fare."""
+    if samples == 1:
+        raise InvalidRequest(
+            "arrol.prune has nothing to choose from with arrol.samples 1: ask for more samples, or "
+            'set "prune": null.',
+            param="arrol.prune",
+        )
+    if options.min_survivors is not None and options.min_survivors >= samples:
+        raise InvalidRequest(
+            "arrol.prune.min_survivors must be between 1 and one less than arrol.samples "
+            f"({samples}), got {clip(options.min_survivors)}: nobody could be pruned.",
+            param="arrol.prune.min_survivors",
+        )
+    keep = spec.get("keep") if spec["name"] in KEEPS_A_SHARE else None
+    if keep is not None and math.ceil(samples * keep - 1e-9) >= samples:
+        raise InvalidRequest(
+            f"arrol.prune.keep {keep:g} of {samples} candidates prunes nobody: ask for at most "
+            f'{(samples - 1) / samples:.4g}, or set "prune": null.',
+            param="arrol.prune.keep",
+        )
 
 
 def _policy_spec(options: PruneOptions) -> dict[str, Any]:

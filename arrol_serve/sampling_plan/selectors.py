@@ -140,6 +140,37 @@ def from_flat(values: Mapping[str, Any], prefix: str, shown: str) -> dict[str, A
     return found or None
 
 
+def named(selectors: Selectors, place: tuple[str, ...]) -> str | None:
+    """Where the request itself sets the key at ``place`` of the ``arrol`` object; None: it does not.
+
+    Such as ``X-Arrol-Keep``, ``vllm_xargs.arrol_keep`` or ``arrol.prune.keep``, the strongest.
+    """
+    for values, prefix, said in (
+        (selectors.headers, HEADER, "X-Arrol-"),
+        (selectors.xargs, XARG, "vllm_xargs.arrol_"),
+    ):
+        for name in values:
+            key = name.lower().removeprefix(prefix).replace("-", "_")
+            if name.lower().startswith(prefix) and _places().get(key) == place:
+                return f"{said}{key}" if prefix == XARG else said + key.title().replace("_", "-")
+    body = selectors.body
+    for key in place:
+        body = body.get(key) if isinstance(body, Mapping) else None
+    return None if body is None else ".".join(("arrol", *place))
+
+
+def blamed(error: InvalidRequest, selectors: Selectors) -> InvalidRequest:
+    """The error in the words of the header or xarg that the value came in."""
+    place = tuple((error.param or "").split(".")[1:])
+    while place and place not in _places().values():  # down to the key, from an entry of its list
+        place = place[:-1]
+    at = named(selectors, place) if place else None
+    dotted = ".".join(("arrol", *place))
+    if at is None or at == dotted:
+        return error
+    return InvalidRequest(error.message.replace(dotted, at), param=at)
+
+
 def _from_text(value: str, key: str) -> Any:
     """What a flat text value means; text that is no number stays text, for validation to refuse."""
     if key == "probes":

@@ -74,6 +74,15 @@ def search(config: ServerConfig = HEADED, **selectors: Any) -> SearchPlan:
         ({"prune": {"probes": 24}}, "arrol.prune.probes", "valid list"),
         ({"prune": {"probes": [24, "x"]}}, "arrol.prune.probes.1", "valid integer"),
         ({"samples": 4, "prune": {"min_survivors": 5}}, "arrol.prune.min_survivors", "1 and"),
+        ({"samples": 4, "prune": {"min_survivors": 4}}, "arrol.prune.min_survivors", "nobody"),
+        ({"samples": 1, "vote": "best", "prune": {}}, "arrol.prune", "nothing to choose"),
+        ({"samples": 1, "prune": {"threshold": 0.3}}, "arrol.prune", "nothing to choose"),
+        ({"prune": {"keep": 1}}, "arrol.prune.keep", "at most 0.9375"),
+        ({"prune": {"keep": 0.94}}, "arrol.prune.keep", "prunes nobody"),
+        ({"samples": 2, "prune": {"policy": "random", "keep": 0.6}}, "arrol.prune.keep", "0.5"),
+        ({"prune": {"probes": [10**30]}}, "arrol.prune.probes.0", "less than or equal"),
+        ({"max_total_tokens": 10**30}, "arrol.max_total_tokens", "less than or equal"),
+        ({"zero_temperature": 0}, "arrol.zero_temperature", "greater than 0"),
         ({"vote": "majority"}, "arrol.vote", "'uniform'"),
         ({"scorer": "prm"}, "arrol.scorer", "'head' or 'confidence'"),
         (
@@ -114,17 +123,39 @@ def test_a_bad_body_is_refused_by_name(body: Any, param: str, says: str) -> None
     [
         ({"X-Arrol-Sampels": "4"}, "X-Arrol-sampels"),
         ({"x-arrol-prune": "{}"}, "X-Arrol-prune"),
-        ({"X-Arrol-Samples": "many"}, "arrol.samples"),
-        ({"X-Arrol-Samples": "1e1"}, "arrol.samples"),
-        ({"X-Arrol-Samples": "9" * 30}, "arrol.samples"),
-        ({"X-Arrol-Keep": "nan"}, "arrol.prune.keep"),
-        ({"X-Arrol-Probes": "24;48"}, "arrol.prune.probes.0"),
+        ({"X-Arrol-Samples": "many"}, "X-Arrol-Samples"),
+        ({"X-Arrol-Samples": "16, 16"}, "X-Arrol-Samples"),
+        ({"X-Arrol-Samples": "1e1"}, "X-Arrol-Samples"),
+        ({"X-Arrol-Samples": "9" * 30}, "X-Arrol-Samples"),
+        ({"X-Arrol-Samples": "0"}, "X-Arrol-Samples"),
+        ({"X-Arrol-Keep": "nan"}, "X-Arrol-Keep"),
+        ({"X-Arrol-Probes": "24;48"}, "X-Arrol-Probes"),
+        ({"x-arrol-min-survivors": "99", "x-arrol-keep": "0.5"}, "X-Arrol-Min-Survivors"),
     ],
 )
 def test_a_bad_header_is_refused_by_name(headers: dict[str, str], param: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         resolve(Selectors(headers=headers), HEADED)
     assert caught.value.param == param
+    assert caught.value.message.startswith((param, f"Unknown selector {param}"))
+
+
+def test_the_one_who_said_it_is_blamed() -> None:
+    """The strongest layer that names the key; what an alias says is called as the body would."""
+    for selectors, param in (
+        (Selectors(xargs={"arrol_samples": 0}), "vllm_xargs.arrol_samples"),
+        (Selectors(xargs={"arrol_samples": 0}, headers={"x-arrol-vote": "rank"}), "vllm_xargs."),
+        (Selectors(alias={"samples": 0}), "arrol.samples"),
+        (Selectors(body={"samples": 0}, alias={"samples": 4}), "arrol.samples"),
+    ):
+        with pytest.raises(InvalidRequest) as caught:
+            resolve(selectors, HEADED)
+        assert (caught.value.param or "").startswith(param)
+
+
+def test_text_is_shown_as_text() -> None:
+    with pytest.raises(InvalidRequest, match='got "16"'):
+        resolve(Selectors(body={"samples": "16"}), HEADED)
 
 
 def test_an_unknown_xarg_of_ours_is_refused_and_others_are_not_ours() -> None:
@@ -267,24 +298,40 @@ def test_early_stop_starts_all_at_once_unless_told_how_many_to_look_at() -> None
 
 
 @pytest.mark.parametrize(
-    ("n", "temperature", "param"), [(5, 1.0, "n"), (1, 0.0, "temperature"), (1, 0, "temperature")]
+    ("n", "temperature", "top_k", "param"),
+    [
+        (5, 1.0, None, "n"),
+        (1, 0.0, None, "temperature"),
+        (1, 0, 0, "temperature"),
+        (1, 1, 1, "top_k"),
+    ],
 )
 def test_standard_fields_that_a_search_cannot_honour(
-    n: int, temperature: float, param: str
+    n: int, temperature: float, top_k: int | None, param: str
 ) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        check_sampling(search(body={"samples": 4}), n=n, temperature=temperature)
+        check_sampling(
+            search(body={"samples": 4}), n=n, temperature=temperature, top_k=top_k, model="tiny"
+        )
     assert caught.value.param == param
+    assert param == "n" or "model name tiny" in caught.value.message
 
 
 def test_one_sample_may_be_greedy() -> None:
-    check_sampling(search(body={"samples": 1, "vote": "uniform"}), n=1, temperature=0.0)
+    plan = search(body={"samples": 1, "vote": "uniform"})
+    check_sampling(plan, n=1, temperature=0.0, top_k=1, model="tiny")
+
+
+def test_the_largest_share_that_still_prunes_is_taken() -> None:
+    plan = search(body={"prune": {"keep": 0.9375, "min_survivors": 15}})
+    assert plan.prune is not None
+    assert search(body={"samples": 1, "prune": {"policy": "never"}, "vote": "best"}).samples == 1
 
 
 def test_aliases_are_named_after_the_served_model() -> None:
     aliases = PLAIN.aliases_of("qwen3-8b")
-    assert aliases["qwen3-8b-vote16"] == {"samples": 16}
-    assert aliases["qwen3-8b-prune16"] == {"samples": 16, "prune": {"keep": 0.5}}
+    assert aliases["qwen3-8b-vote16"]["samples"] == 16
+    assert aliases["qwen3-8b-prune16"]["prune"] == {"keep": 0.5}
     check_defaults(PLAIN)
     check_defaults(HEADED)
 

@@ -6,14 +6,15 @@ Every route asks for the key. Nothing here is reachable through the public port.
 from __future__ import annotations
 
 import asyncio
-import hmac
 from collections.abc import AsyncIterator
 from itertools import count
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Request
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Receive, Scope, Send
 from vllm.entrypoints.rl.online.api_router import router as vllm_routes
 from vllm.entrypoints.serve.utils.api_utils import with_cancellation
 from vllm.v1.engine.exceptions import EngineDeadError
@@ -29,6 +30,7 @@ from arrol_serve.api.admin.schema import (
 )
 from arrol_serve.api.error_response import install
 from arrol_serve.errors import ArrolError, EngineRefused, EngineUnavailable
+from arrol_serve.keys import KeyRing, sent_key
 from arrol_serve.quality.artifact import check_model, load_head
 
 routes = APIRouter(prefix="/admin")
@@ -44,19 +46,26 @@ def build_admin_app(engine_client: Any, key: str) -> FastAPI:
         openapi_url=None,
     )
     app.state.engine_client = engine_client
-    app.state.key = key.encode()
     app.state.groups = count()
     for router in (vllm_routes, routes):
-        app.include_router(router, dependencies=[Depends(_authenticated), Depends(_plainly)])
-    install(app)
+        app.include_router(router, dependencies=[Depends(_plainly)])
+    install(app, [Middleware(AdminKey, key=key)])
     return app
 
 
-def _authenticated(request: Request, authorization: Annotated[str, Header()] = "") -> None:
-    scheme, _, given = authorization.partition(" ")
-    right = hmac.compare_digest(given.strip().encode(), request.app.state.key)
-    if scheme.lower() != "bearer" or not right:
-        raise HTTPException(401)
+class AdminKey:
+    """ASGI middleware: 401 without the key, before anything of a body is read."""
+
+    def __init__(self, app: ASGIApp, key: str) -> None:
+        self.app, self._keys = app, KeyRing([key])
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = {n.decode("latin-1"): v.decode("latin-1") for n, v in scope.get("headers", ())}
+        if scope["type"] != "http" or self._keys.holder(sent_key(headers)) is not None:
+            await self.app(scope, receive, send)
+            return
+        response = Response(status_code=401, headers={"connection": "close"})
+        await response(scope, receive, send)
 
 
 async def _plainly() -> AsyncIterator[None]:

@@ -8,9 +8,11 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import uvicorn
+from vllm import envs
 
 from arrol_serve.api.admin.app import build_admin_app
 from arrol_serve.api.admin.listener import AdminSocket
+from arrol_serve.api.http_protocol import PatientProtocol
 
 STOP_LIMIT_S = 5
 
@@ -34,6 +36,8 @@ class AdminServer:
             log_level="warning",
             access_log=False,
             timeout_graceful_shutdown=STOP_LIMIT_S,
+            timeout_keep_alive=envs.VLLM_HTTP_TIMEOUT_KEEP_ALIVE,
+            http=PatientProtocol,
         )
         self._server = _Quiet(config)
         self._task = asyncio.create_task(self._server.serve(sockets=[listener.socket]))

@@ -13,7 +13,7 @@ from arrol_serve.admission.queue import Key
 from arrol_serve.admission.rates import Rates
 from arrol_serve.api.error_response import MESSAGES, error_body
 from arrol_serve.api.middleware.caller import CALLER
-from arrol_serve.keys import KeyRing
+from arrol_serve.keys import KeyRing, sent_key
 
 OPEN = frozenset(
     ("/health", "/ping", "/metrics", "/version", "/load", "/docs", "/redoc", "/openapi.json")
@@ -37,17 +37,21 @@ class Auth:
         if scope["type"] not in ("http", "websocket") or _is_open(scope):
             await self.app(scope, receive, send)
             return
-        sent = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
-        holder = self._keys.holder(sent) if self._keys is not None else None
+        headers = {n.decode("latin-1"): v.decode("latin-1") for n, v in scope["headers"]}
+        key = sent_key(headers)
+        holder = self._keys.holder(key) if self._keys is not None else None
         if self._keys is None or holder is not None:
             CALLER.set(holder)
+            if key is not None:
+                scope = _as_bearer(scope, key)
             await self._limited(scope, receive, send, holder)
             return
         metrics.REFUSED.labels("key").inc()
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
         else:
-            response = JSONResponse(error_body(401, MESSAGES[401]), status_code=401)
+            body, close = error_body(401, MESSAGES[401]), {"connection": "close"}  # it may send on
+            response = JSONResponse(body, status_code=401, headers=close)
             await response(scope, receive, send)
 
     async def _limited(self, scope: Scope, receive: Receive, send: Send, holder: Key) -> None:
@@ -65,6 +69,13 @@ class Auth:
             await self.app(scope, receive, send)
         finally:
             self._rates.leave(holder)
+
+
+def _as_bearer(scope: Scope, key: str) -> Scope:
+    """vLLM's own layer, further in, knows no other header."""
+    others = [(name, value) for name, value in scope["headers"] if name != b"authorization"]
+    bearer = (b"authorization", f"Bearer {key}".encode("latin-1"))
+    return {**scope, "headers": [*others, bearer]}
 
 
 def _is_open(scope: Scope) -> bool:

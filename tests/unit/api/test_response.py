@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
+from urllib.parse import unquote
 
 import pytest
 
@@ -105,8 +106,38 @@ def test_headers_before_and_after_the_outcome() -> None:
         "x-arrol-samples": "4",
         "x-arrol-pruned": "1",
         "x-arrol-generated-tokens": "100",
+        "x-arrol-stop": "all_done",
+        "x-arrol-votes": "1/2",
+        "x-arrol-answer": "1/2",
     }
     assert ROLLOUTS[2].fate is Fate.PRUNED
+
+
+@pytest.mark.parametrize(
+    ("answer", "sent"),
+    [
+        ("42", "42"),
+        ("x = 3\n", "x = 3%0A"),
+        ("50%", "50%25"),
+        ("\u03c0/2", "%CF%80/2"),
+        ('{"a": [1]}', '{"a": [1]}'),
+        ("7" * 1025, None),
+    ],
+)
+def test_answers_in_headers_are_ascii(answer: str, sent: str | None) -> None:
+    ticket = SearchTicket(plan())
+    ticket.outcome = outcome(ticket.plan, answers={0: answer, 1: answer, 3: None})
+    found = headers(ticket)
+    assert found.get("x-arrol-answer") == sent
+    assert sent is None or unquote(sent) == answer
+    assert found["x-arrol-votes"] == "2/2"
+
+
+def test_what_was_changed_is_said() -> None:
+    ticket = ended(SearchTicket(plan(), temperature=0.7, notes=["Nothing was pruned."]))
+    report = arrol_object(ticket, "x-v1")
+    assert report is not None
+    assert (report["temperature"], report["note"]) == (0.7, "Nothing was pruned.")
 
 
 def test_both_spellings_of_reasoning() -> None:

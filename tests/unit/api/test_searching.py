@@ -21,7 +21,7 @@ from vllm.entrypoints.serve.engine.protocol import ModelCard, ModelList, UsageIn
 from arrol_serve.api import chat, completion, models
 from arrol_serve.api.error_response import install
 from arrol_serve.api.selection import build_state
-from arrol_serve.api.ticket import TICKET_KEY, SearchTicket
+from arrol_serve.api.ticket import TICKET, SearchTicket
 from arrol_serve.config import ServerConfig
 from arrol_serve.errors import DeadlineExceeded
 from arrol_serve.pipeline import Progress
@@ -42,6 +42,7 @@ class Chat:
     def __init__(self) -> None:
         self.engine_client = self
         self.default_sampling_params: dict[str, Any] = {}
+        self.model_config = Namespace(max_model_len=512)
         self.requests: list[Any] = []
         self.admitted: list[int] = []
         self.seconds = 0.0
@@ -54,7 +55,7 @@ class Chat:
     async def create_chat_completion(self, request: Any, raw_request: Any) -> Any:
         self.requests.append(request)
         raw_request.state.request_metadata = Namespace(request_id="chatcmpl-1")
-        ticket: SearchTicket | None = (request.vllm_xargs or {}).get(TICKET_KEY)
+        ticket = TICKET.get()
         if request.stream:
             return self._stream(request, ticket)
         if ticket is not None:
@@ -117,6 +118,13 @@ async def ask(app: FastAPI, body: dict[str, Any], **headers: str) -> httpx.Respo
         return await client.post("/v1/chat/completions", json=ASK | body, headers=headers)
 
 
+async def send(app: FastAPI, body: bytes) -> httpx.Response:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    headers = {"content-type": "application/json"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+        return await client.post("/v1/chat/completions", content=body, headers=headers)
+
+
 def chunks(text: str) -> list[dict[str, Any]]:
     lines = [part.removeprefix("data: ") for part in text.split("\n\n") if part]
     assert lines[-1] == "[DONE]"
@@ -146,7 +154,7 @@ def test_a_search_answers_with_its_report_true_usage_and_headers() -> None:
     assert response.headers["x-arrol-generated-tokens"] == "100"
     assert app.state.openai_serving_chat.admitted == [4]
     (request,) = app.state.openai_serving_chat.requests
-    assert set(request.vllm_xargs) == {"other", TICKET_KEY}
+    assert set(request.vllm_xargs) == {"other"}
 
 
 def test_an_alias_is_answered_under_its_own_name() -> None:
@@ -172,6 +180,15 @@ def test_a_header_alone_asks_for_a_search() -> None:
         ({"arrol": {"samples": 4}, "best_of": 4}, "best_of"),
         ({"arrol": {"samples": 4}, "echo": True}, "echo"),
         ({"arrol": {"samples": 4}, "prompt_logprobs": 1}, "prompt_logprobs"),
+        ({"arrol": {"samples": 4}, "prompt_logprobs": 0}, "prompt_logprobs"),
+        ({"arrol": {"samples": 4}, "top_k": 1}, "top_k"),
+        ({"arrol": {"samples": 4}, "samples": 8}, "samples"),
+        ({"arrol": {"samples": 4}, "arol": {"samples": 8}}, "arol"),
+        ({"arrol": {"samples": 4, "prune": {"probes": [24, 512]}}}, "arrol.prune.probes"),
+        (
+            {"arrol": {"samples": 4, "prune": {"probes": [9]}}, "max_tokens": 9},
+            "arrol.prune.probes",
+        ),
         ({"arrol": {"samples": 4}, "kv_transfer_params": {"a": 1}}, "kv_transfer_params"),
         ({"arrol": {"samples": 4, "stream": "progress"}}, "arrol.stream"),
         ({"arrol": {"sampels": 4}}, "arrol.sampels"),
@@ -187,6 +204,60 @@ def test_what_a_search_cannot_do_is_refused(body: dict[str, Any], param: str) ->
     assert response.status_code == 400
     assert response.json()["error"]["param"] == param
     assert app.state.openai_serving_chat.requests == []
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"verbosity": "low", "thinking": {"type": "enabled"}, "enable_thinking": True},
+        {"prediction": {"type": "content", "content": "x"}, "modalities": ["text"]},
+        {"prompt_cache_retention": "24h", "functions": [], "never_heard_of": None, "samples": None},
+        {"use_beam_search": False, "echo": False, "suffix": "", "prompt_logprobs": None},
+    ],
+)
+def test_what_vllm_ignores_in_a_plain_request_it_ignores_in_a_search(
+    fields: dict[str, Any],
+) -> None:
+    response = asyncio.run(ask(make_app(), {"model": "tiny-vote16"} | fields))
+    assert response.json()["arrol"]["applied"] is True
+
+
+def test_probes_of_the_server_that_nobody_reaches_are_said() -> None:
+    found = asyncio.run(ask(make_app(), {"model": "tiny-prune16", "max_tokens": 24})).json()
+    assert found["arrol"]["note"].startswith("Nothing was pruned: a candidate has at most 24")
+    found = asyncio.run(ask(make_app(), {"model": "tiny-prune16", "max_tokens": 25})).json()
+    assert "note" not in found["arrol"]
+
+
+def test_an_alias_may_say_what_temperature_0_becomes() -> None:
+    app = make_app()
+    found = asyncio.run(ask(app, {"model": "tiny-vote16", "temperature": 0})).json()
+    assert found["arrol"]["temperature"] == app.state.openai_serving_chat.requests[0].temperature
+    assert found["arrol"]["temperature"] == 0.7
+    found = asyncio.run(ask(app, {"model": "tiny-vote16", "temperature": 0.2})).json()
+    assert "temperature" not in found["arrol"]
+    assert app.state.openai_serving_chat.requests[1].temperature == 0.2
+
+
+@pytest.mark.parametrize("key", ["samples", "model", "role"])
+def test_a_key_that_stands_twice_is_refused(key: str) -> None:
+    body = json.dumps(ASK | {"arrol": {"samples": 4}}).replace(f'"{key}":', f'"{key}": 1, "{key}":')
+    app = make_app()
+    response = asyncio.run(send(app, body.encode()))
+    assert response.status_code == 400
+    assert response.json()["error"]["param"] == key
+    assert "twice" in response.json()["error"]["message"]
+
+
+def test_an_empty_body_is_called_empty() -> None:
+    error = asyncio.run(send(make_app(), b"")).json()["error"]
+    assert "body is empty" in error["message"]
+
+
+def test_messages_do_not_repeat_what_is_huge() -> None:
+    response = asyncio.run(ask(make_app(), {"logit_bias": {f"k{i}": "x" for i in range(100_000)}}))
+    assert response.status_code == 400
+    assert len(response.content) < 4000
 
 
 def test_a_stream_carries_the_report_on_its_finish_chunk() -> None:
@@ -206,7 +277,17 @@ def test_a_stream_with_usage_carries_the_report_there() -> None:
     assert last["choices"] == []
     assert last["usage"]["completion_tokens"] == 100
     assert last["arrol"]["answer"] == "1/2"
-    assert all("arrol" not in chunk for chunk in others)
+    *before, finish = others
+    assert finish["arrol"] == finish["choices"][0]["delta"]["arrol"] == last["arrol"]
+    assert all("arrol" not in chunk for chunk in before)
+
+
+def test_candidates_are_not_repeated_in_the_delta() -> None:
+    body = {"arrol": {"samples": 4, "return": "candidates"}, "stream": True}
+    finish = chunks(asyncio.run(ask(make_app(), body)).text)[-1]
+    assert len(finish["arrol"]["candidates"]) == 4
+    assert finish["choices"][0]["delta"]["arrol"]["answer"] == "1/2"
+    assert "candidates" not in finish["choices"][0]["delta"]["arrol"]
 
 
 def test_choices_that_found_no_answer_never_open() -> None:
@@ -242,8 +323,20 @@ def test_a_silent_stream_is_kept_alive() -> None:
     app = make_app(HEADED.model_copy(update={"keep_alive_s": 0.02}))
     app.state.openai_serving_chat.seconds = 0.1
     text = asyncio.run(ask(app, {"arrol": {"samples": 4}, "stream": True})).text
-    assert text.count(": keep-alive\n\n") >= 2
+    assert text.count(": keep-alive\ndata: ") >= 1  # no empty event comes of it
+    assert ": keep-alive\n\n" not in text
+    assert text.count(": keep-alive\n") >= 2
     assert chunks(text)[-1]["arrol"]["answer"] == "1/2"
+
+
+def test_keep_alives_may_be_chunks() -> None:
+    app = make_app(HEADED.model_copy(update={"keep_alive_s": 0.02, "keep_alive": "chunk"}))
+    app.state.openai_serving_chat.seconds = 0.1
+    text = asyncio.run(ask(app, {"arrol": {"samples": 4}, "stream": True})).text
+    silent = [c for c in chunks(text) if c["choices"][0]["delta"] == {}]
+    assert len(silent) >= 2
+    assert all(c["choices"][0]["finish_reason"] is None for c in silent)
+    assert ": keep-alive" not in text
 
 
 def test_a_late_failure_ends_the_stream_in_our_shape() -> None:
