@@ -21,8 +21,9 @@ from benchmarks.processes import free_port
 
 START_LIMIT_S = float(os.environ.get("ARROL_TEST_START_S", "200"))
 KEEP_ALIVE_S = 0.2
+SLOW_REQUEST_S = 5.0
 OTHER_KEY = "the-environments-key"
-FILE_KEY = "the-files-key"
+FILE_KEY = "the-files#-key"
 ADMIN_KEY = "only-for-tests-0123456789"
 ADMIN_PORT = "ADMIN_PORT"
 """Stands for a free port among a server's options."""
@@ -125,7 +126,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     keys = log.with_name("keys")
     keys.write_text(f"# one a line\n\n{FILE_KEY}  # of a team\n")
     patient = log.with_name("arrol.toml")
-    patient.write_text("max_queue_s = 600.0  # a slow machine is no reason to refuse\n")
+    patient.write_text(
+        "max_queue_s = 600.0  # a slow machine is no reason to refuse\n"
+        f"slow_request_s = {SLOW_REQUEST_S}\n"
+    )
     tools += ["--api-key-file", str(keys), "--arrol-config", str(patient)]
     process, running = start(log, "--keep-alive-s", str(KEEP_ALIVE_S), "--alias", alias, *tools)
     yield running

@@ -153,8 +153,6 @@ PLAN |= {"confidence_window": 0}
 @pytest.mark.parametrize(
     ("route", "body"),
     [
-        ("/v1/responses", {"input": "2+2", "vllm_xargs": {"arrol_ticket": "mine"}}),
-        ("/v1/responses", {"input": "2+2", "vllm_xargs": {"arrol": ["mine"]}}),
         (
             "/inference/v1/generate",
             {"token_ids": [5, 6], "sampling_params": {"extra_args": {"arrol": PLAN}}},
