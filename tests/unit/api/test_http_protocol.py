@@ -142,7 +142,7 @@ def test_a_request_that_stops_half_way_gets_408_and_is_closed(half: bytes) -> No
 def test_a_head_that_drips_is_cut_off_all_the_same() -> None:
     async def what(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
         writer.write(b"POST /x HTTP/1.1\r\n")
-        read = asyncio.create_task(reader.read())
+        read = asyncio.create_task(reader.readline())  # what comes after may be a reset
         while not read.done():
             writer.write(b"X-A: b\r\n")
             await asyncio.sleep(LIMIT_S / 5)
