@@ -134,9 +134,12 @@ def vllm_args(rest: list[str]) -> Any:
 
     Raises ``InvalidRequest``; exits with status 2 for unknown options.
     """
-    from vllm.entrypoints.launchers.cli_args import make_arg_parser, validate_parsed_serve_args
+    from arrol_serve.engine.plugin.compat import check_vllm
+    from arrol_serve.engine.plugin.versions import serve_command
 
-    parser = make_arg_parser(_vllm_parser())
+    check_vllm()
+    command = serve_command()
+    parser = command.make_arg_parser(_vllm_parser())
     # Progress bars are for terminals; a full disk under a log file would make them fail the start.
     parser.set_defaults(model=None, shutdown_timeout=GRACE_S, use_tqdm_on_load=sys.stderr.isatty())
     args = parser.parse_args(_model_as_option(rest))
@@ -161,7 +164,7 @@ def vllm_args(rest: list[str]) -> Any:
             "--api-server-count must be 1: a search's candidates share one API process."
         )
     try:
-        validate_parsed_serve_args(args)
+        command.validate(args)
     except (ValueError, TypeError) as error:
         raise InvalidRequest(str(error).removeprefix("Error: ")) from error
     return args
@@ -207,15 +210,15 @@ def _check_model_folder(model: str) -> None:
 def _run(args: Any) -> None:
     import uvloop
     from vllm.entrypoints.launchers.api_server.entry import run_server
-    from vllm.entrypoints.serve.utils.api_utils import cli_env_setup
     from vllm.logger import configure_logging_from_args
 
     # vLLM logs an endpoint plugin that fails to import and serves on without it: fail here instead.
     import arrol_serve.api.plugin  # noqa: F401
     from arrol_serve.api.http_protocol import patient_protocol
     from arrol_serve.api.middleware.lifecycle import Lifecycle
+    from arrol_serve.engine.plugin.versions import serve_command
 
-    cli_env_setup()
+    serve_command().set_up_environment()
     configure_logging_from_args(args)
     args.arrol_lifecycle = Lifecycle(args.shutdown_timeout)
     try:

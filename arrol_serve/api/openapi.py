@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import vllm
 from fastapi import FastAPI
 
 from arrol_serve import __version__
@@ -24,6 +25,9 @@ def openapi_document() -> dict[str, Any]:
     for module in (chat, completion, models):
         app.include_router(module.router)
     document = app.openapi()
+    document["info"]["x-vllm"] = ".".join(
+        vllm.__version__.split(".")[:2]
+    )  # its fields differ by version
     schemas = document["components"]["schemas"]
     for name in ("HTTPValidationError", "ValidationError"):  # ours are 400, in OpenAI's shape
         schemas.pop(name, None)

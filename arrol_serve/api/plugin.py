@@ -27,7 +27,7 @@ from arrol_serve.api.middleware.lifecycle import Lifecycle
 from arrol_serve.api.middleware.route_guard import RouteGuard
 from arrol_serve.api.selection import ArrolState, build_state
 from arrol_serve.config import ServerConfig
-from arrol_serve.engine.probe import probe_engine
+from arrol_serve.engine.probe import check_generates, probe_engine
 from arrol_serve.keys import KeyRing
 
 
@@ -35,7 +35,8 @@ class ArrolEndpoint:
     """vLLM calls ``attach_router`` as it builds the app, ``init_state`` once it has an engine."""
 
     name = "arrol"
-    required_tasks = ("generate",)
+    required_tasks = None
+    """Whatever the model can do: where it cannot generate we refuse, instead of being left out."""
 
     def __init__(self) -> None:
         self._app: FastAPI | None = None
@@ -50,6 +51,7 @@ class ArrolEndpoint:
 
         The handlers are installed here and not in ``attach_router``: vLLM adds its own in between.
         """
+        check_generates(await engine_client.get_supported_tasks(), args.model)
         config: ServerConfig = getattr(args, "arrol_config", None) or ServerConfig()
         state.arrol = build_state(config, tuple(args.served_model_name or [args.model]))
         pool = AnswerPool(config.verifier_workers, config.verifier_timeout_s)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Collection
 from typing import Any
 
 from vllm.sampling_params import SamplingParams
@@ -11,6 +12,15 @@ from vllm.sampling_params import SamplingParams
 from arrol_serve.engine.candidates import EngineCall, EngineCandidates, GroupOptions
 from arrol_serve.errors import ArrolError, UnsupportedEngine
 from arrol_serve.rollout import Fate
+
+
+def check_generates(tasks: Collection[str], model: str) -> None:
+    """Raise ``UnsupportedEngine`` for a model that embeds, classifies or transcribes only."""
+    if "generate" not in tasks:
+        raise UnsupportedEngine(
+            f"{model} generates no text (vLLM can do this with it: {', '.join(sorted(tasks))}), so there "
+            "is nothing to search in. Serve it with vLLM itself."
+        )
 
 
 async def probe_engine(client: Any) -> str | None:

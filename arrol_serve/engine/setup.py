@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,39 @@ WORKER = "arrol_serve.engine.plugin.worker.ArrolWorker"
 SCHEDULER = "arrol_serve.engine.plugin.scheduler.make_scheduler"
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An option of vLLM's that the plugin cannot honour."""
+
+    why: str
+    applies: Callable[[Any], bool] = bool
+
+
+REFUSED = {
+    "speculative_config": Refused(
+        "speculative decoding yields several rows per request, which the quality head does not score "
+        "yet. Remove the option."
+    ),
+    "runner": Refused(
+        "arrol-serve samples text, and a pooling model has none. Serve it with vLLM itself.",
+        lambda runner: runner == "pooling",
+    ),
+    "enable_batch_sharded_sampling": Refused(
+        "each rank would sample other requests than the quality head scores. Remove the option."
+    ),
+    "prefill_context_parallel_size": Refused(
+        "the rows that are sampled would not be the ones that the quality head scores. Leave it at 1.",
+        lambda ranks: ranks > 1,
+    ),
+}
+
+
 def engine_options(
     head: Path | None, additional_config: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """The vLLM engine arguments that load the plugin, for ``LLM`` and ``AsyncEngineArgs`` alike.
 
-    On a CPU prompts are never prefilled in chunks: vLLM 0.32 then rewinds the generator of a request
+    On a CPU prompts are never prefilled in chunks: vLLM then rewinds the generator of a request
     that has a seed by its offset, which CPU generators do not have, and the engine dies.
     Raises ``UnsupportedEngine`` for another vLLM.
     """
@@ -44,12 +73,9 @@ def prepare(args: Any, head: Path | None) -> HeadManifest | None:
     Raises ``InvalidRequest`` for options that the plugin cannot honour, ``HeadMismatch`` for a head
     that cannot be read, ``UnsupportedEngine`` for another vLLM.
     """
-    if getattr(args, "speculative_config", None):
-        raise InvalidRequest(
-            "Speculative decoding yields several rows per request, which the quality head does not "
-            "score yet: start without --speculative-config.",
-            param="speculative_config",
-        )
+    for option, refused in REFUSED.items():
+        if (found := getattr(args, option, None)) and refused.applies(found):
+            raise InvalidRequest(f"--{option.replace('_', '-')}: {refused.why}", param=option)
     for option, default in (("worker_cls", "auto"), ("scheduler_cls", None)):
         if getattr(args, option, default) not in (default, WORKER, SCHEDULER):
             raise InvalidRequest(

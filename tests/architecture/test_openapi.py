@@ -24,6 +24,9 @@ def test_openapi_yaml_is_what_the_app_serves() -> None:
         check=True,
         text=True,
     )
+    document, committed = (yaml.safe_load(text) for text in (made.stdout, COMMITTED.read_text()))
+    if document["info"]["x-vllm"] != committed["info"]["x-vllm"]:
+        pytest.skip(f"openapi.yaml is of vLLM {committed['info']['x-vllm']}")
     assert made.stdout == COMMITTED.read_text(), "run make openapi"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.engine.groups import free_blocks, run_fixed
 from tests.paths import HEAD, MODEL
-from trainer.engines.sampling import build_engine
+from trainer.engines.sampling import GroupRequest, build_engine, sample_groups
 
 ON_GPU: dict[str, Any] = {
     "gpu_memory_utilization": 0.1,
@@ -83,6 +83,65 @@ def fixed() -> dict[str, Any]:
     }
 
 
+def lagging() -> dict[str, Any]:
+    """As on a GPU, the next step is under way when a step's tokens are looked at."""
+    from vllm.config import VllmConfig
+
+    VllmConfig.max_concurrent_batches = 2
+    scheduler = "arrol_serve.engine.plugin.scheduler.AsyncPruningScheduler"
+    return figures(scheduler_cls=scheduler)
+
+
+FIGURES = ("tokens", "ends", "probes", "quality", "confidence", "logprobs", "recorded")
+
+
+def figures(**options: Any) -> dict[str, Any]:
+    """Every figure that the plugin makes: of a pruned group, an unpruned one and what they recorded."""
+    import vllm
+
+    engine = build_engine(MODEL, HEAD, sequences=64, **_here(), **options)
+    plans: list[dict[str, Any]] = [
+        {"probes": (12, 24), "policy": {"name": "random", "keep": 0.5}},
+        {},
+    ]
+    requests = [
+        GroupRequest(
+            f"figures-{place}",
+            QUESTIONS[3],
+            seed=7,
+            signals=("quality", "confidence"),
+            record=(5, 20),
+            **plan,
+        )
+        for place, plan in enumerate(plans)
+    ]
+    groups = sample_groups(engine, requests, 8, max_tokens=120, logprobs=True)
+    (record,) = engine.collective_rpc("arrol_take_features")
+    rollouts = [rollout for group in groups for rollout in group]
+    order = sorted(
+        range(len(record.tokens)),
+        key=lambda i: (record.groups[i], record.indices[i], record.tokens[i]),
+    )
+    return {
+        "vllm": vllm.__version__,
+        "scheduler": _scheduler_name(engine),
+        "steps_at_once": engine.llm_engine.engine_core.engine_core.batch_queue_size,
+        "tokens": [list(r.token_ids) for r in rollouts],
+        "ends": [[r.finish_reason, r.stop_reason] for r in rollouts],
+        "probes": [[list(probe) for probe in r.report["probes"]] for r in rollouts],
+        "quality": [r.report["quality"] for r in rollouts],
+        "confidence": [r.report["confidence"] for r in rollouts],
+        "logprobs": [list(r.logprobs) for r in rollouts],
+        "recorded": [
+            [
+                *(int(record.groups[i][-1]), record.indices[i], record.tokens[i]),
+                *record.features[i].tolist(),
+            ]
+            for i in order
+        ],
+    }
+
+
 def _here() -> dict[str, Any]:
     from vllm.platforms import current_platform
 
@@ -94,5 +153,5 @@ def _scheduler_name(engine: Any) -> str:
 
 
 if __name__ == "__main__":
-    command = {"plain": plain, "idle": idle, "tight": tight, "fixed": fixed}[sys.argv[1]]
-    print(json.dumps(command()))
+    commands = (plain, idle, tight, fixed, figures, lagging)
+    print(json.dumps({command.__name__: command for command in commands}[sys.argv[1]]()))

@@ -8,10 +8,13 @@ import subprocess
 import sys
 from typing import Any
 
+import pytest
+
+from tests.engine.apart import FIGURES
 from tests.paths import ROOT
 
 
-def run_apart(command: str) -> dict[str, Any]:
+def run_apart(command: str, **environment: str) -> dict[str, Any]:
     quiet = {
         "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
         "VLLM_CPU_KVCACHE_SPACE": "1",
@@ -21,7 +24,7 @@ def run_apart(command: str) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-m", "tests.engine.apart", command],
         cwd=ROOT,
-        env=os.environ | quiet,
+        env=os.environ | quiet | environment,
         capture_output=True,
         text=True,
         timeout=280,
@@ -30,6 +33,49 @@ def run_apart(command: str) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr[-3000:]
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
+
+
+@pytest.fixture(scope="module")
+def in_step() -> dict[str, Any]:
+    return run_apart("figures")
+
+
+@pytest.fixture(scope="module")
+def lagging() -> dict[str, Any]:
+    return run_apart("lagging")
+
+
+def test_the_asynchronous_scheduler_was_a_step_ahead(
+    in_step: dict[str, Any], lagging: dict[str, Any]
+) -> None:
+    assert [s["scheduler"] for s in (in_step, lagging)] == [
+        "SyncPruningScheduler",
+        "AsyncPruningScheduler",
+    ]
+    assert [s["steps_at_once"] for s in (in_step, lagging)] == [1, 2]
+    assert any(reason == "stop" for reason, _ in in_step["ends"])
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_every_figure_is_the_same_under_asynchronous_scheduling(
+    in_step: dict[str, Any], lagging: dict[str, Any], figure: str
+) -> None:
+    ours, theirs = flat(in_step[figure]), flat(lagging[figure])
+    assert ours
+    assert theirs == pytest.approx(ours, abs=1e-4)
+
+
+def test_each_recorded_rollout_ends_with_its_last_token(lagging: dict[str, Any]) -> None:
+    recorded = {(group, index): tokens for group, index, tokens, *_ in lagging["recorded"]}
+    lengths = [len(tokens) for tokens in lagging["tokens"]]
+    assert list(recorded.values()) == lengths
+
+
+def flat(values: Any) -> list[Any]:
+    """Whatever nests, in a row; words by their hash."""
+    if isinstance(values, list):
+        return [leaf for value in values for leaf in flat(value)]
+    return [values if isinstance(values, int | float) else hash(values)]
 
 
 def test_an_idle_plugin_gives_the_same_tokens_as_plain_vllm() -> None:

@@ -62,11 +62,21 @@ def test_a_head_for_another_hidden_size(
     assert len(said.splitlines()) == 1
 
 
-def test_speculative_decoding(head: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    said = refusal(
-        capsys, "--speculative-config", '{"method": "ngram", "num_speculative_tokens": 2}'
-    )
-    assert "start without --speculative-config" in said
+@pytest.mark.parametrize(
+    "option",
+    [
+        ("--speculative-config", '{"method": "ngram", "num_speculative_tokens": 2}'),
+        ("--runner", "pooling"),
+        ("--enable-batch-sharded-sampling",),
+        ("--prefill-context-parallel-size", "2"),
+    ],
+)
+def test_what_the_plugin_cannot_honour(
+    head: Path, capsys: pytest.CaptureFixture[str], option: tuple[str, ...]
+) -> None:
+    said = refusal(capsys, *option)
+    assert f"{option[0]}: " in said
+    assert len(said.splitlines()) == 1
 
 
 @pytest.mark.skipif(not current_platform.is_cpu(), reason="GPUs have no NUMA nodes to share")

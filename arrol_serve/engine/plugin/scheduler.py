@@ -19,7 +19,14 @@ from vllm.v1.request import RequestStatus
 
 from arrol_serve.engine.plugin.compat import check_vllm
 from arrol_serve.engine.plugin.orphan import die_with_parent
-from arrol_serve.engine.plugin.wire import KEY, MemberPlan, Report, StepScores, plan_of
+from arrol_serve.engine.plugin.wire import (
+    KEY,
+    EndedLengths,
+    MemberPlan,
+    Report,
+    StepScores,
+    plan_of,
+)
 from arrol_serve.pruning.group import Decision, Group
 from arrol_serve.rollout import BUDGET_STOP_REASON, PRUNED_STOP_REASON
 
@@ -62,6 +69,8 @@ class PruningMixin(Scheduler if TYPE_CHECKING else object):  # type: ignore[misc
         self._arrol_members: dict[str, Member] = {}
         self._arrol_ended: dict[str, Member] = {}
         """Members that ended since the last outputs: their report is still to be written."""
+        self._arrol_lengths: dict[str, int] = {}
+        """Tokens of recorded members that ended since the last schedule."""
 
     def add_request(self, request: Any) -> None:
         super().add_request(request)
@@ -76,10 +85,20 @@ class PruningMixin(Scheduler if TYPE_CHECKING else object):  # type: ignore[misc
         group.members[plan["index"]] = self._arrol_members[request.request_id] = member
         group.decisions += group.rules.join(plan["index"])
 
+    def schedule(self, *args: Any, **kwargs: Any) -> Any:
+        """Tell the workers how long the rollouts were that they recorded: they may have sampled more."""
+        output = super().schedule(*args, **kwargs)
+        if self._arrol_lengths:
+            setattr(output, KEY, EndedLengths(self._arrol_lengths))
+            self._arrol_lengths = {}
+        return output
+
     def _free_request(self, request: Any, delay_free_blocks: bool = False) -> Any:
         freed = super()._free_request(request, delay_free_blocks)
         member = self._arrol_members.pop(request.request_id, None)
         if member is not None:
+            if member.plan["record"] is not None:
+                self._arrol_lengths[request.request_id] = request.num_output_tokens
             self._leave(member, aborted=request.status == RequestStatus.FINISHED_ABORTED)
         return freed
 

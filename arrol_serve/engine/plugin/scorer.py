@@ -7,7 +7,7 @@ its last, across preemptions. Shapes: R rows of the step, S of them scored, D hi
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -73,15 +73,21 @@ class FeatureRecord:
 class RowScorer:
     """Per-request state and the scoring of a step."""
 
-    def __init__(self, slots: int, hidden_size: int, device: torch.device) -> None:
+    def __init__(
+        self, slots: int, hidden_size: int, device: torch.device, *, last_rows: int = 1
+    ) -> None:
+        """``last_rows``: how many tokens may be sampled until it is known which one was the last."""
         self.hidden_size = hidden_size
         self.device = device
+        self._last_rows = last_rows
         self.heads = Heads()
         self.recorded = FeatureRecord()
         self._plans: dict[str, MemberPlan] = {}
         self._slots: dict[str, int] = {}
         self._heads: dict[str, NamedHead] = {}
         self._counts: dict[str, int] = {}
+        self._marked: dict[str, list[tuple[int, Tensor]]] = {}
+        """Recorded so far of the requests in the tables: token count and features."""
         self._allocate(slots)
         self._selection: tuple[list[str], Selection] | None = None
         self._logprobs: Tensor | None = None
@@ -95,6 +101,7 @@ class RowScorer:
         self._window_size = torch.ones(slots, dtype=torch.long, device=self.device)
         self._window_sum = torch.zeros(slots, device=self.device)
         self._latest: Tensor | None = None
+        """``[slots, last_rows, D + K]``, made with the first recording: token n is at n % last_rows."""
 
     @property
     def active(self) -> bool:
@@ -118,8 +125,11 @@ class RowScorer:
         self._window_sum[at] = 0.0
         self._selection = None
 
-    def release(self, req_ids: Iterable[str]) -> None:
-        """Forget ended requests; a recorded one leaves its last features behind."""
+    def release(self, req_ids: Iterable[str], lengths: Mapping[str, int]) -> None:
+        """Forget ended requests; a recorded one leaves its features behind, up to its last token.
+
+        ``lengths``: tokens that a recorded request had in the end. More may have been sampled.
+        """
         for req_id in req_ids:
             slot = self._slots.pop(req_id, None)
             if slot is None:
@@ -127,8 +137,15 @@ class RowScorer:
             plan, count = self._plans.pop(req_id), self._counts.pop(req_id)
             del self._heads[req_id]
             self.heads.release(plan["search"])
-            if plan["record"] is not None and count and self._latest is not None:
-                self._keep(plan, count, self._latest[slot])
+            marked = self._marked.pop(req_id, [])
+            if plan["record"] is not None and self._latest is not None:
+                last = lengths.get(req_id, count)
+                for tokens, features in marked:
+                    if tokens <= last:
+                        self.recorded.add(plan["group"], plan["index"], tokens, features)
+                if last > 0 and count - self._last_rows < last <= count:
+                    features = self._latest[slot, last % self._last_rows].clone()
+                    self.recorded.add(plan["group"], plan["index"], last, features)
             self._free.append(slot)
             self._selection = None
 
@@ -240,16 +257,16 @@ class RowScorer:
             return
         features = torch.cat([states, statistics], dim=1)
         if self._latest is None:
-            self._latest = torch.zeros(self._window.shape[0], features.shape[1], device=self.device)
-        self._latest[selection.slots] = features
+            shape = (self._window.shape[0], self._last_rows, features.shape[1])
+            self._latest = torch.zeros(shape, device=self.device)
+        places = []
         for row, req_id in enumerate(selection.req_ids):
-            self._counts[req_id] += 1
-            plan = self._plans[req_id]
-            if plan["record"] is not None and self._counts[req_id] in plan["record"]:
-                self._keep(plan, self._counts[req_id], features[row])
-
-    def _keep(self, plan: MemberPlan, tokens: int, features: Tensor) -> None:
-        self.recorded.add(plan["group"], plan["index"], tokens, features.clone())
+            tokens = self._counts[req_id] = self._counts[req_id] + 1
+            places.append(tokens % self._last_rows)
+            record = self._plans[req_id]["record"]
+            if record is not None and tokens in record:
+                self._marked.setdefault(req_id, []).append((tokens, features[row].clone()))
+        self._latest[selection.slots, torch.tensor(places)] = features
 
 
 def _by_head(named: list[NamedHead], device: torch.device) -> list[tuple[NamedHead, Tensor | None]]:

@@ -2,7 +2,7 @@
 
 In: ``SamplingParams.extra_args["arrol"]``, a ``MemberPlan`` per candidate. Out: a ``Report`` under
 ``kv_transfer_params["arrol"]`` of the candidate's last output. In between, worker to scheduler:
-``StepScores`` on the model runner's output.
+``StepScores`` on the model runner's output, and back: ``EndedLengths`` on the scheduler's.
 """
 
 from __future__ import annotations
@@ -72,6 +72,16 @@ class StepScores:
     req_ids: list[str] = field(default_factory=list)
     values: list[list[float]] = field(default_factory=list)
     head_versions: list[str | None] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class EndedLengths:
+    """Scheduler to workers, with a step's schedule: tokens of recorded rollouts that have ended.
+
+    A step that was in flight when the end was found has sampled tokens that nobody gets.
+    """
+
+    tokens: dict[str, int] = field(default_factory=dict)
 
 
 def plan_of(sampling_params: Any) -> MemberPlan | None:

