@@ -74,17 +74,19 @@ def examine(model: Path) -> float:
     """pass@1 of a checkpoint on the questions that our own runs are evaluated on."""
     from arrol_serve.answers.pool import AnswerPool
     from trainer.engines.opening import open_engine
-    from trainer.held_out import evaluate, evaluation_prompts
+    from trainer.held_out import held_out_accuracy, held_out_prompts
+    from trainer.precision import compute_dtype
     from trainer.rewards.grader import Grader
 
     config = load_config(RECIPE, [f"{key}={json.dumps(value)}" for key, value in COMMON.items()])
     pool = AnswerPool(config.reward.workers, config.reward.timeout_s)
-    engine = open_engine(model, config)
+    engine = open_engine(model, config.rollout, config.sync.backend, compute_dtype(config.optim))
     grader = Grader(pool, config.reward, config.data.source)
-    found = evaluate(engine, grader, evaluation_prompts(config), config)["eval/pass@1"]
+    prompts = held_out_prompts(config.eval, config.data)
+    found = held_out_accuracy(engine, grader, prompts, config.eval.samples, config.rollout)
     engine.close()
     pool.close()
-    return found
+    return found["eval/pass@1"]
 
 
 def summarise(out: Path, seeds: list[int]) -> list[dict[str, Any]]:

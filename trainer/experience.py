@@ -11,7 +11,6 @@ from torch import Tensor
 
 from arrol_serve.engine.plugin.scorer import FeatureRecord
 from arrol_serve.rollout import PRUNED_STOP_REASON
-from trainer.config import TrainConfig
 from trainer.engines.base import RolloutEngine
 from trainer.engines.sampling import GroupRequest, SampledRollout
 from trainer.policy.advantages import group_advantages
@@ -20,6 +19,7 @@ from trainer.prompts.prompt import Prompt, PromptSource
 from trainer.ranks import Ranks
 from trainer.rewards.grader import Grade, Grader
 from trainer.rewards.shaping import reward
+from trainer.sections import AlgorithmSection, PruneSection, RewardSection, RolloutSection
 from trainer.seeds import seed_for
 from trainer.stopwatch import Stopwatch
 
@@ -79,17 +79,26 @@ PolicyOf = Callable[[Prompt], tuple[dict[str, Any], float]]
 
 
 @dataclass(frozen=True, slots=True)
-class Sampler:
+class ExperienceSampler:
     """Turns numbers of prompts into judged groups."""
 
     engine: RolloutEngine
     grader: Grader
     source: PromptSource
-    config: TrainConfig
+    rollout: RolloutSection
+    prune: PruneSection
+    reward: RewardSection
+    seed: int
+    """Of the run."""
     record: bool
     """Whether to keep the head's inputs."""
     ranks: Ranks
     """All of them call ``gather`` together and have the same experience afterwards."""
+
+    @property
+    def dynamic(self) -> bool:
+        """Whether prompts without signal are replaced by others."""
+        return self.rollout.dynamic_rounds > 1
 
     def gather(self, cursor: int, policy_of: PolicyOf, clock: Stopwatch) -> Experience:
         """Sample ``rollout.prompts`` groups; with ``dynamic_rounds``, more while some are not mixed.
@@ -98,8 +107,8 @@ class Sampler:
         without signal stay in the result: the head and the posterior learn from them.
         """
         found = Experience([], FeatureRecord(), cursor)
-        for _ in range(self.config.rollout.dynamic_rounds):
-            missing = self.config.rollout.prompts - sum(group.mixed for group in found.groups)
+        for _ in range(self.rollout.dynamic_rounds):
+            missing = self.rollout.prompts - sum(group.mixed for group in found.groups)
             if missing <= 0:
                 break
             numbers = range(found.cursor, found.cursor + missing)
@@ -115,7 +124,7 @@ class Sampler:
         self, numbers: Sequence[int], policy_of: PolicyOf, clock: Stopwatch
     ) -> list[JudgedGroup]:
         """The groups of ``numbers`` in order; each rank samples and judges a share of them."""
-        mine = self.ranks.share(numbers, first_only=bool(self.config.rollout.replicas))
+        mine = self.ranks.share(numbers, first_only=bool(self.rollout.replicas))
         told = self.ranks.all(lambda: self._round(mine, policy_of, clock) if mine else [])
         return sorted((group for part in told for group in part), key=lambda group: group.number)
 
@@ -128,10 +137,10 @@ class Sampler:
             self._request(number, prompt, policy)
             for number, prompt, (policy, _) in zip(numbers, prompts, policies, strict=True)
         ]
-        rollout = self.config.rollout
+        options = self.rollout
         with clock.phase("generate"):
             sampled = self.engine.sample(
-                requests, rollout.samples, max_tokens=rollout.max_tokens, logprobs=True
+                requests, options.samples, max_tokens=options.max_tokens, logprobs=True
             )
         with clock.phase("reward"):
             judged = self._judge(prompts, sampled)
@@ -143,12 +152,12 @@ class Sampler:
         ]
 
     def _request(self, number: int, prompt: Prompt, policy: Mapping[str, Any]) -> GroupRequest:
-        prune = self.config.prune
+        prune = self.prune
         return GroupRequest(
             name=str(number),
             question=prompt.question,
-            seed=seed_for(self.config.run.seed, "rollouts", number),
-            temperature=self.config.rollout.temperature,
+            seed=seed_for(self.seed, "rollouts", number),
+            temperature=self.rollout.temperature,
             probes=prune.probes,
             policy=policy,
             signals=("quality",) if policy["name"].startswith("arrol") else (),
@@ -180,9 +189,8 @@ class Sampler:
     def _judged(self, rollout: SampledRollout, grade: Grade) -> JudgedRollout:
         if grade.value is None:
             return JudgedRollout(rollout, None, 0.0, grade.problem)
-        options, longest = self.config.reward, self.config.rollout.max_tokens
-        worth = reward(grade.value, rollout.token_count, longest, options)
-        return JudgedRollout(rollout, grade.value >= options.threshold, worth)
+        worth = reward(grade.value, rollout.token_count, self.rollout.max_tokens, self.reward)
+        return JudgedRollout(rollout, grade.right, worth)
 
 
 def _rows(record: FeatureRecord) -> list[tuple[str, int, int, Tensor]]:
@@ -191,13 +199,14 @@ def _rows(record: FeatureRecord) -> list[tuple[str, int, int, Tensor]]:
     return list(zip(record.groups, record.indices, record.tokens, own, strict=True))
 
 
-def train_rows(groups: Sequence[JudgedGroup], config: TrainConfig) -> list[TrainRow]:
+def train_rows(
+    groups: Sequence[JudgedGroup], options: AlgorithmSection, *, dynamic: bool
+) -> list[TrainRow]:
     """The survivors of every group that teaches something, with advantages over survivors alone.
 
-    Dynamic sampling trains on mixed groups only, whatever a shaped reward tells the others apart by.
+    ``dynamic`` sampling trains on mixed groups only, whatever a shaped reward tells the others apart by.
     """
-    options, rows = config.algorithm, []
-    dynamic = config.rollout.dynamic_rounds > 1
+    rows = []
     for group in groups:
         if dynamic and not group.mixed:
             continue

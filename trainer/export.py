@@ -49,7 +49,7 @@ def export(run: RunFolder, target: Path) -> Path:
     facts = {"step": state["done"], "config": _published(json.loads(config.model_dump_json()))}
     part = target.with_name(target.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
-    learner = Learner(model_folder(config), config)
+    learner = Learner(model_folder(config), config.policy)
     learner.state.load_model(newest / checkpoint.MODEL)
     _write_model(part, learner, model_folder(config))
     if config.lora.rank:

@@ -20,11 +20,12 @@ from trainer.config import TrainConfig
 from trainer.engines.opening import open_engine
 from trainer.engines.weight_transfer import check_backend, open_transfer
 from trainer.errors import ReplicaLost, ReplicaRefused
-from trainer.experience import JudgedGroup, Sampler, train_rows
+from trainer.experience import ExperienceSampler, JudgedGroup, train_rows
 from trainer.head.artefact import base_model_facts, write_head
-from trainer.held_out import evaluate, evaluation_prompts
+from trainer.held_out import held_out_accuracy, held_out_prompts
 from trainer.policy.learner import Learner
-from trainer.prompts.prompt import Prompt
+from trainer.precision import compute_dtype, largest_gap
+from trainer.prompts.prompt import Prompt, PromptSource
 from trainer.prompts.sources import open_source
 from trainer.pruning.history import SuccessHistory
 from trainer.pruning.online_head import OnlineHead, head_rows
@@ -36,7 +37,7 @@ from trainer.run.folder import RunFolder, model_folder, model_name, open_run
 from trainer.run.log import open_log
 from trainer.run.metrics import rollout_metrics, success_rate, update_metrics
 from trainer.stopwatch import Stopwatch
-from trainer.weight_sync import WeightSync
+from trainer.weight_sync import SyncProbe, WeightSync
 
 NOTHING = Knowledge((), 0.0)
 
@@ -65,13 +66,13 @@ class Trainer:
 
     def __init__(self, config: TrainConfig, run: RunFolder, ranks: Ranks | None = None) -> None:
         self.ranks = ranks = ranks or Ranks()
-        check_backend(config, ranks.size)
+        check_backend(config.sync.backend, remote=bool(config.rollout.replicas), ranks=ranks.size)
         self.config, self.run = config, run
         self.done, self.cursor = 0, 0
         source = open_source(config.data, config.run.seed)
         self.history = SuccessHistory()
         folder = model_folder(config)
-        self.learner = Learner(folder, config, ranks)
+        self.learner = Learner(folder, config.policy, ranks)
         self.facts = base_model_facts(self.learner.model.config, model_name(config))
         wanted = config.head.train == "always" or config.prune.mode.startswith("arrol")
         self.head = (
@@ -79,15 +80,39 @@ class Trainer:
             if wanted
             else None
         )
-        self.exam = evaluation_prompts(config) if config.eval.every else []
+        self.exam = held_out_prompts(config.eval, config.data) if config.eval.every else []
         self.pool = AnswerPool(config.reward.workers, config.reward.timeout_s)
         self.grader = Grader(self.pool, config.reward, config.data.source)
         self.grader.check()
-        self.engine = open_engine(folder, config, ranks)
-        self.sampler = Sampler(self.engine, self.grader, source, config, wanted, ranks)
-        transfer = open_transfer(self.engine, self.learner.weights(), run.weights, config)
-        self.sync = WeightSync(self.engine, transfer, config, source.prompt(0).question, ranks)
+        dtype = compute_dtype(config.optim)
+        self.engine = open_engine(folder, config.rollout, config.sync.backend, dtype, ranks)
+        self.sampler = self._sampler(source)
+        self.sync = self._sync(source.prompt(0).question)
         self._stop = False
+
+    def _sampler(self, source: PromptSource) -> ExperienceSampler:
+        return ExperienceSampler(
+            engine=self.engine,
+            grader=self.grader,
+            source=source,
+            rollout=self.config.rollout,
+            prune=self.config.prune,
+            reward=self.config.reward,
+            seed=self.config.run.seed,
+            record=self.head is not None,
+            ranks=self.ranks,
+        )
+
+    def _sync(self, question: str) -> WeightSync:
+        options = self.config.sync
+        transfer = open_transfer(self.engine, self.learner.weights(), self.run.weights, options)
+        probe = SyncProbe(
+            question=question,
+            tokens=options.probe_tokens,
+            max_gap=largest_gap(options, self.config.optim),
+            seed=self.config.run.seed,
+        )
+        return WeightSync(self.engine, transfer, probe, self.ranks)
 
     def train(self) -> bool:
         """Step, log and save until done; False: stopped early by SIGTERM."""
@@ -115,7 +140,7 @@ class Trainer:
         """One step; what it did, in numbers."""
         clock, step = Stopwatch(), self.done
         found = self.sampler.gather(self.cursor, self._policy_of, clock)
-        rows = train_rows(found.groups, self.config)
+        rows = train_rows(found.groups, self.config.algorithm, dynamic=self.sampler.dynamic)
         report = self.learner.update(rows, step)
         figures: dict[str, float] = {}
         with clock.phase("head"):
@@ -128,9 +153,7 @@ class Trainer:
             gap = self._push()
         row: dict[str, Any] = rollout_metrics(found.groups) | update_metrics(rows, report) | figures
         row |= {"sync_gap": gap} | clock.row()
-        if seconds := row.get(
-            "seconds/generate"
-        ):  # not of a rank that has its rollouts from another
+        if seconds := row.get("seconds/generate"):  # a rank may have its rollouts from another
             row["tokens_per_s"] = row["tokens_generated"] / seconds
         if self.exam and self.done % self.config.eval.every == 0:
             row |= self._examine()
@@ -159,7 +182,8 @@ class Trainer:
         return gap
 
     def _examine(self) -> dict[str, float]:
-        return evaluate(self.engine, self.grader, self.exam, self.config, self.ranks)
+        samples, rollout = self.config.eval.samples, self.config.rollout
+        return held_out_accuracy(self.engine, self.grader, self.exam, samples, rollout, self.ranks)
 
     def _on_sigterm(self, _number: int, _frame: FrameType | None) -> None:
         self._stop = True

@@ -6,7 +6,7 @@ import os
 
 import torch
 
-from trainer.config import OptimSection, SyncSection
+from trainer.sections import OptimSection, SyncSection
 
 GAPS = {torch.float32: 1e-4, torch.bfloat16: 0.5}
 """Nats between engine and trainer on a probe's tokens: measured on the bundled model, single tokens of

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
-from trainer.config import TrainConfig
 from trainer.engines.base import RolloutEngine
 from trainer.engines.sampling import GroupRequest
 from trainer.engines.weight_transfer import Transfer
 from trainer.errors import SyncFailed
 from trainer.policy.batch import TrainRow
 from trainer.policy.learner import Learner
-from trainer.precision import largest_gap
 from trainer.ranks import Ranks
 from trainer.seeds import seed_for
 
 PROBE_TEMPERATURE = 2.0
 """vLLM's highest: where a model is sure of a token, stale weights would be as sure of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SyncProbe:
+    """What is compared after a sync: a few tokens of one question."""
+
+    question: str
+    tokens: int
+    max_gap: float
+    """Nats that trainer and engine may differ by."""
+    seed: int
 
 
 class WeightSync:
@@ -27,13 +38,11 @@ class WeightSync:
         self,
         engine: RolloutEngine,
         transfer: Transfer,
-        config: TrainConfig,
-        question: str,
+        probe: SyncProbe,
         ranks: Ranks | None = None,
     ) -> None:
         self._engine, self._transfer = engine, transfer
-        self._config, self._question = config, question
-        self._ranks = ranks or Ranks()
+        self._compared, self._ranks = probe, ranks or Ranks()
 
     def push(self, learner: Learner, version: str) -> float:
         """Send the weights, forget cached prefixes, compare; return the largest gap in nats.
@@ -64,11 +73,11 @@ class WeightSync:
         """By the name of each engine of this rank what it samples."""
         request = GroupRequest(
             name=f"sync-{version}",
-            question=self._question,
-            seed=seed_for(self._config.run.seed, "sync", version),
+            question=self._compared.question,
+            seed=seed_for(self._compared.seed, "sync", version),
             temperature=PROBE_TEMPERATURE,
         )
-        tokens, rows = self._config.sync.probe_tokens, []
+        tokens, rows = self._compared.tokens, []
         for part in self._engine.parts():
             ((one,),) = part.sample([request], 1, max_tokens=tokens, logprobs=True)
             name = part.name if self._ranks.size == 1 else f"{part.name} (rank {self._ranks.rank})"
@@ -77,7 +86,7 @@ class WeightSync:
 
     def _gap(self, name: str, row: TrainRow, ours: Tensor, version: str) -> float:
         gap = (ours - torch.tensor(row.engine_logprobs)).abs().max().item()
-        allowed = largest_gap(self._config.sync, self._config.optim)
+        allowed = self._compared.max_gap
         if not gap <= allowed:  # NaN fails too
             raise SyncFailed(
                 f"After the sync of version {version} the log-probabilities of {name} differ "

@@ -10,7 +10,7 @@ import pytest
 from arrol_serve.answers.pool import AnswerPool
 from trainer.config import load_config
 from trainer.engines.local import LocalEngine
-from trainer.experience import Experience, Sampler
+from trainer.experience import Experience, ExperienceSampler
 from trainer.prompts.prompt import Prompt
 from trainer.prompts.sources import open_source
 from trainer.ranks import Ranks
@@ -42,7 +42,17 @@ def experience(
     source = open_source(config.data, config.run.seed)
     grader = Grader(pool, config.reward)
     record = policy["name"] != "random"
-    sampler = Sampler(LocalEngine(engine), grader, source, config, record, Ranks())
+    sampler = ExperienceSampler(
+        engine=LocalEngine(engine),
+        grader=grader,
+        source=source,
+        rollout=config.rollout,
+        prune=config.prune,
+        reward=config.reward,
+        seed=config.run.seed,
+        record=record,
+        ranks=Ranks(),
+    )
     return sampler.gather(0, policy_of, Stopwatch())
 
 

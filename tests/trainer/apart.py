@@ -16,16 +16,18 @@ from trainer.engines.sampling import build_engine
 from trainer.engines.weight_transfer import open_transfer, sync_options
 from trainer.errors import SyncFailed
 from trainer.policy.learner import Learner
-from trainer.weight_sync import WeightSync
+from trainer.precision import GAPS
+from trainer.weight_sync import SyncProbe, WeightSync
 
 
 def stale(folder: Path) -> dict[str, Any]:
     """Sync, move some of the trainer's weights on, and look without and with another sync."""
     config = load_config(None, ["rollout.temperature=1.3"])
-    learner = Learner(MODEL, config)
+    learner = Learner(MODEL, config.policy)
     engine = LocalEngine(build_engine(MODEL, sequences=4, **sync_options("path")))
-    transfer = open_transfer(engine, learner.weights(), folder, config)
-    sync = WeightSync(engine, transfer, config, "What is 12*34+5-6?")
+    transfer = open_transfer(engine, learner.weights(), folder, config.sync)
+    probe = SyncProbe("What is 12*34+5-6?", config.sync.probe_tokens, GAPS[torch.float32], seed=0)
+    sync = WeightSync(engine, transfer, probe)
     told: dict[str, Any] = {"first": sync.push(learner, "0"), "stale": {}, "synced": {}}
     generator = torch.Generator().manual_seed(0)
     for part in ("embed_tokens", "layers.3.mlp.up_proj", "layers.7.self_attn.q_proj", "model.norm"):

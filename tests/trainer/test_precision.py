@@ -34,7 +34,7 @@ def test_the_update_is_close_to_that_of_float32() -> None:
     assert not torch.equal(whole, lower)
     assert torch.nn.functional.cosine_similarity(whole, lower, dim=0) > 0.99
     full, half = (
-        Learner(MODEL, load_config(None, [f"optim.dtype={name}"]))
+        Learner(MODEL, load_config(None, [f"optim.dtype={name}"]).policy)
         for name in ("float32", "bfloat16")
     )
     assert half.update(rows(), 0).loss == pytest.approx(full.update(rows(), 0).loss, rel=0.05)

@@ -22,7 +22,6 @@ from tests.paths import ROOT
 from tests.trainer.servers import free_port
 from tests.trainer.test_runs import LIMIT_S, figures, policy, run, same, weights
 from tests.trainer.two_ranks import CASES, updates
-from trainer.config import load_config
 from trainer.engines.weight_transfer import check_backend
 from trainer.errors import ConfigError
 from trainer.policy.packing import pack_for, share
@@ -214,4 +213,4 @@ def test_every_rank_says_what_is_wrong_with_the_recipe(tmp_path: Path) -> None:
 
 def test_ipc_is_refused_for_several_ranks() -> None:
     with pytest.raises(ConfigError, match="process of its own"):
-        check_backend(load_config(None, ["sync.backend=ipc"]), ranks=2)
+        check_backend("ipc", remote=False, ranks=2)

@@ -35,7 +35,7 @@ def updates(ranks: Ranks) -> dict[str, Any]:
     """What one update of each case did, by case."""
     told = {}
     for name, changes in CASES.items():
-        learner = Learner(MODEL, load_config(None, ["optim.lr=1e-3", *changes]), ranks)
+        learner = Learner(MODEL, load_config(None, ["optim.lr=1e-3", *changes]).policy, ranks)
         report = learner.update(rows(), 0)
         trained = learner.state.trained().values()
         gradient = [whole(w.grad).flatten() for w in trained if w.grad is not None]

@@ -5,36 +5,44 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from trainer.config import TrainConfig
+import torch
+
 from trainer.engines.base import RolloutEngine
 from trainer.engines.idle import IdleEngine
 from trainer.engines.local import LocalEngine
 from trainer.engines.replicas import Replicas
 from trainer.engines.sampling import build_engine
 from trainer.engines.weight_transfer import ENGINE_BACKENDS, sync_options
-from trainer.precision import compute_dtype
 from trainer.ranks import Ranks
+from trainer.sections import RolloutSection
 
 
-def open_engine(model: Path, config: TrainConfig, ranks: Ranks | None = None) -> RolloutEngine:
+def open_engine(
+    model: Path,
+    rollout: RolloutSection,
+    backend: str,
+    dtype: torch.dtype,
+    ranks: Ranks | None = None,
+) -> RolloutEngine:
     """An engine in this process, or ``rollout.replicas``, which the first rank drives alone.
 
-    Raises ``ConfigError``. All ranks call it together.
+    ``backend``: ``sync.backend``; ``dtype``: of an engine in this process. Raises ``ConfigError``. All
+    ranks call it together.
     """
-    backend, ranks = config.sync.backend, ranks or Ranks()
-    if config.rollout.replicas and not ranks.first:
+    ranks = ranks or Ranks()
+    if rollout.replicas and not ranks.first:
         return IdleEngine()
-    if config.rollout.replicas:
-        return Replicas(config, Encoder(model), ENGINE_BACKENDS[backend])
+    if rollout.replicas:
+        return Replicas(rollout, Encoder(model), ENGINE_BACKENDS[backend])
     if backend == "ipc":  # a CUDA memory handle cannot be opened by the process that made it
         os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "1")
         os.environ.setdefault("VLLM_ALLOW_INSECURE_SERIALIZATION", "1")  # between our own processes
     llm = build_engine(
         model,
-        sequences=config.rollout.sequences,
-        max_model_len=config.rollout.max_model_len,
-        gpu_memory_utilization=config.rollout.gpu_memory,
-        dtype=str(compute_dtype(config.optim)).removeprefix("torch."),
+        sequences=rollout.sequences,
+        max_model_len=rollout.max_model_len,
+        gpu_memory_utilization=rollout.gpu_memory,
+        dtype=str(dtype).removeprefix("torch."),
         **sync_options(backend),
         # One engine a rank, beside the trainer's own groups in torch.distributed.
         distributed_executor_backend="external_launcher" if ranks.size > 1 else None,

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from arrol_serve.engine.plugin.scorer import FeatureRecord
-from trainer.config import TrainConfig
 from trainer.engines.replica import Replica
 from trainer.engines.sampling import GroupRequest, SampledRollout
 from trainer.errors import ConfigError, ReplicaLost, ReplicaRefused
+from trainer.sections import RolloutSection
 
 AT_ONCE = 256
 """Groups under way, all replicas together."""
@@ -52,15 +52,14 @@ class Replicas:
     name = "replicas"
 
     def __init__(
-        self, config: TrainConfig, encode: Callable[[str], Sequence[int]], backend: str
+        self, rollout: RolloutSection, encode: Callable[[str], Sequence[int]], backend: str
     ) -> None:
-        rollout = config.rollout
         key = os.environ.get(rollout.replica_key_env, "")
         if not key:
             raise ConfigError(
                 f"rollout.replicas need the key of their admin ports: set {rollout.replica_key_env}."
             )
-        self._config, self._encode, self._backend = config, encode, backend
+        self._longest, self._encode, self._backend = rollout.max_model_len, encode, backend
         self._all = [Replica(url, key, rollout.replica_timeout_s) for url in rollout.replicas]
         self._lock = threading.Lock()
         self._version = ""
@@ -104,10 +103,10 @@ class Replicas:
                     f"{replica.name} has {name} {status[name]}, this run needs {value}: start it "
                     f"with {option}."
                 )
-        if status["max_model_len"] < self._config.rollout.max_model_len:
+        if status["max_model_len"] < self._longest:
             raise ConfigError(
                 f"{replica.name} has a max_model_len of {status['max_model_len']}, below "
-                f"rollout.max_model_len ({self._config.rollout.max_model_len})."
+                f"rollout.max_model_len ({self._longest})."
             )
 
     @property

@@ -17,9 +17,9 @@ from vllm.distributed.weight_transfer.base import ParamMeta
 
 from arrol_serve.engine.plugin.versions import weight_source
 from arrol_serve.engine.plugin.weights import BACKEND
-from trainer.config import TrainConfig
 from trainer.engines.base import RolloutEngine, WeightClient
 from trainer.errors import ConfigError, NoRoom
+from trainer.sections import SyncSection
 
 ENGINE_BACKENDS = {"path": BACKEND, "ipc": "ipc", "nccl": "nccl"}
 """``sync.backend`` to the name that vLLM's ``weight_transfer_config`` has for it."""
@@ -42,9 +42,11 @@ class Transfer(Protocol):
         """Bring what was staged to every engine of this rank."""
 
 
-def check_backend(config: TrainConfig, ranks: int = 1) -> None:
-    """Raise ``ConfigError`` where ``sync.backend`` cannot work on this machine or in this set-up."""
-    backend, remote = config.sync.backend, bool(config.rollout.replicas)
+def check_backend(backend: str, *, remote: bool, ranks: int = 1) -> None:
+    """Raise ``ConfigError`` where ``sync.backend`` cannot work on this machine or in this set-up.
+
+    ``remote``: rollouts come from replicas.
+    """
     if backend == "ipc" and ranks > 1:
         raise ConfigError(
             'sync.backend = "ipc" needs the engine in a process of its own, which torchrun\'s ranks do '
@@ -133,10 +135,9 @@ class GpuTransfer:
 
 
 def open_transfer(
-    engine: RolloutEngine, weights: Mapping[str, Tensor], folder: Path, config: TrainConfig
+    engine: RolloutEngine, weights: Mapping[str, Tensor], folder: Path, sync: SyncSection
 ) -> Transfer:
     """The transfer of ``sync.backend``, ready to send; ``weights`` say which there are."""
-    sync = config.sync
     if sync.backend == "path" or engine.world_size == 0:
         return FileTransfer(engine.client, folder)
     if sync.backend == "ipc":

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from arrol_serve import bundled
 from arrol_serve.quality.artifact import slug
-from trainer.config import DataSection
 from trainer.errors import ConfigError
 from trainer.head.job import HeadJob, Question
 from trainer.out_folder import check_writable
 from trainer.prompts.sources import open_source
+from trainer.sections import DataSection
 
 if TYPE_CHECKING:
     from trainer.engines.base import RecordingSampler
@@ -126,12 +126,12 @@ def _open_sampler(
 ) -> RecordingSampler:
     from trainer.engines.local import LocalEngine
     from trainer.engines.sized import build_sized_engine
-    from trainer.head.servers import AdminServer, PlainServer
+    from trainer.head.clients import AdminClient, PlainClient
 
     if args.url and args.recompute:
-        return PlainServer(args.url, model)
+        return PlainClient(args.url, model)
     if args.url:
-        return AdminServer(args.url, model)
+        return AdminClient(args.url, model)
     llm = build_sized_engine(
         model,
         None,

@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from trainer.config import LoraSection
 from trainer.errors import ConfigError
+from trainer.sections import LoraSection
 
 NAME = "default"
 """peft's name for the only adapter."""

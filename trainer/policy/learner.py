@@ -15,7 +15,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from trainer.config import TrainConfig
 from trainer.policy.adapters import dropping_out, without_adapters
 from trainer.policy.batch import TrainRow, token_batch
 from trainer.policy.loss import LossInputs, LossSums, denominator, policy_loss
@@ -23,6 +22,7 @@ from trainer.policy.model import PolicyModel, initial_model, trained_model
 from trainer.policy.packing import pack_for, share
 from trainer.policy.report import UpdateReport
 from trainer.policy.schedule import learning_rate
+from trainer.policy.settings import PolicySettings
 from trainer.policy.sharding import shard, whole
 from trainer.policy.state import LearnerState
 from trainer.precision import device
@@ -36,18 +36,22 @@ class Learner:
     All ranks call ``update``, ``score`` and what reads or writes ``state`` together.
     """
 
-    def __init__(self, model_folder: Path, config: TrainConfig, ranks: Ranks | None = None) -> None:
-        self.config, self.ranks = config, ranks or Ranks()
+    def __init__(
+        self, model_folder: Path, settings: PolicySettings, ranks: Ranks | None = None
+    ) -> None:
+        self.settings, self.ranks = settings, ranks or Ranks()
         self.device = device()
-        self.policy = shard(trained_model(model_folder, config), self.ranks, self.device)
-        own = config.algorithm.kl_weight > 0 and not config.lora.rank
+        self.policy = shard(trained_model(model_folder, settings), self.ranks, self.device)
+        own = settings.algorithm.kl_weight > 0 and not settings.lora.rank
         self._initial = (
-            shard(initial_model(model_folder, config), self.ranks, self.device) if own else None
+            shard(initial_model(model_folder, settings.optim), self.ranks, self.device)
+            if own
+            else None
         )
         self.optimizer = torch.optim.AdamW(
             [weight for weight in self.policy.parameters() if weight.requires_grad],
-            lr=config.optim.lr,
-            weight_decay=config.optim.weight_decay,
+            lr=settings.optim.lr,
+            weight_decay=settings.optim.weight_decay,
         )
         self.state = LearnerState(self.policy, self.optimizer)
 
@@ -58,18 +62,18 @@ class Learner:
 
     def update(self, rows: Sequence[TrainRow], step: int) -> UpdateReport:
         """``optim.minibatches`` optimizer steps on ``rows``; none where there is nothing to learn."""
-        report = UpdateReport(lr=learning_rate(self.config.optim, step, self.config.run.steps))
+        report = UpdateReport(lr=learning_rate(self.settings.optim, step, self.settings.steps))
         began = time.monotonic()
         order = list(range(len(rows)))
-        if self.config.optim.minibatches > 1:
-            generator = torch.Generator().manual_seed(seed_for(self.config.run.seed, "order", step))
+        if self.settings.optim.minibatches > 1:
+            generator = torch.Generator().manual_seed(seed_for(self.settings.seed, "order", step))
             order = torch.randperm(len(rows), generator=generator).tolist()
-        size = math.ceil(len(rows) / self.config.optim.minibatches) or 1
+        size = math.ceil(len(rows) / self.settings.optim.minibatches) or 1
         # The first minibatch's own pass is of the policy that sampled, unless dropout changes it.
-        apart = order if self.config.lora.dropout > 0 else order[size:]
+        apart = order if self.settings.lora.dropout > 0 else order[size:]
         passes = self._logprobs(self.policy, [rows[i] for i in apart])
         old = dict(zip(apart, passes, strict=True))
-        reference = self._reference(rows) if self.config.algorithm.kl_weight > 0 else None
+        reference = self._reference(rows) if self.settings.algorithm.kl_weight > 0 else None
         report.logprob_s = time.monotonic() - began
         with self._dropout(step):
             for start in range(0, len(rows), size):
@@ -84,11 +88,11 @@ class Learner:
     @contextmanager
     def _dropout(self, step: int) -> Iterator[None]:
         """Drawn anew in each step and rank, and the same when the step is repeated."""
-        if self.config.lora.dropout == 0:
+        if self.settings.lora.dropout == 0:
             yield
             return
         with torch.random.fork_rng(), dropping_out(self.model):
-            torch.manual_seed(seed_for(self.config.run.seed, "dropout", step, self.ranks.rank))
+            torch.manual_seed(seed_for(self.settings.seed, "dropout", step, self.ranks.rank))
             yield
 
     def _reference(self, rows: Sequence[TrainRow]) -> list[Tensor]:
@@ -110,8 +114,8 @@ class Learner:
         total = denominator(
             sum(len(rows[i].token_ids) for i in chosen),
             len(chosen),
-            self.config.rollout.max_tokens,
-            self.config.algorithm,
+            self.settings.max_tokens,
+            self.settings.algorithm,
         )
         self.optimizer.zero_grad(set_to_none=True)
         for places, counts in self._mine([rows[i] for i in chosen]):
@@ -137,7 +141,7 @@ class Learner:
         ``old``: by row, of all of the micro-batch's rows or of none: then it is this pass's own.
         """
         batch = token_batch([rows[i] for i in micro]).to(self.device)
-        new = self.policy(batch, self.config.rollout.temperature)
+        new = self.policy(batch, self.settings.temperature)
         inputs = LossInputs(
             new=new,
             old=torch.cat([old[i] for i in micro]).to(new) if micro[0] in old else new.detach(),
@@ -149,17 +153,17 @@ class Learner:
             weight=self._tensor(rows[i].weight for i in micro),
         )
         away = (inputs.old - inputs.engine).cpu()
-        return policy_loss(batch, inputs, self.config.algorithm), away
+        return policy_loss(batch, inputs, self.settings.algorithm), away
 
     def _mine(self, rows: Sequence[TrainRow]) -> list[tuple[list[int], bool]]:
         """This rank's micro-batches, as many as every other rank's; False: a filler that counts 0."""
         lengths = [row.length for row in rows]
-        packed = pack_for(lengths, self.config.optim.tokens_per_pass, self.ranks.size)
+        packed = pack_for(lengths, self.settings.optim.tokens_per_pass, self.ranks.size)
         return share(packed, lengths, self.ranks.rank, self.ranks.size)
 
     def _apply(self, lr: float) -> float:
         trained = self.state.trained().values()
-        norm = whole(torch.nn.utils.clip_grad_norm_(trained, self.config.optim.clip_norm))
+        norm = whole(torch.nn.utils.clip_grad_norm_(trained, self.settings.optim.clip_norm))
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         self.optimizer.step()
@@ -170,7 +174,7 @@ class Learner:
         self, model: PolicyModel, rows: Sequence[TrainRow], temperature: float | None = None
     ) -> list[Tensor]:
         """Of each row's completion, without gradient; each rank computes a share for all of them."""
-        temperature = temperature or self.config.rollout.temperature
+        temperature = temperature or self.settings.temperature
         mine: dict[int, Tensor] = {}
         for places, counts in self._mine(rows):
             values = model(token_batch([rows[i] for i in places]).to(self.device), temperature)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from trainer.config import AlgorithmSection
 from trainer.policy.batch import TokenBatch
+from trainer.sections import AlgorithmSection
 
 LIMIT = 20.0
 """Log-ratios are clamped here before they are exponentiated."""

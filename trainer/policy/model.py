@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from trainer.config import TrainConfig
 from trainer.policy.adapters import add_adapters
 from trainer.policy.batch import TokenBatch
 from trainer.policy.logprobs import completion_logprobs
+from trainer.policy.settings import PolicySettings
 from trainer.precision import compute_dtype
+from trainer.sections import OptimSection
 from trainer.seeds import seed_for
 
 
@@ -33,20 +34,20 @@ class PolicyModel(torch.nn.Module):
             return completion_logprobs(self.inner, batch, temperature)
 
 
-def initial_model(folder: Path, config: TrainConfig) -> PolicyModel:
+def initial_model(folder: Path, optim: OptimSection) -> PolicyModel:
     """As ``run.model`` has it, to be compared with."""
-    return PolicyModel(load_model(folder), compute_dtype(config.optim))
+    return PolicyModel(load_model(folder), compute_dtype(optim))
 
 
-def trained_model(folder: Path, config: TrainConfig) -> PolicyModel:
+def trained_model(folder: Path, settings: PolicySettings) -> PolicyModel:
     """With what the recipe puts into it: adapters, checkpointed layers."""
     inner = load_model(folder)
-    if config.lora.rank:
-        add_adapters(inner, config.lora, seed_for(config.run.seed, "lora"))
+    if settings.lora.rank:
+        add_adapters(inner, settings.lora, seed_for(settings.seed, "lora"))
         inner.eval()
-    if config.optim.gradient_checkpointing:
+    if settings.optim.gradient_checkpointing:
         _checkpoint_layers(inner)
-    return PolicyModel(inner, compute_dtype(config.optim))
+    return PolicyModel(inner, compute_dtype(settings.optim))
 
 
 def load_model(folder: Path) -> Any:

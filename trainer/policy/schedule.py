@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from trainer.config import OptimSection
+from trainer.sections import OptimSection
 
 
 def learning_rate(config: OptimSection, step: int, steps: int) -> float:

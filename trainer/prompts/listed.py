@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from trainer.config import DataSection
 from trainer.errors import ConfigError, DataError
 from trainer.prompts.prompt import Prompt
 from trainer.prompts.rows import HUB, after, rows_of, text_of
+from trainer.sections import DataSection
 from trainer.seeds import seed_for
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from trainer.config import DataSection
 from trainer.errors import ConfigError
 from trainer.prompts.arithmetic import is_held_out, sample_problem
 from trainer.prompts.gym import GYM, Gym
 from trainer.prompts.listed import Listed
 from trainer.prompts.prompt import Prompt, PromptSource
+from trainer.sections import DataSection
 from trainer.seeds import seed_for
 
 

@@ -20,9 +20,9 @@ from arrol_serve.engine.plugin.scorer import FeatureRecord
 from arrol_serve.quality.calibration import auc, expected_calibration_error, within_group_auc
 from arrol_serve.quality.head import QualityHead
 from arrol_serve.quality.posterior import BinnedPosterior, solve_delta
-from trainer.config import HeadSection, PruneSection
 from trainer.experience import JudgedGroup
 from trainer.pruning.survival import Knowledge, keep_per_probe
+from trainer.sections import HeadSection, PruneSection
 from trainer.seeds import seed_for
 
 UNKNOWN = -1.0

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from trainer.config import PruneSection
 from trainer.engines.sampling import NEVER
+from trainer.sections import PruneSection
 
 
 @dataclass(frozen=True, slots=True)

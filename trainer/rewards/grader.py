@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from arrol_serve.answers.pool import AnswerPool
-from trainer.config import RewardSection
 from trainer.errors import ConfigError
 from trainer.prompts.gym import GYM
 from trainer.prompts.prompt import Prompt
 from trainer.rewards.functions import call, check
+from trainer.sections import RewardSection
 
 Problem = Literal["timeout", "crash", "raised", "nonsense"]
 PROBLEMS: tuple[Problem, ...] = ("timeout", "crash", "raised", "nonsense")
@@ -27,6 +27,8 @@ class Grade:
 
     value: float | None
     problem: Problem | None = None
+    right: bool = False
+    """Whether ``value`` reaches ``reward.threshold``."""
 
 
 class Grader:
@@ -34,7 +36,7 @@ class Grader:
 
     def __init__(self, pool: AnswerPool, config: RewardSection, source: str = "") -> None:
         """``source``: of the data, by which ``auto`` is settled."""
-        self._pool, self._timeout_s = pool, config.timeout_s
+        self._pool, self._timeout_s, self._threshold = pool, config.timeout_s, config.threshold
         automatic = "gym" if source == GYM else "math"
         self._name = automatic if config.function == "auto" else config.function
         self.problems: Counter[str] = Counter()
@@ -67,7 +69,8 @@ class Grader:
                     said = "took its process down"
                 grades.append(self._problem(outcome.failure, said, prompt))
             elif outcome.value[0] == "value":
-                grades.append(Grade(outcome.value[1]))
+                value = outcome.value[1]
+                grades.append(Grade(value, right=value >= self._threshold))
             else:
                 kind, said = outcome.value
                 grades.append(self._problem(kind, said, prompt))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trainer.config import RewardSection
+from trainer.sections import RewardSection
 
 
 def reward(value: float, tokens: int, max_tokens: int, config: RewardSection) -> float:

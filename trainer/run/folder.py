@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from arrol_serve import bundled
-from trainer.config import LogSection, TrainConfig, dump_config, load_config
+from trainer.config import TrainConfig, dump_config, load_config
 from trainer.errors import ConfigError
 from trainer.run import checkpoint
 from trainer.run.log import FILE
+from trainer.sections import LogSection
 
 CONFIG = "config.toml"
 FREE = {

@@ -21,24 +21,25 @@ from trainer.run.folder import model_folder
 from trainer.run.log import read_metrics
 
 ON_CPU = pytest.mark.skipif(torch.cuda.is_available(), reason="about machines without a GPU")
-REPLICAS = 'rollout.replicas=["http://127.0.0.1:1"]'
 
 
 @ON_CPU
-@pytest.mark.parametrize("changes", [["sync.backend=ipc"], ["sync.backend=nccl", REPLICAS]])
-def test_gpu_transfers_are_refused_without_a_gpu(changes: list[str]) -> None:
+@pytest.mark.parametrize(("backend", "remote"), [("ipc", False), ("nccl", True)])
+def test_gpu_transfers_are_refused_without_a_gpu(backend: str, remote: bool) -> None:
     with pytest.raises(ConfigError, match=r'set sync\.backend = "path"'):
-        check_backend(load_config(None, changes))
+        check_backend(backend, remote=remote)
 
 
 def test_files_work_everywhere() -> None:
-    check_backend(load_config(None))
-    check_backend(load_config(None, [REPLICAS]))
+    check_backend("path", remote=False)
+    check_backend("path", remote=True)
 
 
 def test_what_is_declared_is_what_is_sent() -> None:
     config = load_config(None)
-    source = StagedWeights(Learner(model_folder(config), config).weights(), torch.device("cpu"))
+    source = StagedWeights(
+        Learner(model_folder(config), config.policy).weights(), torch.device("cpu")
+    )
     metadata = source.metadata  # a method up to vLLM 0.32, then a property
     found = metadata() if callable(metadata) else metadata
     declared = [(meta.name, meta.dtype, meta.shape) for meta in found]

@@ -61,12 +61,16 @@ def table(record: FeatureRecord) -> dict[tuple[str, int, int], torch.Tensor]:
     return dict(zip(keys, record.features, strict=True))
 
 
+def engine(changes: list[str]) -> RolloutEngine:
+    return open_engine(MODEL, load_config(None, changes).rollout, "path", torch.float32)
+
+
 def compare(url: str) -> dict[str, Any]:
     changes = ["rollout.max_model_len=256", "rollout.max_tokens=80", "prune.probes=[12]"]
-    here = open_engine(MODEL, load_config(None, changes))
+    here = engine(changes)
     ours = rollouts(here)
     here.close()
-    there = open_engine(MODEL, load_config(None, [*changes, f'rollout.replicas=["{url}"]']))
+    there = engine([*changes, f'rollout.replicas=["{url}"]'])
     theirs = rollouts(there)
     there.close()
     gap = (ours.pop("logprobs") - theirs.pop("logprobs")).abs().max().item()

@@ -22,7 +22,7 @@ VOCABULARY, TOKENS = 150_000, 1024
 def test_chunks_give_the_same_values_and_gradients() -> None:
     batch, found = token_batch(rows()), []
     for limit in (1 << 26, 3 * 400):
-        model = Learner(MODEL, load_config(None)).model
+        model = Learner(MODEL, load_config(None).policy).model
         values = completion_logprobs(model, batch, 1.3, limit=limit)
         (values * torch.linspace(-1, 1, len(values))).sum().backward()
         slopes = [p.grad.flatten() for p in model.parameters() if p.grad is not None]
@@ -34,7 +34,7 @@ def test_chunks_give_the_same_values_and_gradients() -> None:
 
 
 def test_layers_computed_again_give_the_same_gradient() -> None:
-    again = Learner(MODEL, load_config(None, ["optim.gradient_checkpointing=true"])).model
+    again = Learner(MODEL, load_config(None, ["optim.gradient_checkpointing=true"]).policy).model
     assert any(layer.training for layer in again.modules())
     plain = gradient(10_000)
     torch.testing.assert_close(gradient(10_000, "optim.gradient_checkpointing=true"), plain)

@@ -28,7 +28,7 @@ LORA: dict[str, Any] = {"lora.rank": 4, "lora.alpha": 8, "optim.lr": 3e-3}
 
 def learner(*changes: str) -> Learner:
     words = [f"{key}={value}" for key, value in LORA.items()]
-    return Learner(MODEL, load_config(None, [*words, *changes]))
+    return Learner(MODEL, load_config(None, [*words, *changes]).policy)
 
 
 def test_only_adapters_move_and_the_merged_model_is_the_same_function() -> None:
@@ -43,7 +43,7 @@ def test_only_adapters_move_and_the_merged_model_is_the_same_function() -> None:
     assert same(frozen, {name: initial[name] for name in frozen})
     moved = [n for n, w in ours.weights().items() if not torch.equal(w, initial[n])]
     assert len(moved) == 8 * 7  # every linear layer of 8 blocks
-    plain = Learner(MODEL, load_config(None))
+    plain = Learner(MODEL, load_config(None).policy)
     plain.model.load_state_dict(ours.weights(), strict=False)
     for one, other in zip(ours.score(rows(), 1.3), plain.score(rows(), 1.3), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)

@@ -11,12 +11,13 @@ import pytest
 import torch
 
 from tests.paths import MODEL
-from trainer.config import AlgorithmSection, load_config
+from trainer.config import load_config
 from trainer.policy.batch import TokenBatch, TrainRow
 from trainer.policy.learner import Learner
 from trainer.policy.loss import LossInputs, denominator, k3, policy_loss
 from trainer.policy.packing import pack
 from trainer.policy.schedule import learning_rate
+from trainer.sections import AlgorithmSection
 
 COUNTS = (2, 1, 3)
 NEW = [-0.2, -1.0, -0.7, -0.1, -2.0, -0.4]
@@ -121,7 +122,7 @@ def rows(seed: int = 0) -> list[TrainRow]:
 
 def gradient(budget: int, *extra: str) -> torch.Tensor:
     config = load_config(None, [f"optim.tokens_per_pass={budget}", "optim.lr=1e-12", *extra])
-    learner = Learner(MODEL, config)
+    learner = Learner(MODEL, config.policy)
     learner.update(rows(), 0)
     return torch.cat([p.grad.flatten() for p in learner.model.parameters() if p.grad is not None])
 
@@ -134,7 +135,9 @@ def test_the_gradient_does_not_depend_on_the_micro_batches(extra: tuple[str, ...
 
 
 def test_several_minibatches_make_several_steps() -> None:
-    learner = Learner(MODEL, load_config(None, ["optim.minibatches=3", "algorithm.kl_weight=0.1"]))
+    learner = Learner(
+        MODEL, load_config(None, ["optim.minibatches=3", "algorithm.kl_weight=0.1"]).policy
+    )
     report = learner.update(rows(), 0)
     assert report.steps == 3
     assert report.terms == sum(len(row.token_ids) for row in rows())
@@ -142,13 +145,13 @@ def test_several_minibatches_make_several_steps() -> None:
 
 def test_old_log_probabilities_are_those_before_the_first_minibatch() -> None:
     options = ["optim.minibatches=3", "optim.lr=1e-2", "algorithm.truncate_ratio=100"]
-    learner = Learner(MODEL, load_config(None, options))
-    before = learner.score(rows(), learner.config.rollout.temperature)
+    learner = Learner(MODEL, load_config(None, options).policy)
+    before = learner.score(rows(), learner.settings.temperature)
     gaps = torch.cat(
         [old - torch.tensor(r.engine_logprobs) for old, r in zip(before, rows(), strict=True)]
     )
     report = learner.update(rows(), 0)
-    after = learner.score(rows(), learner.config.rollout.temperature)
+    after = learner.score(rows(), learner.settings.temperature)
     assert (torch.cat(after) - torch.cat(before)).abs().mean() > 0.1  # else nothing is shown
     torch.testing.assert_close(
         torch.cat(report.mismatch).sort().values, gaps.sort().values, rtol=1e-4, atol=1e-4
@@ -156,7 +159,7 @@ def test_old_log_probabilities_are_those_before_the_first_minibatch() -> None:
 
 
 def test_nothing_to_learn_moves_nothing() -> None:
-    learner = Learner(MODEL, load_config(None))
+    learner = Learner(MODEL, load_config(None).policy)
     before = {name: value.clone() for name, value in learner.weights().items()}
     assert learner.update([], 0).steps == 0
     assert all(torch.equal(before[name], value) for name, value in learner.weights().items())
@@ -167,4 +170,4 @@ def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
 
     save_file({"other": torch.zeros(1)}, tmp_path / "w.safetensors")
     with pytest.raises(ValueError, match="not of this model"):
-        Learner(MODEL, load_config(None)).state.load_model(tmp_path / "w.safetensors")
+        Learner(MODEL, load_config(None).policy).state.load_model(tmp_path / "w.safetensors")

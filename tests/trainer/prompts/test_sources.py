@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from trainer.config import DataSection
 from trainer.errors import ConfigError
 from trainer.prompts.arithmetic import held_out_questions
 from trainer.prompts.gym import Gym, score
 from trainer.prompts.listed import Listed
 from trainer.prompts.rows import text_of
 from trainer.prompts.sources import Arithmetic, open_source
+from trainer.sections import DataSection
 
 ROWS = '{"question": "2+2?", "answer": 4}\n{"question": "3+3?", "answer": "6"}\n\n{"question": "x"}\n[1]\n'
 

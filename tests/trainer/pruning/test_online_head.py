@@ -14,10 +14,10 @@ from arrol_serve.pruning.registry import policy_from_spec
 from arrol_serve.quality.posterior import BinnedPosterior
 from arrol_serve.quality.statistics import STATISTICS
 from tests.trainer.made_up import group, rollout
-from trainer.config import HeadSection, PruneSection
 from trainer.pruning.history import SuccessHistory
 from trainer.pruning.online_head import FINAL, UNKNOWN, HeadRows, OnlineHead, head_rows
 from trainer.pruning.survival import Knowledge, survival_spec
+from trainer.sections import HeadSection, PruneSection
 
 HIDDEN = 4
 HEAD = HeadSection(bins=8, lr=1e-2, rows=64, window=1000)

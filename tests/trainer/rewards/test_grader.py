@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from arrol_serve.answers.pool import AnswerPool
-from trainer.config import RewardSection
 from trainer.errors import ConfigError
 from trainer.prompts.gym import Gym
 from trainer.prompts.prompt import Prompt
 from trainer.rewards.grader import Grade, Grader
+from trainer.sections import RewardSection
 
 MOODY = "tests.trainer.rewards.rewards_for_tests:moody"
 TOWER = "\\boxed{9^{9^{9^{9^{9}}}}}"
@@ -53,7 +53,7 @@ def test_values_and_booleans(pool: AnswerPool) -> None:
 def test_what_gives_no_value_is_named_and_not_zero(
     pool: AnswerPool, reply: str, problem: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert grades(pool, MOODY, reply, "4") == [Grade(None, problem), Grade(1.0)]  # type: ignore[arg-type]
+    assert grades(pool, MOODY, reply, "4") == [Grade(None, problem), Grade(1.0, right=True)]  # type: ignore[arg-type]
     said = capsys.readouterr().err
     assert MOODY in said
     assert f"reward_problems/{problem}" in said
@@ -72,7 +72,10 @@ def test_each_kind_of_problem_is_shown_once_and_counted(
 
 
 def test_an_answer_that_never_compares_is_no_verdict(pool: AnswerPool) -> None:
-    assert grades(pool, "math", TOWER, "\\boxed{4}") == [Grade(None, "timeout"), Grade(1.0)]
+    assert grades(pool, "math", TOWER, "\\boxed{4}") == [
+        Grade(None, "timeout"),
+        Grade(1.0, right=True),
+    ]
 
 
 def test_registered_rewards(pool: AnswerPool) -> None:

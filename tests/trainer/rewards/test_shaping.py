@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from trainer.config import RewardSection
 from trainer.rewards.shaping import overlong, reward
+from trainer.sections import RewardSection
 
 
 @pytest.mark.parametrize(

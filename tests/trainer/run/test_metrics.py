@@ -17,12 +17,14 @@ from trainer.policy.report import UpdateReport
 from trainer.pruning.online_head import _figures
 from trainer.run.log import MetricsLog, read_metrics
 from trainer.run.metrics import rollout_metrics, success_rate, update_metrics
+from trainer.sections import AlgorithmSection
 from trainer.stopwatch import Stopwatch
 
 MIXED = group(
     [rollout(True, 0.25), rollout(False, 0.5), rollout(True), rollout(None, 0.25, pruned=True)]
 )
 UNIFORM = group([rollout(True), rollout(True), rollout(None, 0.5, pruned=True)], number=1)
+PLAIN, SNIPS = AlgorithmSection(), AlgorithmSection(correction="snips")
 
 
 def test_rewards_are_weighted_back_to_what_they_were_without_pruning() -> None:
@@ -53,7 +55,7 @@ def test_kept_positives_by_difficulty() -> None:
 
 
 def test_only_survivors_of_groups_with_signal_are_trained_on() -> None:
-    rows = train_rows([MIXED, UNIFORM], load_config(None))
+    rows = train_rows([MIXED, UNIFORM], PLAIN, dynamic=False)
     assert [row.advantage > 0 for row in rows] == [True, False, True]
     assert all(row.weight == 1 for row in rows)
 
@@ -61,12 +63,12 @@ def test_only_survivors_of_groups_with_signal_are_trained_on() -> None:
 def test_dynamic_sampling_goes_by_verdicts_not_by_shaped_rewards() -> None:
     wrong = rollout(False)
     shaped = group([wrong, replace(wrong, reward=-0.5)])
-    assert len(train_rows([shaped], load_config(None))) == 2
-    assert train_rows([shaped], load_config(None, ["rollout.dynamic_rounds=3"])) == []
+    assert len(train_rows([shaped], PLAIN, dynamic=False)) == 2
+    assert train_rows([shaped], PLAIN, dynamic=True) == []
 
 
 def test_snips_weights_reach_the_rows() -> None:
-    rows = train_rows([MIXED], load_config(None, ["algorithm.correction=snips"]))
+    rows = train_rows([MIXED], SNIPS, dynamic=False)
     assert [row.weight for row in rows] == pytest.approx([12 / 7, 6 / 7, 3 / 7])
 
 
@@ -79,7 +81,7 @@ def test_the_mismatch_is_the_k3_estimate() -> None:
 
 
 def test_tokens_trained_are_those_of_survivors_with_signal() -> None:
-    rows = train_rows([MIXED, UNIFORM], load_config(None))
+    rows = train_rows([MIXED, UNIFORM], PLAIN, dynamic=False)
     row = update_metrics(rows, UpdateReport(steps=2, loss=3.0, grad_norm=1.0))
     assert (row["rollouts_trained"], row["tokens_trained"]) == (3, 12)
     assert (row["loss"], row["grad_norm"]) == (1.5, 0.5)

@@ -25,7 +25,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-class AdminServer:
+class AdminClient:
     """A ``RecordingSampler``: its engine records the head's inputs while it generates."""
 
     def __init__(self, url: str, model: Path) -> None:
@@ -85,7 +85,7 @@ class AdminServer:
         self._server.close()
 
 
-class PlainServer:
+class PlainClient:
     """A ``RecordingSampler`` that records nothing: any vLLM server, over ``/v1/completions``."""
 
     def __init__(self, url: str, model: Path) -> None:

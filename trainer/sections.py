@@ -1,0 +1,221 @@
+"""Every setting of a training run, by the tables of its recipe."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+PruneMode = Literal["arrol", "arrol_signed", "random", "none"]
+
+
+class Section(BaseModel):
+    """A table of the recipe."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class RunSection(Section):
+    out: str = "runs/policy"
+    """The run's folder."""
+    model: str = "bundled"
+    """A local folder with a Hugging Face checkpoint; ``bundled``: the model that ships."""
+    steps: int = Field(default=100, ge=1)
+    seed: int = Field(default=0, ge=0)
+    rank_timeout_s: float = Field(default=1800.0, gt=0)
+    """Seconds that a rank of ``torchrun`` waits for the others; longer than a step's rollouts take."""
+
+
+class DataSection(Section):
+    source: str = "arithmetic"
+    """A JSONL or CSV file; ``hub:NAME``: a Hugging Face dataset, by id or folder; ``gym``: generated
+    ``tasks`` of reasoning-gym; ``arithmetic``: generated questions of ``levels``."""
+    levels: tuple[int, ...] = (6,)
+    tasks: tuple[str, ...] = ()
+    """Such as ``chain_sum`` or ``chain_sum?min_terms=3``, taken in turn."""
+    subset: str = ""
+    split: str = "train"
+    """Of a Hugging Face dataset."""
+    question: str = "question"
+    """The field with the question; dots lead into nested ones, as in ``prompt.0.content``."""
+    answer: str = "answer"
+    """The field with the right answer."""
+    answer_after: str = ""
+    """What the answer follows in its field, such as ``####``; empty: the field is the answer."""
+    broken_rows: Literal["refuse", "skip"] = "refuse"
+
+
+class RolloutSection(Section):
+    prompts: int = Field(default=8, ge=1)
+    """Prompts, that is rollout groups, a step."""
+    samples: int = Field(default=16, ge=2)
+    """Rollouts a prompt."""
+    temperature: float = Field(default=1.0, gt=0, le=2)
+    max_tokens: int = Field(default=1024, ge=2)
+    sequences: int = Field(default=128, ge=1)
+    """Rollouts that the engine generates at once."""
+    max_model_len: int = Field(default=2048, ge=16)
+    """Tokens of prompt and rollout together."""
+    gpu_memory: float = Field(default=0.4, gt=0, lt=1)
+    """Share of a GPU's memory for an engine in this process; the trainer needs the rest."""
+    dynamic_rounds: int = Field(default=1, ge=1)
+    """DAPO's dynamic sampling: rounds of refilling for prompts without signal; 1: no refilling."""
+    replicas: tuple[str, ...] = ()
+    """Admin ports of running ``arrol-serve``, such as ``http://10.0.0.2:8001``; none: an engine here."""
+    replica_key_env: str = "ARROL_ADMIN_KEY"
+    """The environment variable with their key."""
+    replica_timeout_s: float = Field(default=600.0, gt=0)
+    """Seconds without an answer after which a replica is given up; longer than a group takes."""
+
+    @model_validator(mode="after")
+    def _urls(self) -> RolloutSection:
+        for url in self.replicas:
+            if not re.fullmatch(r"https?://[^\s/]+(:\d+)?/?", url):
+                raise ValueError(f"{url!r} is not the URL of an admin port (http://HOST:PORT)")
+        if len({url.rstrip("/") for url in self.replicas}) < len(self.replicas):
+            raise ValueError("a replica is named twice")
+        return self
+
+
+class PruneSection(Section):
+    mode: PruneMode = "arrol"
+    keep: float = Field(default=0.5, gt=0, le=1)
+    """Share of the rollouts at risk that is to survive all probes: the paper's kappa at one probe."""
+    probes: tuple[int, ...] = (512,)
+    rho: float = Field(default=0.5, ge=0, le=1)
+    lam: float = Field(default=0.5, ge=0, le=2)
+    p_min: float = Field(default=0.1, gt=0, le=1)
+    p_max: float = Field(default=0.9, gt=0, le=1)
+    min_survivors: int = Field(default=2, ge=1)
+    """Rollouts of a group that live whatever the coin says."""
+    cold_start: int = Field(default=20, ge=0)
+    """Steps without pruning, while the head learns."""
+
+    @model_validator(mode="after")
+    def _sound(self) -> PruneSection:
+        if not self.probes or any(
+            a >= b for a, b in zip((0, *self.probes), self.probes, strict=False)
+        ):
+            raise ValueError("probes must be positive token counts in rising order")
+        if self.p_min > self.p_max:
+            raise ValueError("p_min is above p_max")
+        return self
+
+
+class HeadSection(Section):
+    train: Literal["auto", "always"] = "auto"
+    """``auto``: where ``prune.mode`` needs a head."""
+    width: int = Field(default=64, ge=1)
+    lr: float = Field(default=1e-3, gt=0)
+    weight_decay: float = Field(default=1e-2, ge=0)
+    updates: int = Field(default=16, ge=1)
+    """Optimizer steps of the head per step of the policy."""
+    rows: int = Field(default=256, ge=2)
+    """Recorded positions per optimizer step of the head."""
+    window: int = Field(default=8192, ge=16)
+    """Recorded positions remembered."""
+    bins: int = Field(default=128, ge=2)
+    decay: float = Field(default=0.9, gt=0, le=1)
+    """What a step leaves of the posterior's older counts."""
+
+
+class RewardSection(Section):
+    function: str = "auto"
+    """``auto``: ``gym`` for reasoning-gym's tasks, else ``math``; ``exact``; ``module:function``; or a
+    registered name. See ``trainer.rewards.functions``."""
+    threshold: float = Field(default=0.5, gt=0, le=1)
+    """Value of ``function`` from which the head and dynamic sampling count a rollout as right."""
+    right: float = 1.0
+    wrong: float = 0.0
+    overlong_tokens: int = Field(default=0, ge=0)
+    """DAPO's soft punishment starts so many tokens before ``rollout.max_tokens``; 0: none."""
+    overlong_factor: float = Field(default=1.0, ge=0)
+    timeout_s: float = Field(default=5.0, gt=0)
+    """Seconds that one call may take in its process, which is killed then."""
+    workers: int = Field(default=1, ge=1)
+
+
+class AlgorithmSection(Section):
+    clip_low: float = Field(default=0.2, gt=0, lt=1)
+    clip_high: float = Field(default=0.28, gt=0)
+    """Equal to ``clip_low``: GRPO; larger: DAPO's clip-higher."""
+    sequence_ratio: bool = False
+    """GSPO: one importance ratio a sequence, the geometric mean of its tokens'."""
+    dr_grpo: bool = False
+    """Advantages not divided by the spread, loss divided by a constant."""
+    correction: Literal["none", "snips"] = "none"
+    """For pruning: ``none`` as in the paper, ``snips``: self-normalised 1 / propensity weights."""
+    kl_weight: float = Field(default=0.0, ge=0)
+    """Of the k3 estimate of the distance to the initial model."""
+    truncate_ratio: float = Field(default=2.0, ge=1)
+    """Cap of the importance weight between engine and trainer."""
+
+
+class OptimSection(Section):
+    lr: float = Field(default=1e-6, gt=0)
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    warmup: int = Field(default=0, ge=0)
+    weight_decay: float = Field(default=0.0, ge=0)
+    clip_norm: float = Field(default=1.0, gt=0)
+    minibatches: int = Field(default=1, ge=1)
+    """Optimizer steps per batch of rollouts. Old log-probabilities of all but the first minibatch are
+    computed before it."""
+    tokens_per_pass: int = Field(default=8192, ge=1)
+    """Padded tokens per forward and backward pass; gradients accumulate over passes."""
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    """What passes, the engine in this process and exports compute with; weights and optimizer keep
+    float32. ``auto``: bfloat16 on a GPU."""
+    gradient_checkpointing: bool = False
+    """Keep only each layer's input for the backward pass and compute the rest again: less memory."""
+
+
+class LoraSection(Section):
+    rank: int = Field(default=0, ge=0)
+    """Of the trained adapters; 0: the whole model is trained."""
+    alpha: int = Field(default=32, ge=1)
+    """The adapters' product counts ``alpha / rank`` times."""
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Of the adapters' inputs, in passes with gradient only."""
+    target_modules: tuple[str, ...] = ()
+    """Last parts of the names of adapted layers, such as ``q_proj``; none: every linear layer but the
+    output layer."""
+
+
+class SyncSection(Section):
+    backend: Literal["path", "ipc", "nccl"] = "path"
+    """``path``: files; ``ipc``: an engine on the trainer's GPU; ``nccl``: replicas on other GPUs."""
+    address: str = "127.0.0.1"
+    """Where replicas find the trainer's NCCL group: an address of this machine that they reach."""
+    port: int = Field(default=29577, ge=1, le=65535)
+    max_gap: Annotated[float, Field(gt=0)] | Literal["auto"] = "auto"
+    """Largest log-probability difference between trainer and engine after a sync, in nats; ``auto``:
+    by ``optim.dtype``, see ``trainer.precision``."""
+    probe_tokens: int = Field(default=16, ge=1)
+
+
+class CheckpointSection(Section):
+    every: int = Field(default=10, ge=1)
+    keep: int = Field(default=2, ge=1)
+
+
+class EvalSection(Section):
+    every: int = Field(default=0, ge=0)
+    """Steps between evaluations; 0: none."""
+    source: str = "held_out"
+    """A JSONL file or ``hub:NAME``; ``held_out``: generated questions that are never trained on."""
+    split: str = "test"
+    questions: int = Field(default=100, ge=1)
+    samples: int = Field(default=1, ge=1)
+
+
+class LogSection(Section):
+    """Besides ``metrics.jsonl``, which is always written."""
+
+    prometheus_port: int = Field(default=0, ge=0, le=65535)
+    """Where Prometheus may scrape the figures of the last step; 0: nowhere."""
+    prometheus_host: str = "127.0.0.1"
+    tensorboard: bool = False
+    """Into ``tensorboard/`` of the run's folder; needs the extra ``tensorboard``."""
+    wandb: str = ""
+    """A project of Weights & Biases; needs the extra ``wandb``."""
