@@ -16,6 +16,8 @@ from arrol_serve import bundled, keys
 from arrol_serve.api.admin import listener
 from arrol_serve.errors import ArrolError, InvalidRequest, UnsupportedEngine
 from arrol_serve.options import build_parser, server_config
+from arrol_serve.presets import FILE as PRESETS
+from arrol_serve.presets import load_presets
 
 ADDRESS_ERRORS = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
 GRACE_S = 30
@@ -90,8 +92,13 @@ def resolve_args(ours: argparse.Namespace, rest: list[str]) -> Any:
     if manifest is not None and head is not None:
         check_base_model(manifest, args.model)
         changed = {"head": str(head), "head_id": manifest.id, "probes": manifest.probes}
+        changed["belief"] = manifest.belief
     elif config.scorer == "head":
         raise InvalidRequest("--scorer head needs a quality head: name one with --head DIR.")
+    named = None if manifest is None else (manifest.id, manifest.version)
+    presets = _presets(ours.presets, head, named)
+    if presets is not None:
+        changed["presets"] = presets | (config.presets or {})
     args.arrol_config = config.model_copy(update=changed)
     args.api_key = keys.all_keys(args.api_key, extra_keys, os.environ)
     if ours.admin_port is not None and args.weight_transfer_config is None:
@@ -127,6 +134,18 @@ def _head_folder(asked: str | None, model: str) -> Path | None:
         return Path(asked)
     name = bundled.MODEL_NAME if Path(model) == bundled.MODEL else model
     return head_inside(Path(model)) or find_head(name, bundled.HEADS)
+
+
+def _presets(
+    asked: str | None, head: Path | None, named: tuple[str, str] | None
+) -> dict[str, dict[str, Any]] | None:
+    """Those of the file that was named, or lies beside the head; None: there is none."""
+    if asked == "none":
+        return None
+    if asked is not None:
+        return load_presets(Path(asked), head=named)
+    found = None if head is None else head / PRESETS
+    return load_presets(found, head=named) if found is not None and found.exists() else None
 
 
 def vllm_args(rest: list[str]) -> Any:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from arrol_serve.belief import Belief
 from arrol_serve.errors import InvalidRequest, complaint
+from arrol_serve.presets import safe_presets
 
 DEFAULT_SAMPLES = 16
 """Candidates of a search that does not say how many."""
@@ -58,14 +61,24 @@ class ServerConfig(BaseModel):
     head_id: str | None = None
     probes: tuple[int, ...] = (512,)
     """Default probes: those that the head was measured at."""
+    belief: Belief = Belief()
+    """How its scores become the probability of an answer."""
+    presets: dict[str, dict[str, Any]] | None = None
+    """Names for ``arrol`` objects; None: ``presets.DEFAULTS``, or those beside the head."""
 
     @property
     def has_head(self) -> bool:
         return self.head is not None
 
+    def presets_in_force(self) -> Mapping[str, Mapping[str, Any]]:
+        """Preset name -> ``arrol`` object."""
+        return safe_presets(self.has_head) if self.presets is None else self.presets
+
     def aliases_of(self, model: str) -> dict[str, dict[str, Any]]:
         """Alias name -> ``arrol`` object for one served model."""
-        return {name.replace("{model}", model): body for name, body in self.aliases.items()}
+        named = {f"{{model}}-{name}": {"preset": name} for name in self.presets_in_force()}
+        aliases = {**named, **self.aliases}
+        return {name.replace("{model}", model): body for name, body in aliases.items()}
 
 
 def load_config(path: Path | None, **overrides: Any) -> ServerConfig:

@@ -28,7 +28,9 @@ TOKENS = Counter("arrol_generated_tokens", "Tokens generated in searches, by fat
 SAVED = Counter("arrol_tokens_saved_estimate", "Tokens that ended candidates did not generate")
 TIMEOUTS = Counter("arrol_verifier_timeouts", "Answers not read or compared in time")
 AGREEMENT = Histogram("arrol_agreement", "The winner's share of the votes", buckets=SHARES)
-CONFIDENCE = Histogram("arrol_confidence", "The winner's share of the weight", buckets=SHARES)
+CONFIDENCE = Histogram(
+    "arrol_confidence", "P(the answer is right); without a head its share", buckets=SHARES
+)
 PRUNED_AT = Histogram(
     "arrol_pruned_at_tokens", "Tokens that a pruned candidate had generated", buckets=TOKENS_AT
 )

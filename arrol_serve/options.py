@@ -10,6 +10,7 @@ from typing import Any
 from arrol_serve import __version__, keys
 from arrol_serve.api.admin import listener
 from arrol_serve.config import ServerConfig, load_config
+from arrol_serve.errors import InvalidRequest
 
 DESCRIPTION = """\
 Serve MODEL over the OpenAI API with candidate search, in-engine pruning and weighted votes.
@@ -59,6 +60,16 @@ def build_parser() -> argparse.ArgumentParser:
         help="extra model name with its arrol object; {model} is the served name; repeatable",
     )
     option(
+        "--presets",
+        metavar="FILE",
+        help='presets of arrol-eval tune, or "none"; default: presets.json beside the head',
+    )
+    option(
+        "--preset",
+        metavar="NAME",
+        help="preset of plain model names; default: they are plain vLLM requests",
+    )
+    option(
         "--scorer",
         choices=("head", "confidence"),
         help="scorer of searches that name none; default: the head where there is one",
@@ -99,8 +110,11 @@ def _alias(text: str) -> tuple[str, dict[str, Any]]:
 
 def server_config(ours: argparse.Namespace) -> ServerConfig:
     """The TOML file with our flags over it. Raises ``InvalidRequest``."""
+    if ours.preset is not None and ours.arrol_default is not None:
+        raise InvalidRequest('--preset is --arrol-default {"preset": NAME}: give one of them.')
+    preset = None if ours.preset is None else {"preset": ours.preset}
     flags = {
-        "default": ours.arrol_default,
+        "default": preset or ours.arrol_default,
         "scorer": ours.scorer,
         "keep_alive_s": ours.keep_alive_s,
         "keep_alive": ours.keep_alive,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-VoteRule = Literal["quality", "uniform", "rank", "confidence", "best"]
-"""quality: calibrated probabilities; uniform: one each; rank: linear in the rank of quality, 0 to 1
-(ARRoL, arXiv 2603.24840); confidence: DeepConf's (arXiv 2508.15260); best: the best one decides."""
+from arrol_serve.belief import Belief
+
+VoteRule = Literal["quality", "evidence", "uniform", "rank", "confidence", "best"]
+"""quality: calibrated probabilities; evidence: the answer that is most probably right, see ``Belief``;
+uniform: one each, blind to scores; rank: linear in the rank of quality, 0 to 1 (ARRoL, arXiv
+2603.24840); confidence: DeepConf's (arXiv 2508.15260); best: the best one decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class Standing:
     weight: float
     rollouts: tuple[int, ...]
     best: int
-    """Its best-quality rollout; the lowest index on ties."""
+    """Its best-quality rollout, the lowest index on ties; in a uniform vote the lowest index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,43 +45,67 @@ class Tally:
     winner: int | None
     """Rollout to return: the leader's best; without answers the best-quality ballot."""
     confidence: float | None
-    """The leader's share of the weight; for ``best``, that rollout's quality."""
+    """With a ``Belief`` the probability that the leader is right. Else its share of the weight; for
+    ``best``, that rollout's quality."""
     agreement: float | None
     """The leader's share of the answered ballots."""
     rule: VoteRule = "quality"
     """How the weights came about: what newcomers can weigh depends on it."""
 
 
-def tally(ballots: Sequence[Ballot], rule: VoteRule) -> Tally:
+def tally(ballots: Sequence[Ballot], rule: VoteRule, belief: Belief | None = None) -> Tally:
     """Count. Ties go by weight, then count, then best quality, then lowest rollout index.
 
-    Ballots without an answer have no weight and enter no share. Rollouts must be distinct.
+    Ballots without an answer have no weight and enter no share. Rollouts must be distinct. A uniform
+    vote sees no quality, in ties either. ``belief``: of scores that are calibrated probabilities.
     """
+    chances = _chances(ballots, belief) if belief is not None else {}
+    if rule == "uniform":
+        ballots = [replace(ballot, quality=None) for ballot in ballots]
     voters = sorted((b for b in ballots if b.answer is not None), key=lambda b: b.rollout)
     if not voters:
         best = min(ballots, key=_worth, default=None)
         return Tally((), best.rollout if best else None, None, None, rule)
     weights = weigh(voters, rule)
+    by_chance = rule == "evidence"
     clusters: dict[str, list[Ballot]] = {}
     for ballot in voters:
         clusters.setdefault(str(ballot.answer), []).append(ballot)
     quality = {b.rollout: _quality(b) for b in voters}
     standings = sorted(
-        (_standing(answer, members, weights) for answer, members in clusters.items()),
+        (
+            _standing(answer, members, weights, chances.get(answer) if by_chance else None)
+            for answer, members in clusters.items()
+        ),
         key=lambda s: (-s.weight, -s.count, -quality[s.best], s.best),
     )
     leader = standings[0]
     certainty = leader.weight / math.fsum(weights.values())
     if rule == "best" and math.isfinite(quality[leader.best]):
         certainty = quality[leader.best]
+    certainty = chances.get(leader.answer, certainty)
     return Tally(tuple(standings), leader.best, certainty, leader.count / len(voters), rule)
 
 
-def _standing(answer: str, members: Sequence[Ballot], weights: Mapping[int, float]) -> Standing:
+def _chances(ballots: Sequence[Ballot], belief: Belief) -> dict[str, float]:
+    """P(right) of each answer; empty if a voter has no score."""
+    supporters: dict[str, list[float]] = {}
+    for ballot in ballots:
+        if ballot.answer is None:
+            continue
+        if ballot.quality is None or not math.isfinite(ballot.quality):
+            return {}
+        supporters.setdefault(ballot.answer, []).append(ballot.quality)
+    return belief.chances(supporters)
+
+
+def _standing(
+    answer: str, members: Sequence[Ballot], weights: Mapping[int, float], chance: float | None
+) -> Standing:
     return Standing(
         answer=answer,
         count=len(members),
-        weight=math.fsum(weights[b.rollout] for b in members),
+        weight=math.fsum(weights[b.rollout] for b in members) if chance is None else chance,
         rollouts=tuple(b.rollout for b in members),
         best=min(members, key=_worth).rollout,
     )
@@ -98,6 +125,8 @@ def _worth(ballot: Ballot) -> tuple[float, int]:
 
 def weigh(voters: Sequence[Ballot], rule: VoteRule) -> dict[int, float]:
     """Weight of each answered ballot by rollout; the scores that the rule needs must be finite.
+
+    ``evidence`` belongs to answers, not to ballots: without a ``Belief`` it counts as ``quality``.
 
     A score missing or undefined, or all weights 0: one each, since weights that leave some
     ballots out would be no rule at all. Negative scores weigh 0.
@@ -133,8 +162,8 @@ def decided(current: Tally, outstanding: int, agreement: float) -> bool:
     probability at least ``agreement`` (1.0: only if they cannot).
 
     The probability is that of adaptive consistency (arXiv 2305.11860): from a Beta(1, 1) prior,
-    leader against runner-up, that the leader's true share is the larger; weights are fractional
-    counts, scaled so that they sum to the ballots at hand. For ``best`` it is that none of
+    leader against the answer with the most other ballots, that the leader's true share of the ballots
+    is the larger. For ``best`` it is that none of
     ``outstanding`` newcomers tops the best of n, n / (n + outstanding), scores being
     exchangeable. Needs 2 answered ballots, unless nothing is outstanding. Supposes that newcomers
     have their scores and that some at hand is above 0: else every weight would turn into 1.
@@ -145,14 +174,15 @@ def decided(current: Tally, outstanding: int, agreement: float) -> bool:
     if ballots < 2:
         return False
     lead, second = [*(s.weight for s in current.standings), 0.0][:2]
-    if lead - second > _most(current, ballots, outstanding):
+    most = _most(current, ballots, outstanding)
+    if lead - second > most + 1e-9 * max(1.0, lead):  # an exact tie is none by rounding
         return True
     if agreement >= 1:
         return False
     if current.rule == "best":
         return ballots / (ballots + outstanding) >= agreement
-    scale = ballots / math.fsum(s.weight for s in current.standings)
-    return beta_majority(lead * scale + 1, second * scale + 1) >= agreement
+    leader, *others = (s.count for s in current.standings)
+    return beta_majority(leader + 1, max(others, default=0) + 1) >= agreement
 
 
 def _most(current: Tally, ballots: int, outstanding: int) -> float:

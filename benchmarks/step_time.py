@@ -22,7 +22,7 @@ from arrol_serve.engine.plugin.heads import NamedHead
 from arrol_serve.engine.plugin.rows import StepRows
 from arrol_serve.engine.plugin.scheduler import LiveGroup, Member, PruningMixin
 from arrol_serve.engine.plugin.scorer import RowScorer
-from arrol_serve.engine.plugin.wire import CONFIDENCE_WINDOW, MemberPlan, StepScores
+from arrol_serve.engine.plugin.wire import GroupPlan, MemberPlan, StepScores
 from arrol_serve.pruning.group import Group
 from arrol_serve.quality.head import QualityHead
 from benchmarks.record import write_result
@@ -41,22 +41,15 @@ MODELS = {"arrol-tiny": (128, 353), "Qwen3-8B": (4096, 151_936)}
 
 def member_plan(row: int) -> MemberPlan:
     """Member ``row`` of groups of sixteen, far from its probe."""
-    return MemberPlan(
+    plan = GroupPlan(
         search=f"g{row // GROUP}",
-        candidates=GROUP,
-        group=f"g{row // GROUP}",
         size=GROUP,
-        index=row % GROUP,
+        candidates=GROUP,
         probes=[1_000_000],
         policy={"name": "top_fraction", "keep": 0.5},
-        seed=0,
-        min_survivors=1,
-        max_total_tokens=None,
         signals=["quality"],
-        prune_by="quality",
-        confidence_window=CONFIDENCE_WINDOW,
-        record=None,
     )
+    return plan.member(row % GROUP)
 
 
 def scoring(rows: int, hidden: int, vocabulary: int) -> Callable[[], object]:
@@ -90,7 +83,9 @@ def bookkeeping(rows: int) -> Callable[[], object]:
     scheduler.requests = {f"r{row}": SimpleNamespace(num_output_tokens=5) for row in range(rows)}
     for row in range(rows):
         plan = member_plan(row)
-        group = scheduler.arrol_groups.setdefault(plan["group"], LiveGroup(Group(plan)))
+        group = scheduler.arrol_groups.setdefault(
+            plan["group"], LiveGroup(Group(plan), plan["search"], None)
+        )
         member = Member(f"r{row}", plan, group, stops_outside=False)
         group.members[plan["index"]] = scheduler._arrol_members[f"r{row}"] = member
         group.rules.join(plan["index"])

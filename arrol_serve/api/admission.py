@@ -64,7 +64,7 @@ class Admission:
 
     @asynccontextmanager
     async def _turn(self, entry: Entry, request: Request, patience_s: float) -> AsyncIterator[Turn]:
-        turn, began = Turn(), time.monotonic()
+        turn, began = Turn(lambda: self._leave(entry, turn)), time.monotonic()
         ran = self._turns[entry] = asyncio.Event()
         self._announced.discard(entry)
         try:
@@ -74,13 +74,18 @@ class Admission:
             metrics.QUEUE_SECONDS.observe(turn.waited_s)
             yield turn
             if turn.generated:  # requests that are cut short say nothing about lengths
-                self._lengths[request.search].saw(turn.generated / request.samples)
+                started = turn.candidates or request.samples
+                self._lengths[request.search].saw(turn.generated / started)
         finally:
-            if entry.running:
-                self._pace.ended(entry.share, time.monotonic())
-            del self._turns[entry]
-            self._wake(self._queue.end(entry))
-            self._spend(entry.key, turn.generated)
+            self._leave(entry, turn)
+
+    def _leave(self, entry: Entry, turn: Turn) -> None:
+        if self._turns.pop(entry, None) is None:
+            return
+        if entry.running:
+            self._pace.ended(entry.share, time.monotonic())
+        self._wake(self._queue.end(entry))
+        self._spend(entry.key, turn.generated)
 
     def _wake(self, ready: Iterable[Entry]) -> None:
         for entry in ready:
@@ -113,9 +118,17 @@ def _overloaded(what: str, after_s: float) -> Overloaded:
 class Turn:
     """What a request got."""
 
+    _leave: Callable[[], None]
     waited_s: float = 0.0
     generated: int = 0
     """Tokens of all its candidates; set by whoever counts them."""
+    candidates: int = 0
+    """That it started; 0: as many as were announced."""
+
+    def end(self, generated: int, candidates: int) -> None:
+        """Nothing more will be generated: let others in, though the request goes on."""
+        self.generated, self.candidates = generated, candidates
+        self._leave()
 
 
 def engine_size(vllm_config: Any) -> EngineSize:

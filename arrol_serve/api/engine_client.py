@@ -27,8 +27,9 @@ from arrol_serve.api.outputs import in_pieces, opening, prompt_ids, together
 from arrol_serve.api.request_log import RequestRecord, logged
 from arrol_serve.api.spread import EngineSpread
 from arrol_serve.api.ticket import SearchTicket, claim_ticket
-from arrol_serve.engine.candidates import EngineCall, EngineCandidates, GroupOptions
-from arrol_serve.engine.plugin.wire import KEY
+from arrol_serve.engine.candidates import EngineCall, EngineCandidates
+from arrol_serve.engine.plugin.wire import KEY, GroupPlan
+from arrol_serve.engine.watch import StepWatch
 from arrol_serve.errors import ArrolError, InvalidRequest
 from arrol_serve.pipeline import Progress, search
 from arrol_serve.sampling_plan import SearchPlan
@@ -46,6 +47,7 @@ class SearchingEngineClient:
     ) -> None:
         self._inner, self._pool, self._on_end = inner, pool, on_end
         self._admission = admission
+        self._watch = StepWatch(inner)
         self._spread = EngineSpread(inner.vllm_config.parallel_config.data_parallel_size)
 
     def __getattr__(self, name: str) -> Any:
@@ -81,7 +83,7 @@ class SearchingEngineClient:
         longest = self._inner.vllm_config.model_config.max_model_len
         prompt = len(prompt_ids(call))
         return Request(
-            samples=call.params.n if ticket is None else ticket.plan.samples,
+            samples=call.params.n if ticket is None else ticket.plan.at_once,
             prompt_tokens=prompt,
             max_tokens=min(call.params.max_tokens or longest, max(1, longest - prompt)),
             search=ticket is not None,
@@ -135,8 +137,8 @@ class SearchingEngineClient:
         try:
             async with turn as got:
                 record.queue_ms = round(got.waited_s * 1000)
-                candidates = await self._run(ticket, call, got.waited_s)
-                record.tokens = got.generated = ticket.generated_tokens
+                candidates = await self._run(ticket, call, got)
+                record.tokens = ticket.generated_tokens
         except Exception as error:
             ticket.failure = error
             raise
@@ -148,21 +150,25 @@ class SearchingEngineClient:
         ticket.prompt_tokens = len(winners[0].prompt_token_ids or ())
         return winners
 
-    async def _run(
-        self, ticket: SearchTicket, call: EngineCall, waited_s: float
-    ) -> EngineCandidates:
+    async def _run(self, ticket: SearchTicket, call: EngineCall, turn: Turn) -> EngineCandidates:
         """The search on one engine: the one a caller named, or the one with the least to do."""
-        with self._spread.place(ticket.plan.samples) as rank:
+        with self._spread.place(ticket.plan.at_once) as rank:
             asked = call.options.get("data_parallel_rank")
             options = {**call.options, "data_parallel_rank": rank if asked is None else asked}
+            watch = None if ticket.plan.stop_rule is None else self._watch
             candidates = EngineCandidates(
-                self._inner, replace(call, options=options), _group_options(ticket.plan)
+                self._inner, replace(call, options=options), _group_plan(ticket.plan), watch
             )
             book = AnswerBook(self._pool, ticket.plan.answer)
-            plan = _after(ticket.plan, waited_s)
+            plan = _after(ticket.plan, turn.waited_s)
             try:
                 ticket.outcome = await search(
-                    candidates, book, plan, choices=ticket.choices, listener=_tell(ticket)
+                    candidates,
+                    book,
+                    plan,
+                    choices=ticket.choices,
+                    listener=_tell(ticket),
+                    generated=lambda: turn.end(candidates.generated, candidates.launched),
                 )
             finally:
                 ticket.head_version = candidates.head_version
@@ -212,12 +218,14 @@ def _tell(ticket: SearchTicket) -> Callable[[Progress], None] | None:
     return tell if ticket.plan.stream == "progress" else None
 
 
-def _group_options(plan: SearchPlan) -> GroupOptions:
+def _group_plan(plan: SearchPlan) -> GroupPlan:
     prune = plan.prune
     wanted = {"quality" if plan.scorer == "head" else "confidence"}
     if plan.vote == "confidence":
         wanted.add("confidence")
-    return GroupOptions(
+    return GroupPlan(
+        search="",
+        size=plan.waves.first,
         candidates=plan.samples,
         probes=prune.probes if prune else (),
         policy=prune.policy if prune else {"name": "never"},

@@ -77,9 +77,12 @@ class ArrolReport(TypedDict):
     votes: list[VoteCount]
     tokens: TokenCounts
     stop: str
+    waves: int
+    """How often candidates were started."""
     head: HeadName | None
     verifier_timeouts: int
     latency_ms: int
+    preset: NotRequired[str]
     temperature: NotRequired[float]
     """What was sampled at, where the request said 0."""
     note: NotRequired[str]
@@ -107,10 +110,13 @@ def arrol_object(ticket: SearchTicket, head_id: str | None) -> ArrolReport | Non
         ],
         tokens=_token_counts(ticket, outcome),
         stop=outcome.stop,
+        waves=outcome.waves,
         head=HeadName(id=head_id, version=ticket.head_version) if plan.scorer == "head" else None,
         verifier_timeouts=outcome.verifier_timeouts,
         latency_ms=outcome.latency_ms,
     )
+    if plan.preset is not None:
+        report["preset"] = plan.preset
     if ticket.temperature is not None:
         report["temperature"] = ticket.temperature
     notes = [*ticket.notes, *(() if outcome.votable else (NOT_VOTABLE,))]

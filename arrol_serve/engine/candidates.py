@@ -3,40 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from vllm.outputs import RequestOutput
 from vllm.sampling_params import RequestOutputKind, SamplingParams
 
-from arrol_serve.engine.plugin.wire import CONFIDENCE_WINDOW, KEY, MemberPlan, Report
-from arrol_serve.rollout import (
-    ProbeScore,
-    Rollout,
-    fate_of,
-)
+from arrol_serve.engine.base import Event, Moved, Passed
+from arrol_serve.engine.plugin.wire import KEY, GroupPlan, MemberPlan, Report
+from arrol_serve.engine.watch import StepWatch
+from arrol_serve.pruning.threshold import sigmoid
+from arrol_serve.rollout import Fate, ProbeScore, Rollout, fate_of
 
 LONGEST_ID = 64
 """Characters of a client's request id that its candidates' names in the engine begin with."""
-
-
-@dataclass(frozen=True, slots=True)
-class GroupOptions:
-    """What every candidate's plan shares; see ``wire.MemberPlan`` for the fields."""
-
-    candidates: int
-    """Of the search, however many groups they are launched in."""
-    probes: tuple[int, ...]
-    policy: Mapping[str, Any]
-    min_survivors: int
-    max_total_tokens: int | None
-    signals: tuple[str, ...]
-    prune_by: str
-    record: tuple[int, ...] | None = None
-    confidence_window: int = CONFIDENCE_WINDOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +35,28 @@ class EngineCall:
 class EngineCandidates:
     """``CandidateSampler`` on vLLM. Candidate i samples with seed + i if the request has a seed."""
 
-    def __init__(self, client: Any, call: EngineCall, group: GroupOptions) -> None:
-        self._client, self._call, self._group = client, call, group
-        self._ended: asyncio.Queue[tuple[int, RequestOutput | BaseException]] = asyncio.Queue()
+    def __init__(
+        self, client: Any, call: EngineCall, plan: GroupPlan, watch: StepWatch | None = None
+    ) -> None:
+        """``plan``: of all groups; name, size and what went before are filled in at each launch.
+
+        Without a ``watch`` nothing is known of a candidate before it ends.
+        """
+        self._client, self._call, self._watch = client, call, watch
+        seed = call.params.seed if call.params.seed is not None else uuid.uuid4().int % 2**63
+        # Clients choose request ids, also alike, and vLLM aborts by them: nobody can guess ours.
+        self._search = f"{call.request_id[:LONGEST_ID]}/{uuid.uuid4().hex}"
+        self._plan = replace(plan, search=self._search, seed=seed, watched=watch is not None)
+        self._events: asyncio.Queue[_Ended | Passed | Moved] = asyncio.Queue()
+        self.wants_moves = False
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._seed = call.params.seed if call.params.seed is not None else uuid.uuid4().int % 2**63
+        self._tokens: dict[int, int] = {}
+        self._probes: dict[int, tuple[ProbeScore, ...]] = {}
+        """What the engine has said of each candidate's probes so far."""
+        self._pruned = 0
         self.outputs: dict[int, RequestOutput] = {}
         """The last engine output of every candidate that ended."""
         self.head_version: str | None = None
-        # Clients choose request ids, also alike, and vLLM aborts by them: nobody can guess ours.
-        self._search = f"{call.request_id[:LONGEST_ID]}/{uuid.uuid4().hex}"
         self._groups = 0
         self.group = ""
         """Name of the latest rollout group."""
@@ -73,31 +67,46 @@ class EngineCandidates:
     def running(self) -> int:
         return len(self._tasks)
 
+    def tokens(self, index: int) -> int:
+        return self._tokens[index]
+
+    @property
+    def launched(self) -> int:
+        """Candidates started so far."""
+        return len(self._tokens)
+
+    @property
+    def generated(self) -> int:
+        """Tokens of all of them, as far as they are known."""
+        return sum(self._tokens.values())
+
     async def launch(self, indices: Sequence[int]) -> None:
         self.group = f"{self._search}/{self._groups}"
         self._groups += 1
-        for place, index in enumerate(indices):
-            plan = self._member_plan(self.group, len(indices), place)
-            self._tasks[index] = asyncio.create_task(self._run(index, self._params(index, plan)))
-
-    def _member_plan(self, group: str, size: int, place: int) -> MemberPlan:
-        options = self._group
-        return MemberPlan(
-            search=self._search,
-            candidates=options.candidates,
-            group=group,
-            size=size,
-            index=place,
-            probes=list(options.probes),
-            policy=dict(options.policy),
-            seed=self._seed,
-            min_survivors=min(options.min_survivors, size),
-            max_total_tokens=options.max_total_tokens,
-            signals=list(options.signals),
-            prune_by=options.prune_by,
-            confidence_window=options.confidence_window,
-            record=None if options.record is None else list(options.record),
+        survivors = len(self._tokens) - self._pruned
+        group = replace(
+            self._plan,
+            group=self.group,
+            size=len(indices),
+            started=len(self._tokens),
+            earlier=self._judged(),
+            spent=sum(self._tokens.values()),
+            min_survivors=max(0, self._plan.min_survivors - survivors),
         )
+        for place, index in enumerate(indices):
+            self._tokens[index] = 0
+            if self._watch is not None:
+                self._watch.follow(self._request_id(index), _Listener(self, index))
+            params = self._params(index, group.member(place))
+            self._tasks[index] = asyncio.create_task(self._run(index, params))
+
+    def _judged(self) -> list[list[float]]:
+        """By probe, the scores of all candidates that were judged there."""
+        known = [self._probes[index] for index in sorted(self._probes)]
+        return [
+            [probes[place].score for probes in known if len(probes) > place]
+            for place in range(len(self._plan.probes))
+        ]
 
     def _params(self, index: int, plan: MemberPlan) -> SamplingParams:
         params = self._call.params.clone()
@@ -111,35 +120,58 @@ class EngineCandidates:
     def _request_id(self, index: int) -> str:
         return f"{self._search}-{index}"
 
+    def heard(self, index: int, new_tokens: int, report: Report | None) -> None:
+        """A step of a running candidate; called between the event loop's tasks."""
+        self._tokens[index] += new_tokens
+        if report is not None:
+            probes = _probe_scores(report)
+            if len(probes) > len(self._probes.get(index, ())):
+                self._probes[index] = probes
+                self._events.put_nowait(Passed(index, probes))
+        if self.wants_moves:
+            self.wants_moves = False
+            self._events.put_nowait(Moved())
+
     async def _run(self, index: int, params: SamplingParams) -> None:
         last: RequestOutput | None = None
+        request_id = self._request_id(index)
+        failure: Exception | None = None
         try:
             call = self._call
-            request_id = self._request_id(index)
             async for output in self._client.generate(
                 call.prompt, params, request_id, **call.options
             ):
                 last = output
         except Exception as error:  # noqa: BLE001  # crosses to the waiting pipeline
-            self._ended.put_nowait((index, error))
-        else:
-            if last is None:
-                last_error = RuntimeError(f"the engine returned nothing for candidate {index}")
-                self._ended.put_nowait((index, last_error))
-            else:
-                self._ended.put_nowait((index, last))
+            failure = error
+        finally:
+            if self._watch is not None:
+                self._watch.leave(request_id)
+        if last is None and failure is None:
+            failure = RuntimeError(f"the engine returned nothing for candidate {index}")
+        self._events.put_nowait(_Ended(index, last, failure))
 
-    async def next_ended(self, timeout_s: float | None) -> Rollout | None:
-        try:
-            async with asyncio.timeout(timeout_s):
-                index, ended = await self._ended.get()
-        except TimeoutError:
-            return None
-        self._tasks.pop(index, None)
-        if isinstance(ended, BaseException):
-            raise ended
-        self.outputs[index] = ended
-        return self._rollout(index, ended)
+    async def next_event(self) -> Event:
+        event = await self._events.get()
+        if not isinstance(event, _Ended):
+            return event
+        self._tasks.pop(event.index, None)
+        if event.failure is not None:
+            raise event.failure
+        assert event.output is not None  # noqa: S101  # or there is a failure
+        self.outputs[event.index] = event.output
+        rollout = self._rollout(event.index, event.output)
+        self._tokens[event.index] = rollout.token_count
+        self._probes[event.index] = rollout.probes
+        self._pruned += rollout.fate is Fate.PRUNED
+        return rollout
+
+    async def until_all_ended(self) -> AsyncIterator[Rollout]:
+        """Every candidate that was launched, as it ends."""
+        while self.running:
+            event = await self.next_event()
+            if isinstance(event, Rollout):
+                yield event
 
     def _rollout(self, index: int, output: RequestOutput) -> Rollout:
         report: Report | None = (output.kv_transfer_params or {}).get(KEY)
@@ -150,8 +182,8 @@ class EngineCandidates:
             self.head_version = report["head_version"] or self.head_version
             self.engine_groups = report["groups"]
             confidence = report["confidence"]
-            quality = None if report["quality"] is None else _sigmoid(report["quality"])
-            probes = tuple(ProbeScore(*probe) for probe in report["probes"])
+            quality = None if report["quality"] is None else sigmoid(report["quality"])
+            probes = _probe_scores(report)
         return Rollout(
             index=index,
             text=completion.text,
@@ -177,5 +209,21 @@ class EngineCandidates:
         await asyncio.gather(*tasks.values(), return_exceptions=True)
 
 
-def _sigmoid(logit: float) -> float:
-    return 1 / (1 + math.exp(-max(-500.0, min(500.0, logit))))
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    index: int
+    output: RequestOutput | None
+    failure: Exception | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Listener:
+    candidates: EngineCandidates
+    index: int
+
+    def __call__(self, new_tokens: int, report: Report | None) -> None:
+        self.candidates.heard(self.index, new_tokens, report)
+
+
+def _probe_scores(report: Report) -> tuple[ProbeScore, ...]:
+    return tuple(ProbeScore(*probe) for probe in report["probes"])

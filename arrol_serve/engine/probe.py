@@ -9,9 +9,12 @@ from typing import Any
 
 from vllm.sampling_params import SamplingParams
 
-from arrol_serve.engine.candidates import EngineCall, EngineCandidates, GroupOptions
+from arrol_serve.engine.candidates import EngineCall, EngineCandidates
+from arrol_serve.engine.plugin.wire import GroupPlan
 from arrol_serve.errors import ArrolError, UnsupportedEngine
 from arrol_serve.rollout import Fate
+
+LIMIT_S = 60.0
 
 
 def check_generates(tasks: Collection[str], model: str) -> None:
@@ -63,16 +66,16 @@ async def _fates(client: Any, rank: int | None) -> list[Fate]:
     options = {} if rank is None else {"data_parallel_rank": rank}
     name = f"arrol-probe-{uuid.uuid4().hex}"
     call = EngineCall({"prompt_token_ids": [0, 1]}, params, name, options)
-    group = GroupOptions(2, (1,), {"name": "random", "keep": 0.5}, 1, None, (), "quality")
-    candidates = EngineCandidates(client, call, group)
+    plan = GroupPlan(name, 2, 2, probes=(1,), policy={"name": "random", "keep": 0.5})
+    candidates = EngineCandidates(client, call, plan)
     await candidates.launch(range(2))
-    fates = []
     try:
-        while candidates.running:
-            rollout = await candidates.next_ended(60.0)
-            if rollout is None:
-                raise UnsupportedEngine("The engine did not answer the start-up probe in 60 s.")
-            fates.append(rollout.fate)
+        async with asyncio.timeout(LIMIT_S):
+            rollouts = [event async for event in candidates.until_all_ended()]
+    except TimeoutError:
+        raise UnsupportedEngine(
+            f"The engine did not answer the start-up probe in {LIMIT_S:g} s."
+        ) from None
     finally:
         await candidates.close()
-    return fates
+    return [rollout.fate for rollout in rollouts]

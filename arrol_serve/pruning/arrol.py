@@ -29,6 +29,7 @@ class Arrol:
     posterior: Sequence[float] = ()
     name: ClassVar[str] = "arrol"
     waits: ClassVar[bool] = False
+    late: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         bounds: dict[str, tuple[float, float]] = {

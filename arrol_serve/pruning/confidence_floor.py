@@ -21,6 +21,7 @@ class ConfidenceFloor:
     threshold: float
     name: ClassVar[str] = "confidence_floor"
     waits: ClassVar[bool] = False
+    late: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "threshold", number("threshold", self.threshold, 0.0, HIGHEST))

@@ -24,6 +24,7 @@ class Decision:
 @dataclass(slots=True)
 class _Member:
     next_probe: int = 0
+    started: bool = False
     waiting: bool = False
     """At ``next_probe`` and generating on while its siblings arrive."""
     tokens: int = 0
@@ -36,7 +37,9 @@ class Group:
 
     A member crosses probe k at the first observation with at least ``probes[k]`` tokens (several
     tokens may come at once). A policy that waits judges when every member has joined and every
-    live one stands at the probe; nobody is held up meanwhile.
+    live one stands at the probe; nobody is held up meanwhile. If the policy can judge latecomers,
+    it waits only for those that were generating when the first one came to the probe: others may
+    queue until these end. They are judged later, against the scores of all who were before them.
     """
 
     def __init__(self, plan: Mapping[str, Any]) -> None:
@@ -45,12 +48,15 @@ class Group:
         self.policy = policy_from_spec(plan["policy"])
         self._seed: int = plan["seed"]
         self._min_survivors: int = plan["min_survivors"]
-        self._cap: int | None = plan["max_total_tokens"]
-        self.watches = bool(self.probes) or self._cap is not None
-        """Whether tokens matter to it at all; else it need not be told of them."""
+        self._before: int = plan["started"]
+        earlier: list[list[float]] = plan["earlier"] or [[] for _ in self.probes]
+        self._judged = [list(scores) for scores in earlier]
+        """By probe, the scores of all siblings that were judged there."""
+        self._cohorts: dict[int, set[int]] = {}
+        """By probe, who was on the way there when the first member arrived."""
         self._members: dict[int, _Member] = {}
         self._alive: set[int] = set()
-        self._finished = self._pruned = self._spent = 0
+        self._finished = self._pruned = 0
 
     @property
     def empty(self) -> bool:
@@ -74,14 +80,13 @@ class Group:
             self._finished += 1
         return self._settle()
 
-    def spend(self, tokens: int) -> bool:
-        """Count generated tokens; True once the group's cap is reached."""
-        self._spent += tokens
-        return self._cap is not None and self._spent >= self._cap
-
     def probes_of(self, index: int) -> list[ProbeScore]:
         """The probes that a member has been judged at."""
         return self._members[index].probes
+
+    def begin(self, index: int) -> None:
+        """A member generates; until then it may queue. Before others of the step are observed."""
+        self._members[index].started = True
 
     def observe(self, index: int, tokens: int, score: float) -> list[Decision]:
         """A member has ``tokens`` tokens and this score now."""
@@ -102,20 +107,39 @@ class Group:
         return decisions
 
     def _settle(self) -> list[Decision]:
-        """Judge the waiting members if nobody is still to come."""
+        """Judge the waiting members if nobody whom they wait for is still to come."""
         decisions: list[Decision] = []
-        while self._everyone_waits():
-            probe = min(self._members[i].next_probe for i in self._alive)
-            ready = [i for i in sorted(self._alive) if self._members[i].next_probe == probe]
+        while (due := self._due()) is not None:
+            probe, ready = due
             decided = self._judge(ready, probe)
             decisions += decided
             for decision in decided:
                 self._release(decision)
         return decisions
 
-    def _everyone_waits(self) -> bool:
-        joined = len(self._members) == self.size
-        return joined and bool(self._alive) and all(self._members[i].waiting for i in self._alive)
+    def _due(self) -> tuple[int, list[int]] | None:
+        """The first probe whose members are complete, and these."""
+        at: dict[int, list[int]] = {}
+        for index in sorted(self._alive):
+            if self._members[index].waiting:
+                at.setdefault(self._members[index].next_probe, []).append(index)
+        for probe, ready in sorted(at.items()):
+            if self._complete(probe, ready):
+                self._cohorts.pop(probe, None)
+                return probe, ready
+        return None
+
+    def _complete(self, probe: int, ready: list[int]) -> bool:
+        if not self.policy.late:
+            joined = len(self._members) == self.size
+            return joined and all(self._members[i].waiting for i in self._alive)
+        if probe not in self._cohorts:
+            self._cohorts[probe] = {i for i in self._alive if self._on_the_way(i, probe)}
+        return self._cohorts[probe] & self._alive <= set(ready)
+
+    def _on_the_way(self, index: int, probe: int) -> bool:
+        member = self._members[index]
+        return member.started and member.next_probe == probe
 
     def _release(self, decision: Decision) -> None:
         member = self._members[decision.index]
@@ -129,7 +153,7 @@ class Group:
 
     def _judge(self, indices: list[int], probe: int) -> list[Decision]:
         view = GroupView(
-            size=self.size,
+            size=self._before + self.size,
             probe=probe,
             probes=len(self.probes),
             alive=len(self._alive),
@@ -137,9 +161,11 @@ class Group:
             pruned=self._pruned,
             min_survivors=self._min_survivors,
             seed=self._seed,
+            earlier=tuple(self._judged[probe]),
         )
         scores = {i: self._members[i].score for i in indices}
         verdicts = self.policy.judge(scores, view)
+        self._judged[probe] += scores.values()
         decisions = []
         for index in indices:
             member, verdict = self._members[index], verdicts[index]

@@ -15,6 +15,7 @@ class Never:
 
     name: ClassVar[str] = "never"
     waits: ClassVar[bool] = False
+    late: ClassVar[bool] = False
 
     def judge(self, scores: Mapping[int, float], view: GroupView) -> dict[int, Verdict]:
         del view

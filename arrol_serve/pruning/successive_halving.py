@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from arrol_serve.pruning.survival import GroupView, Verdict, keep_best, number
+from arrol_serve.pruning.survival import GroupView, Verdict, keep_top, number
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +16,10 @@ class SuccessiveHalving:
     keep: float = 0.5
     name: ClassVar[str] = "successive_halving"
     waits: ClassVar[bool] = True
+    late: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "keep", number("keep", self.keep, 0.0, 1.0, open_low=True))
 
     def judge(self, scores: Mapping[int, float], view: GroupView) -> dict[int, Verdict]:
-        order = sorted(scores, key=lambda i: (-scores[i], i))
-        return keep_best(order, math.ceil(view.alive * self.keep - 1e-9), view)
+        return keep_top(scores, self.keep, view)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import ClassVar, Protocol
@@ -16,7 +17,7 @@ class GroupView:
     """What a policy may know of the group besides scores."""
 
     size: int
-    """Rollouts that the group was started with."""
+    """Rollouts started so far, those of the search's earlier groups included."""
     probe: int
     """Which probe this is, from 0."""
     probes: int
@@ -28,6 +29,8 @@ class GroupView:
     pruned: int
     min_survivors: int
     seed: int
+    earlier: Sequence[float] = ()
+    """Scores of the siblings that were judged at this probe before, whatever became of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,9 @@ class SurvivalPolicy(Protocol):
     waits: ClassVar[bool]
     """True: judge once a probe, when the last live member has reached it, seeing all scores.
     False: judge each arrival by itself, at once."""
+    late: ClassVar[bool]
+    """Of one that waits: it can judge newcomers against siblings that were judged ``earlier``, so it
+    waits for those alone that generated when the first one reached the probe, not for who queues."""
 
     def judge(self, scores: Mapping[int, float], view: GroupView) -> dict[int, Verdict]:
         """A verdict for every key of ``scores`` (rollout index -> score, higher is better)."""
@@ -66,6 +72,24 @@ def uniform(seed: int, probe: int, index: int) -> float:
     """A number in [0, 1) that depends on nothing but its arguments: decisions can be replayed."""
     digest = blake2b(f"{seed}/{probe}/{index}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") / 2**64
+
+
+def keep_top(scores: Mapping[int, float], ratio: float, view: GroupView) -> dict[int, Verdict]:
+    """Let those live that are in the best ``ratio`` of all who came to this probe so far.
+
+    Of earlier siblings with the same score a share ``ratio`` counts as better, since so many of them
+    live. Ties go to the lower index.
+    """
+    order = sorted(scores, key=lambda i: (-scores[i], i))
+    before = sorted(-score for score in view.earlier)
+    quota = math.ceil((len(before) + len(order)) * ratio - 1e-9)
+
+    def rank(place: int, score: float) -> float:
+        better, level = bisect_left(before, -score), bisect_right(before, -score)
+        return place + better + ratio * (level - better)
+
+    ranks = (rank(place, scores[index]) for place, index in enumerate(order))
+    return keep_best(order, sum(r < quota - 1e-9 for r in ranks), view)
 
 
 def keep_best(order: list[int], target: int, view: GroupView) -> dict[int, Verdict]:

@@ -17,6 +17,7 @@ class Threshold:
     threshold: float
     name: ClassVar[str] = "threshold"
     waits: ClassVar[bool] = False
+    late: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         checked = number("threshold", self.threshold, 0.0, 1.0, open_low=True)

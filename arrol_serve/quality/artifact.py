@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from arrol_serve.belief import Belief
 from arrol_serve.errors import HeadMismatch
 from arrol_serve.quality.head import QualityHead
 from arrol_serve.quality.statistics import STATISTICS
@@ -47,6 +48,8 @@ class HeadManifest(BaseModel):
     """Generated-token counts at which pruning with this head was measured; the server's default."""
     metrics: dict[str, dict[str, float]] = Field(default_factory=dict)
     """AUC overall and within group, ECE and base rate on held-out questions, by position."""
+    belief: Belief = Belief()
+    """How the probabilities of an answer's supporters make its own."""
     provenance: dict[str, Any] = Field(default_factory=dict)
     license: str = "Apache-2.0"
 

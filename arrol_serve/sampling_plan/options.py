@@ -47,10 +47,21 @@ class PruneOptions(_Strict):
 
 
 class EarlyStopOptions(_Strict):
-    """When the vote is decided and the rest is called off."""
+    """When the answer is good enough, so that no more candidates are started and the rest ends."""
 
-    agreement: float = Field(
-        default=0.95, gt=0.5, le=1.0, description="Probability that the leader stays ahead."
+    confidence: float | None = Field(
+        default=None,
+        ge=0.5,
+        lt=1.0,
+        description="Stop when the answer is right with this probability; needs a quality head, "
+        "where it is the default, 0.9.",
+    )
+    agreement: float | None = Field(
+        default=None,
+        gt=0.5,
+        le=1.0,
+        description="Stop when the leading answer stays ahead with this probability, whatever the "
+        "scores; the default without a head, 0.95.",
     )
 
 
@@ -68,11 +79,20 @@ class AnswerOptions(_Strict):
 class ArrolOptions(_Strict):
     """How many candidates to sample for one answer, which to end early, and how they vote."""
 
-    samples: int | None = Field(default=None, description="Candidates to sample; default 16.")
+    preset: str | None = Field(
+        default=None,
+        description="Settings by name: fast, balanced, best, or the server's own. Other keys win.",
+    )
+    samples: int | None = Field(
+        default=None, description="Candidates to sample, at most if early_stop is on; default 16."
+    )
     budget: int | None = Field(default=None, description="Another name for samples.")
     min_samples: int | None = Field(
+        default=None, description="With early_stop: candidates to begin with; default 4."
+    )
+    wave_samples: int | None = Field(
         default=None,
-        description="With early_stop: candidates to look at before paying for the rest.",
+        description="With early_stop: candidates to add at a time; default: as many as min_samples.",
     )
     prune: PruneOptions | None = None
     early_stop: EarlyStopOptions | None = None

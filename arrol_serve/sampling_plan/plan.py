@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from arrol_serve.answers.spec import AnswerSpec
+from arrol_serve.belief import Belief
 from arrol_serve.config import DEFAULT_SAMPLES, ServerConfig
 from arrol_serve.errors import InvalidRequest
 from arrol_serve.pruning.registry import policy_from_spec
@@ -21,9 +22,15 @@ from arrol_serve.sampling_plan.options import (
     clip,
 )
 from arrol_serve.sampling_plan.selectors import Selectors, blamed, merged_options
+from arrol_serve.search.course import Waves
+from arrol_serve.search.stop import ByAgreement, ByConfidence, StopRule
 from arrol_serve.voting import VoteRule
 
 DEFAULT_KEEP = 0.5
+DEFAULT_WAVE = 4
+"""Candidates to begin with where a search may stop early."""
+DEFAULT_CONFIDENCE = 0.9
+DEFAULT_AGREEMENT = 0.95
 CALIBRATED = ("threshold", "arrol", "arrol_signed")
 """Survival policies that read the score as a calibrated logit, which only a head gives."""
 
@@ -45,21 +52,34 @@ class PrunePlan:
 class SearchPlan:
     """What one search does, complete and checked."""
 
-    samples: int
-    min_samples: int
-    """Candidates to look at before the rest is started; equal to ``samples``: start all at once."""
+    waves: Waves
+    """How many candidates, and how many of them at a time."""
+    stop_rule: StopRule | None
+    """When the answer is good enough; None: there is one wave, and all of it is counted."""
     prune: PrunePlan | None
-    agreement: float | None
-    """Stop when the leader stays ahead with this probability; None: never early."""
     vote: VoteRule
     """quality, rank and best weigh by the scorer's signal, whichever scorer it is."""
     scorer: Scorer
+    belief: Belief | None
+    """How the scores of an answer's supporters make its probability; None: they are not calibrated."""
     answer: AnswerSpec
     max_total_tokens: int | None
     deadline_s: float | None
     returns: Returns
     stream: StreamMode
     zero_temperature: float | None
+    preset: str | None
+    """Whose settings these are, changed or not."""
+
+    @property
+    def samples(self) -> int:
+        """Candidates at most."""
+        return self.waves.samples
+
+    @property
+    def at_once(self) -> int:
+        """Candidates that it is likely to have in the engine at its peak: two waves overlap."""
+        return min(self.samples, self.waves.first + self.waves.then)
 
 
 def resolve(selectors: Selectors, config: ServerConfig) -> SearchPlan | None:
@@ -68,7 +88,7 @@ def resolve(selectors: Selectors, config: ServerConfig) -> SearchPlan | None:
     Raises ``InvalidRequest`` with ``param`` such as ``arrol.prune.keep``.
     """
     try:
-        options = merged_options(selectors, config.default)
+        options = merged_options(selectors, config.default, config.presets_in_force())
         return None if options is None else _plan(options, config)
     except InvalidRequest as error:
         raise blamed(error, selectors) from error
@@ -76,7 +96,12 @@ def resolve(selectors: Selectors, config: ServerConfig) -> SearchPlan | None:
 
 def check_defaults(config: ServerConfig) -> None:
     """Refuse a server default or alias that no request could use. Raises ``InvalidRequest``."""
-    for name, options in {"the server default": config.default, **config.aliases}.items():
+    presets = {f"preset {name}": body for name, body in config.presets_in_force().items()}
+    for name, options in {
+        "the server default": config.default,
+        **presets,
+        **config.aliases,
+    }.items():
         try:
             if options is not None:
                 resolve(Selectors(alias=options), config.model_copy(update={"default": None}))
@@ -116,19 +141,22 @@ def _plan(options: ArrolOptions, config: ServerConfig) -> SearchPlan:
     samples = _samples(options, config)
     scorer = _scorer(options, config)
     answer = options.answer
+    prune = _prune(options.prune, samples, scorer, config)
+    belief = config.belief if scorer == "head" else None
     return SearchPlan(
-        samples=samples,
-        min_samples=_min_samples(options, samples),
-        prune=_prune(options.prune, samples, scorer, config),
-        agreement=options.early_stop.agreement if options.early_stop else None,
-        vote=options.vote,
+        waves=_waves(options, samples, prune),
+        stop_rule=_stop_rule(options, belief),
+        prune=prune,
+        vote=_vote(options, scorer),
         scorer=scorer,
+        belief=belief,
         answer=AnswerSpec(answer.extract, answer.regex, answer.json_pointer, answer.equivalence),
         max_total_tokens=_max_total_tokens(options, config),
         deadline_s=_deadline(options, config),
         returns=options.returns,
         stream=options.stream,
         zero_temperature=options.zero_temperature,
+        preset=options.preset,
     )
 
 
@@ -160,21 +188,61 @@ def _scorer(options: ArrolOptions, config: ServerConfig) -> Scorer:
     return scorer
 
 
-def _min_samples(options: ArrolOptions, samples: int) -> int:
-    if options.min_samples is None:
-        return samples
+def _waves(options: ArrolOptions, samples: int, prune: PrunePlan | None) -> Waves:
+    probe = prune.probes[-1] if prune else None
+    given = {"min_samples": options.min_samples, "wave_samples": options.wave_samples}
     if options.early_stop is None:
+        for name, value in given.items():
+            if value is not None:
+                raise InvalidRequest(
+                    f'arrol.{name} takes effect together with "early_stop" only: add it.',
+                    param=f"arrol.{name}",
+                )
+        return Waves(samples, samples, samples, probe)
+    if samples == 1:
         raise InvalidRequest(
-            'arrol.min_samples takes effect together with "early_stop" only: add it.',
-            param="arrol.min_samples",
+            "arrol.early_stop needs at least 2 samples: with one there is nothing to save.",
+            param="arrol.samples",
         )
-    if not 1 <= options.min_samples <= samples:
+    for name, value in given.items():
+        if value is not None and not 1 <= value < samples:
+            raise InvalidRequest(
+                f"arrol.{name} must be at least 1 and less than arrol.samples ({samples}), got "
+                f"{clip(value)}: with all candidates in one wave nothing is saved.",
+                param=f"arrol.{name}",
+            )
+    first = options.min_samples or min(DEFAULT_WAVE, max(1, samples // 2))
+    return Waves(samples, first, options.wave_samples or first, probe)
+
+
+def _stop_rule(options: ArrolOptions, belief: Belief | None) -> StopRule | None:
+    stop = options.early_stop
+    if stop is None:
+        return None
+    if stop.confidence is not None and stop.agreement is not None:
         raise InvalidRequest(
-            f"arrol.min_samples must be between 1 and arrol.samples ({samples}), "
-            f"got {clip(options.min_samples)}.",
-            param="arrol.min_samples",
+            "arrol.early_stop takes confidence or agreement: give one.",
+            param="arrol.early_stop.agreement",
         )
-    return options.min_samples
+    if stop.confidence is not None and belief is None:
+        raise InvalidRequest(
+            "arrol.early_stop.confidence is a probability that only a quality head can tell: use "
+            '"agreement", or a server with a head.',
+            param="arrol.early_stop.confidence",
+        )
+    if belief is None or stop.agreement is not None:
+        return ByAgreement(stop.agreement or DEFAULT_AGREEMENT, options.vote)
+    return ByConfidence(stop.confidence or DEFAULT_CONFIDENCE, options.vote, belief)
+
+
+def _vote(options: ArrolOptions, scorer: Scorer) -> VoteRule:
+    if options.vote == "evidence" and scorer != "head":
+        raise InvalidRequest(
+            "arrol.vote evidence weighs calibrated probabilities, which only a quality head gives: "
+            'use "quality", or a server with a head.',
+            param="arrol.vote",
+        )
+    return options.vote
 
 
 def _max_total_tokens(options: ArrolOptions, config: ServerConfig) -> int | None:

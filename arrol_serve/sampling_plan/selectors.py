@@ -39,11 +39,14 @@ class Selectors:
 
 
 def merged_options(
-    selectors: Selectors, default: Mapping[str, Any] | None = None
+    selectors: Selectors,
+    default: Mapping[str, Any] | None = None,
+    presets: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> ArrolOptions | None:
     """The options in force; None: a plain request.
 
-    A layer that says no more than ``false`` or ``{"samples": 1}`` switches off what is below it.
+    A layer that says no more than ``false`` or ``{"samples": 1}`` switches off what is below it. One
+    that names a preset puts it in place of what is below, and its own other keys on top.
     """
     layers = (
         default,
@@ -55,8 +58,25 @@ def merged_options(
     merged: dict[str, Any] | None = None
     for layer in layers:
         if layer is not None:
-            merged = None if _one_sample(layer) else _merge(merged or {}, layer)
+            merged = None if _one_sample(layer) else _layered(merged or {}, layer, presets or {})
     return None if merged is None else parse_options(_without_nulls(merged))
+
+
+def _layered(
+    below: Mapping[str, Any], layer: Mapping[str, Any], presets: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    name = layer.get("preset")
+    if name is None:
+        return _merge(below, layer)
+    preset = presets.get(name) if isinstance(name, str) else None
+    if preset is None:
+        known = ", ".join(presets) or "none on this server"
+        hint = nearest(name, presets) if isinstance(name, str) else ""
+        raise InvalidRequest(
+            f"There is no preset {clip(name)}.{hint} Known: {known}.", param="arrol.preset"
+        )
+    own = {key: value for key, value in layer.items() if key != "preset"}
+    return _merge(preset, own) | {"preset": name}
 
 
 def _one_sample(layer: Mapping[str, Any]) -> bool:

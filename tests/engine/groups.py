@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from arrol_serve.engine.plugin.wire import CONFIDENCE_WINDOW, KEY, MemberPlan
+from arrol_serve.engine.plugin.wire import KEY, GroupPlan
 from arrol_serve.rollout import PRUNED_STOP_REASON
 from trainer.engines.sampling import GroupRequest, SampledRollout, sample_groups, sampled_rollout
 
@@ -66,22 +66,16 @@ def start(
     for _ in range(groups):
         name = f"test-{next(_names)}"
         for index in range(size):
-            plan = MemberPlan(
+            plan = GroupPlan(
                 search=name,
-                candidates=size,
-                group=name,
                 size=size,
-                index=index,
-                probes=list(probes),
+                candidates=size,
+                probes=probes,
                 policy=_policy(policy) or {"name": "never"},
                 seed=5,
-                min_survivors=1,
                 max_total_tokens=cap,
                 signals=["quality"],
-                prune_by="quality",
-                confidence_window=CONFIDENCE_WINDOW,
-                record=None,
-            )
+            ).member(index)
             params = SamplingParams(
                 temperature=1.0,
                 max_tokens=tokens,

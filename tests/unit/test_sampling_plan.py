@@ -20,6 +20,8 @@ from arrol_serve.sampling_plan import (
     resolve,
 )
 from arrol_serve.sampling_plan.options import flat_places
+from arrol_serve.search.course import Waves
+from arrol_serve.search.stop import ByAgreement, ByConfidence
 
 PLAIN = ServerConfig()
 HEADED = ServerConfig(head="heads/x", head_id="x-v1", probes=(24, 48))
@@ -37,7 +39,7 @@ def search(config: ServerConfig = HEADED, **selectors: Any) -> SearchPlan:
         ({"sampels": 4}, "arrol.sampels", "Did you mean 'samples'?"),
         ({"prune": {"kep": 0.5}}, "arrol.prune.kep", "Did you mean 'keep'?"),
         ({"answer": {"regx": "x"}}, "arrol.answer.regx", "Did you mean 'regex'?"),
-        ({"early_stop": {"agree": 0.9}}, "arrol.early_stop.agree", "Known: agreement"),
+        ({"early_stop": {"agree": 0.9}}, "arrol.early_stop.agree", "Known: confidence"),
         ({"samples": 0}, "arrol.samples", "between 1 and 256"),
         ({"samples": -3}, "arrol.samples", "between 1 and 256"),
         ({"samples": 10**6}, "arrol.samples", "between 1 and 256"),
@@ -47,8 +49,19 @@ def search(config: ServerConfig = HEADED, **selectors: Any) -> SearchPlan:
         ({"samples": 16.0}, "arrol.samples", "valid integer"),
         ({"samples": 4, "budget": 5}, "arrol.budget", "give one"),
         ({"min_samples": 4}, "arrol.min_samples", "early_stop"),
-        ({"samples": 4, "min_samples": 5, "early_stop": {}}, "arrol.min_samples", "1 and"),
-        ({"samples": 4, "min_samples": 0, "early_stop": {}}, "arrol.min_samples", "1 and"),
+        ({"samples": 4, "min_samples": 4, "early_stop": {}}, "arrol.min_samples", "less than"),
+        ({"samples": 4, "min_samples": 0, "early_stop": {}}, "arrol.min_samples", "at least 1"),
+        ({"samples": 4, "wave_samples": 9, "early_stop": {}}, "arrol.wave_samples", "less than"),
+        ({"wave_samples": 4}, "arrol.wave_samples", "early_stop"),
+        ({"samples": 1, "early_stop": {}}, "arrol.samples", "at least 2"),
+        (
+            {"early_stop": {"confidence": 0.9, "agreement": 0.9}},
+            "arrol.early_stop.agreement",
+            "give one",
+        ),
+        ({"early_stop": {"confidence": 1}}, "arrol.early_stop.confidence", "less than 1"),
+        ({"preset": "fats"}, "arrol.preset", "Did you mean 'fast'"),
+        ({"preset": 1}, "arrol.preset", "Known: fast, balanced, best"),
         ({"early_stop": {"agreement": 0.5}}, "arrol.early_stop.agreement", "greater than 0.5"),
         ({"early_stop": {"agreement": 1.1}}, "arrol.early_stop.agreement", "less than or equal"),
         ({"early_stop": {"agreement": float("nan")}}, "arrol.early_stop.agreement", "finite"),
@@ -190,7 +203,8 @@ def test_an_empty_object_or_true_is_a_search_with_defaults() -> None:
     for body in ({}, True):
         plan = search(body=body)
         assert (plan.samples, plan.vote, plan.scorer) == (16, "quality", "head")
-        assert (plan.prune, plan.agreement, plan.deadline_s) == (None, None, None)
+        assert (plan.prune, plan.stop_rule, plan.deadline_s) == (None, None, None)
+        assert plan.waves == Waves(16, 16, 16)
 
 
 def test_stronger_selectors_win_key_by_key() -> None:
@@ -218,6 +232,7 @@ def test_every_flat_header_reaches_its_place() -> None:
         "Agreement": "0.9",
         "Keep": "0.5",
         "Probes": "24,48",
+        "Wave-Samples": "2",
         "Policy": "successive_halving",
         "Vote": "uniform",
         "Scorer": "confidence",
@@ -229,7 +244,8 @@ def test_every_flat_header_reaches_its_place() -> None:
         "Regex": r"= (\d+)",
     }
     plan = search(headers={f"X-Arrol-{name}": value for name, value in flat.items()})
-    assert (plan.samples, plan.min_samples, plan.agreement) == (8, 4, 0.9)
+    assert plan.waves == Waves(8, 4, 2, probe=plan.prune.probes[-1] if plan.prune else None)
+    assert plan.stop_rule == ByAgreement(0.9, "uniform")
     assert plan.prune is not None
     assert plan.prune.policy == {"name": "successive_halving", "keep": 0.5}
     assert plan.prune.probes == (24, 48)
@@ -292,9 +308,51 @@ def test_the_server_caps_the_tokens_of_a_search() -> None:
         resolve(Selectors(body={"max_total_tokens": 101}), capped)
 
 
-def test_early_stop_starts_all_at_once_unless_told_how_many_to_look_at() -> None:
-    assert search(body={"samples": 8, "early_stop": {}}).min_samples == 8
-    assert search(body={"samples": 8, "early_stop": {}, "min_samples": 3}).min_samples == 3
+def test_early_stop_starts_small() -> None:
+    assert search(body={"early_stop": {}}).waves == Waves(16, 4, 4)
+    assert search(body={"samples": 3, "early_stop": {}}).waves == Waves(3, 1, 1)
+    grown = {"samples": 8, "early_stop": {}, "min_samples": 3, "wave_samples": 2}
+    assert search(body=grown).waves == Waves(8, 3, 2)
+
+
+def test_early_stop_believes_the_head_where_there_is_one() -> None:
+    rule = search(body={"early_stop": {}}).stop_rule
+    assert rule == ByConfidence(0.9, "quality", HEADED.belief)
+    plain = resolve(Selectors(body={"early_stop": {}}), PLAIN)
+    assert plan_rule(plain) == ByAgreement(0.95, "quality")
+    with pytest.raises(InvalidRequest, match="only a quality head can tell"):
+        resolve(Selectors(body={"early_stop": {"confidence": 0.9}}), PLAIN)
+
+
+def plan_rule(plan: SearchPlan | None) -> object:
+    assert plan is not None
+    return plan.stop_rule
+
+
+def test_a_preset_takes_the_place_of_what_is_below_and_yields_to_what_is_above() -> None:
+    tuned = HEADED.model_copy(
+        update={"presets": {"mine": {"samples": 9, "early_stop": {"confidence": 0.7}}}}
+    )
+    plan = resolve(
+        Selectors(alias={"preset": "mine", "vote": "rank"}, body={"samples": 12}),
+        tuned.model_copy(update={"default": {"max_total_tokens": 50}}),
+    )
+    assert plan is not None
+    assert (plan.preset, plan.samples, plan.vote, plan.max_total_tokens) == (
+        "mine",
+        12,
+        "rank",
+        None,
+    )
+    assert plan.stop_rule == ByConfidence(0.7, "rank", tuned.belief)
+
+
+def test_every_model_has_presets() -> None:
+    for config in (HEADED, PLAIN):
+        aliases = config.aliases_of("m")
+        assert {"m-fast", "m-balanced", "m-best"} <= aliases.keys()
+        for body in aliases.values():
+            assert resolve(Selectors(alias=body), config) is not None
 
 
 @pytest.mark.parametrize(
@@ -397,7 +455,7 @@ def test_any_object_resolves_or_is_refused(
         refused = error.param
     else:
         refused = "arrol"
-        assert plan is None or 1 <= plan.min_samples <= plan.samples <= 256
+        assert plan is None or 1 <= plan.waves.first <= plan.samples <= 256
     assert refused is not None
     assert refused.startswith("arrol")
 

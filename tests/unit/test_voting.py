@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from arrol_serve.belief import Belief
 from arrol_serve.voting import Ballot, VoteRule, beta_majority, decided, tally, weigh
 
 RULES: tuple[VoteRule, ...] = get_args(VoteRule)
@@ -48,7 +49,37 @@ def test_each_rule_weighs_its_own_way(
 
 
 def test_the_winner_is_the_best_member_of_the_leading_answer() -> None:
-    assert tally(FIVE, "uniform").winner == 2
+    assert tally(FIVE, "rank").winner == 1
+
+
+def test_a_uniform_vote_sees_no_score_in_ties_either() -> None:
+    tied = [Ballot(0, "b", 0.1), Ballot(1, "a", 0.9), Ballot(2, "a", 0.8), Ballot(3, "b", 0.7)]
+    result = tally(tied, "uniform")
+    assert (result.standings[0].answer, result.winner) == ("b", 0)
+
+
+def test_with_a_belief_confidence_is_the_probability_of_the_leader() -> None:
+    belief = Belief(rivals=3, temperature=1)
+    tied = [Ballot(0, "b", 0.5), Ballot(1, "a", 0.9), Ballot(2, "b", 0.5)]
+    odds = {"a": 27.0, "b": 9.0}  # 3 x 9, and 3 x 1 twice
+    for rule, answer in (("evidence", "a"), ("quality", "b"), ("uniform", "b")):
+        result = tally(tied, rule, belief)
+        assert result.standings[0].answer == answer
+        assert result.confidence == pytest.approx(odds[answer] / 37)
+    assert [s.weight for s in tally(tied, "evidence", belief).standings] == [
+        pytest.approx(27 / 37),
+        pytest.approx(9 / 37),
+    ]
+
+
+def test_without_every_score_there_is_no_belief() -> None:
+    half = [Ballot(0, "a", 0.9), Ballot(1, "a", None)]
+    assert tally(half, "quality", Belief()).confidence == 1.0
+
+
+def test_an_exact_tie_is_not_decided_by_rounding() -> None:
+    ballots = [Ballot(i, "a", q) for i, q in enumerate((0.1, 0.2, 0.7))]
+    assert not decided(tally(ballots, "quality"), 1, 1.0)
 
 
 def test_a_standing_lists_its_rollouts() -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from arrol_serve.engine.plugin.wire import CONFIDENCE_WINDOW, KEY, MemberPlan
+from arrol_serve.engine.plugin.wire import CONFIDENCE_WINDOW, KEY, GroupPlan, MemberPlan
 from arrol_serve.engine.setup import check_base_model, engine_options
 from arrol_serve.quality.artifact import load_manifest
 
@@ -154,22 +154,19 @@ def _settle(engine: Any) -> None:
 
 
 def member_plan(group: GroupRequest, index: int, size: int) -> MemberPlan:
-    return MemberPlan(
+    return GroupPlan(
         search=group.name,
-        candidates=size,
-        group=group.name,
         size=size,
-        index=index,
-        probes=list(group.probes),
-        policy=dict(group.policy or NEVER),
+        candidates=size,
+        probes=group.probes,
+        policy=group.policy or NEVER,
         seed=group.seed,
         min_survivors=group.min_survivors,
-        max_total_tokens=None,
-        signals=list(group.signals),
+        signals=group.signals,
         prune_by=group.prune_by,
         confidence_window=group.confidence_window,
-        record=None if group.record is None else list(group.record),
-    )
+        record=group.record,
+    ).member(index)
 
 
 def sampled_rollout(group: str, index: int, output: Any) -> SampledRollout:

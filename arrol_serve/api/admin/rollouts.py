@@ -12,8 +12,8 @@ from vllm.outputs import RequestOutput
 from vllm.sampling_params import SamplingParams
 
 from arrol_serve.api.admin.schema import Features, RolloutReply, RolloutsReply, RolloutsRequest
-from arrol_serve.engine.candidates import EngineCall, EngineCandidates, GroupOptions
-from arrol_serve.engine.plugin.wire import KEY
+from arrol_serve.engine.candidates import EngineCall, EngineCandidates
+from arrol_serve.engine.plugin.wire import KEY, GroupPlan
 from arrol_serve.errors import InvalidRequest
 
 RELEASE_LIMIT_S = 30.0
@@ -44,12 +44,12 @@ async def sample_group(client: Any, asked: RolloutsRequest, rank: int | None) ->
         f"arrol-rollouts-{uuid.uuid4().hex}",
         {} if rank is None else {"data_parallel_rank": rank},
     )
-    candidates = EngineCandidates(client, call, _options(asked))
+    candidates = EngineCandidates(client, call, _plan(asked))
     ended = False
     try:
         await candidates.launch(range(asked.samples))
-        while candidates.running:
-            await candidates.next_ended(None)
+        async for _ in candidates.until_all_ended():
+            pass
         ended = True
     except ValueError as error:  # vLLM's own checks of prompt and parameters
         raise InvalidRequest(str(error)) from error
@@ -67,13 +67,14 @@ async def sample_group(client: Any, asked: RolloutsRequest, rank: int | None) ->
     )
 
 
-def _options(asked: RolloutsRequest) -> GroupOptions:
-    return GroupOptions(
+def _plan(asked: RolloutsRequest) -> GroupPlan:
+    return GroupPlan(
+        search="",
+        size=asked.samples,
         candidates=asked.samples,
         probes=tuple(asked.probes),
         policy=asked.policy,
         min_survivors=asked.min_survivors,
-        max_total_tokens=None,
         signals=tuple(asked.signals),
         prune_by=asked.prune_by,
         confidence_window=asked.confidence_window,

@@ -28,6 +28,7 @@ from arrol_serve.engine.plugin.wire import (
     plan_of,
 )
 from arrol_serve.pruning.group import Decision, Group
+from arrol_serve.pruning.ledger import Ledger
 from arrol_serve.rollout import BUDGET_STOP_REASON, PRUNED_STOP_REASON
 
 NO_SCORES = StepScores()
@@ -46,6 +47,8 @@ class Member:
     """Quality logit and confidence at the latest token; NaN: not computed."""
     head_version: str | None = None
     pruned: bool = False
+    passed: bool = False
+    """It was judged in this step and lives on, which somebody waits to hear."""
 
 
 @dataclass(slots=True)
@@ -53,9 +56,15 @@ class LiveGroup:
     """A rollout group with its members in the engine, by index."""
 
     rules: Group
+    search: str
+    cap: int | None
     members: dict[int, Member] = field(default_factory=dict)
     decisions: list[Decision] = field(default_factory=list)
-    spent: bool = False
+
+    @property
+    def watches(self) -> bool:
+        """Whether tokens matter to it at all; else it need not be told of them."""
+        return bool(self.rules.probes) or self.cap is not None
 
 
 class PruningMixin(Scheduler if TYPE_CHECKING else object):  # type: ignore[misc]
@@ -71,6 +80,9 @@ class PruningMixin(Scheduler if TYPE_CHECKING else object):  # type: ignore[misc
         """Members that ended since the last outputs: their report is still to be written."""
         self._arrol_lengths: dict[str, int] = {}
         """Tokens of recorded members that ended since the last schedule."""
+        self._arrol_ledger = Ledger()
+        self._arrol_spent: set[str] = set()
+        """Searches whose cap was reached in this step."""
 
     def add_request(self, request: Any) -> None:
         super().add_request(request)
@@ -79,7 +91,10 @@ class PruningMixin(Scheduler if TYPE_CHECKING else object):  # type: ignore[misc
             return
         group = self.arrol_groups.get(plan["group"])
         if group is None:
-            group = self.arrol_groups[plan["group"]] = LiveGroup(Group(plan))
+            group = LiveGroup(Group(plan), plan["search"], plan["max_total_tokens"])
+            self.arrol_groups[plan["group"]] = group
+            if group.cap is not None:
+                self._arrol_ledger.open(group.search, plan["spent"])
         stops = bool(request.sampling_params.stop)
         member = Member(request.request_id, plan, group, stops)
         group.members[plan["index"]] = self._arrol_members[request.request_id] = member
@@ -127,31 +142,42 @@ class PruningMixin(Scheduler if TYPE_CHECKING else object):  # type: ignore[misc
         written = {out.request_id: out for batch in outputs.values() for out in batch.outputs}
         self._arrol_observe(written)
         for group in list(self.arrol_groups.values()):
-            if group.decisions or group.spent:
+            if group.decisions or group.search in self._arrol_spent:
                 self._arrol_carry_out(group, written, outputs)
         for req_id, out in written.items():
-            ended = self._arrol_ended.get(req_id)
-            live = self._arrol_members.get(req_id)
-            member = ended or (live if live is not None and live.stops_outside else None)
-            if member is not None:
+            member = self._arrol_ended.get(req_id) or self._arrol_members.get(req_id)
+            if member is not None and self._arrol_reports(member):
                 report = self._arrol_report(member)
                 out.kv_transfer_params = {**(out.kv_transfer_params or {}), KEY: report}
         self._arrol_ended.clear()
+        self._arrol_spent.clear()
+
+    def _arrol_reports(self, member: Member) -> bool:
+        """Whether this step's output carries a report: the last one's, or a probe's news."""
+        passed, member.passed = member.passed, False
+        return passed or member.stops_outside or member.req_id in self._arrol_ended
 
     def _arrol_observe(self, written: dict[str, EngineCoreOutput]) -> None:
+        grown = []
         for req_id, out in written.items():
             member = self._arrol_members.get(req_id) or self._arrol_ended.get(req_id)
-            if member is None or not out.new_token_ids or not member.group.rules.watches:
+            if member is None or not out.new_token_ids or not member.group.watches:
                 continue
-            rules = member.group.rules
-            member.group.spent |= rules.spend(len(out.new_token_ids))
+            self._arrol_spend(member.group, len(out.new_token_ids))
             request = self.requests.get(req_id)
             if request is None or req_id in self._arrol_ended:
                 continue
+            member.group.rules.begin(member.plan["index"])
+            grown.append((member, request.num_output_tokens))
+        for member, tokens in grown:  # only now is it known who generates
             score = member.signals[member.plan["prune_by"] == "confidence"]
-            member.group.decisions += rules.observe(
-                member.plan["index"], request.num_output_tokens, 0.0 if math.isnan(score) else score
+            member.group.decisions += member.group.rules.observe(
+                member.plan["index"], tokens, 0.0 if math.isnan(score) else score
             )
+
+    def _arrol_spend(self, group: LiveGroup, tokens: int) -> None:
+        if group.cap is not None and self._arrol_ledger.spend(group.search, tokens) >= group.cap:
+            self._arrol_spent.add(group.search)
 
     def _arrol_carry_out(
         self,
@@ -163,10 +189,16 @@ class PruningMixin(Scheduler if TYPE_CHECKING else object):  # type: ignore[misc
         while group.decisions:
             decision = group.decisions.pop(0)
             member = group.members.get(decision.index)
-            if member is not None and not decision.verdict.survives:
-                member.pruned = True
-                self._arrol_end(member, FinishReason.STOP, PRUNED_STOP_REASON, written, outputs)
-        if group.spent:
+            if member is None:
+                continue
+            if decision.verdict.survives:
+                member.passed = member.plan["watched"]
+                if member.passed:
+                    self._arrol_output(member, written, outputs)
+                continue
+            member.pruned = True
+            self._arrol_end(member, FinishReason.STOP, PRUNED_STOP_REASON, written, outputs)
+        if group.search in self._arrol_spent:
             for member in list(group.members.values()):
                 self._arrol_end(member, FinishReason.LENGTH, BUDGET_STOP_REASON, written, outputs)
             group.decisions.clear()
@@ -179,20 +211,29 @@ class PruningMixin(Scheduler if TYPE_CHECKING else object):  # type: ignore[misc
         written: dict[str, EngineCoreOutput],
         outputs: dict[int, EngineCoreOutputs],
     ) -> None:
-        request = self.requests[member.req_id]
+        out = self._arrol_output(member, written, outputs)
         status = (
             RequestStatus.FINISHED_STOPPED
             if reason is FinishReason.STOP
             else RequestStatus.FINISHED_LENGTH_CAPPED
         )
         self.finish_requests(member.req_id, status)
-        out = written.get(member.req_id)
-        if out is None:  # it crossed its probe earlier and was not scheduled in this step
-            out = EngineCoreOutput(request_id=member.req_id, new_token_ids=[])
-            batch = outputs.setdefault(request.client_index, EngineCoreOutputs(outputs=[]))
-            batch.outputs.append(out)
-            written[member.req_id] = out
         out.finish_reason, out.stop_reason = reason, stop_reason
+
+    def _arrol_output(
+        self,
+        member: Member,
+        written: dict[str, EngineCoreOutput],
+        outputs: dict[int, EngineCoreOutputs],
+    ) -> EngineCoreOutput:
+        """The member's output of this step, made where it was not scheduled in it."""
+        out = written.get(member.req_id)
+        if out is None:
+            client = self.requests[member.req_id].client_index
+            out = EngineCoreOutput(request_id=member.req_id, new_token_ids=[])
+            outputs.setdefault(client, EngineCoreOutputs(outputs=[])).outputs.append(out)
+            written[member.req_id] = out
+        return out
 
     def _arrol_report(self, member: Member) -> Report:
         probes = member.group.rules.probes_of(member.plan["index"])

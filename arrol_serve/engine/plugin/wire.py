@@ -7,7 +7,7 @@ In: ``SamplingParams.extra_args["arrol"]``, a ``MemberPlan`` per candidate. Out:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypedDict, cast
 
@@ -17,7 +17,7 @@ CONFIDENCE_WINDOW = 2048
 
 
 class MemberPlan(TypedDict):
-    """One candidate's share of its group's plan."""
+    """One candidate's share of its group's plan, see ``GroupPlan.member``."""
 
     search: str
     """Unique id of what the group is for: one head scores all groups of a search."""
@@ -26,17 +26,23 @@ class MemberPlan(TypedDict):
     group: str
     """Unique id of the rollout group."""
     size: int
-    """Candidates in the group; a waiting policy decides when all have joined."""
+    """Candidates in the group."""
+    started: int
+    """Candidates of the search's earlier groups."""
     index: int
     """This candidate's place in the group."""
     probes: list[int]
     """Generated-token counts at which the survival policy looks; empty: never."""
+    earlier: list[list[float]]
+    """By probe, the scores of candidates of earlier groups that were judged there; empty: none."""
     policy: dict[str, Any]
     """Survival policy by name with its parameters, see ``pruning.survival.policy_from_spec``."""
     seed: int
     min_survivors: int
     max_total_tokens: int | None
-    """The group's cap on generated tokens, all members together."""
+    """The search's cap on generated tokens, all its candidates together."""
+    spent: int
+    """What earlier groups have used of it, as far as it was known."""
     signals: list[str]
     """Which signals the worker computes: ``quality``, ``confidence``."""
     prune_by: str
@@ -45,6 +51,55 @@ class MemberPlan(TypedDict):
     """Tokens, at most ``CONFIDENCE_WINDOW``, that the signal ``confidence`` is the mean of."""
     record: list[int] | None
     """Token counts at which to keep the head's inputs for training; None: keep none."""
+    watched: bool
+    """Whether a report goes out when the candidate has been judged at a probe and lives on."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupPlan:
+    """How one rollout group is sampled; the fields are those of ``MemberPlan``."""
+
+    search: str
+    size: int
+    candidates: int
+    group: str = ""
+    """The search's name if it is empty."""
+    started: int = 0
+    probes: Sequence[int] = ()
+    earlier: Sequence[Sequence[float]] = ()
+    policy: Mapping[str, Any] = field(default_factory=lambda: {"name": "never"})
+    seed: int = 0
+    min_survivors: int = 1
+    max_total_tokens: int | None = None
+    spent: int = 0
+    signals: Sequence[str] = ()
+    prune_by: str = "quality"
+    confidence_window: int = CONFIDENCE_WINDOW
+    record: Sequence[int] | None = None
+    watched: bool = False
+
+    def member(self, index: int) -> MemberPlan:
+        """The plan of the candidate at this place of the group."""
+        return MemberPlan(
+            search=self.search,
+            candidates=self.candidates,
+            group=self.group or self.search,
+            size=self.size,
+            started=self.started,
+            index=index,
+            probes=list(self.probes),
+            earlier=[list(scores) for scores in self.earlier],
+            policy=dict(self.policy),
+            seed=self.seed,
+            min_survivors=min(self.min_survivors, self.size),
+            max_total_tokens=self.max_total_tokens,
+            spent=self.spent,
+            signals=list(self.signals),
+            prune_by=self.prune_by,
+            confidence_window=self.confidence_window,
+            record=None if self.record is None else list(self.record),
+            watched=self.watched,
+        )
 
 
 class Report(TypedDict):

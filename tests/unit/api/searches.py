@@ -36,7 +36,7 @@ def outcome(
     stop: StopCause = "all_done",
 ) -> SearchOutcome:
     ballots = [Ballot(r.index, answers.get(r.index), r.quality) for r in rollouts if r.votes]
-    counted = tally(ballots, of.vote)
+    counted = tally(ballots, of.vote, of.belief)
     ranked = tuple(s.best for s in counted.standings) or (rollouts[0].index,)
     return SearchOutcome(
         plan=of,
@@ -46,6 +46,7 @@ def outcome(
         ranked=ranked,
         stop=stop,
         votable=bool(counted.standings),
+        waves=1,
         saved_estimate=11,
         verifier_timeouts=0,
         latency_ms=12,

@@ -20,7 +20,7 @@ def test_the_summary_says_what_happened() -> None:
     assert report == {
         "applied": True,
         "answer": "1/2",
-        "confidence": 0.75,
+        "confidence": 0.8048,  # 9 / (1 + 9 + (9/7)^(2/3))
         "agreement": 0.5,
         "vote": "quality",
         "scorer": "head",
@@ -40,6 +40,7 @@ def test_the_summary_says_what_happened() -> None:
         ],
         "tokens": {"prompt": 20, "generated": 100, "winner": 30, "saved_estimate": 11},
         "stop": "all_done",
+        "waves": 1,
         "head": {"id": "x-v1", "version": "1"},
         "verifier_timeouts": 0,
         "latency_ms": 12,
@@ -102,7 +103,7 @@ def test_headers_before_and_after_the_outcome() -> None:
     assert headers(ticket) == {"x-arrol-applied": "true", "x-arrol-samples": "4"}
     assert headers(ended(ticket)) == {
         "x-arrol-applied": "true",
-        "x-arrol-confidence": "0.7500",
+        "x-arrol-confidence": "0.8048",
         "x-arrol-samples": "4",
         "x-arrol-pruned": "1",
         "x-arrol-generated-tokens": "100",

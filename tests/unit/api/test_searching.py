@@ -399,7 +399,14 @@ def test_models_lists_aliases_under_the_model_they_stand_for() -> None:
             return tuple([(await client.get(f"/v1/models{name}")) for name in names])  # type: ignore[return-value]
 
     listed, one, missing = asyncio.run(fetch())
-    assert [card["id"] for card in listed.json()["data"]] == ["tiny", "tiny-vote16", "tiny-prune16"]
+    assert [card["id"] for card in listed.json()["data"]] == [
+        "tiny",
+        "tiny-fast",
+        "tiny-balanced",
+        "tiny-best",
+        "tiny-vote16",
+        "tiny-prune16",
+    ]
     card = one.json()
     assert (card["root"], card["parent"], card["max_model_len"]) == ("tiny", "tiny", 512)
     assert missing.status_code == 404

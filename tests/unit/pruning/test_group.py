@@ -21,7 +21,8 @@ def group(size: int = 4, **changes: Any) -> Group:
         "policy": {"name": "top_fraction", "keep": 0.5},
         "seed": 1,
         "min_survivors": 1,
-        "max_total_tokens": None,
+        "started": 0,
+        "earlier": [],
     }
     return Group({**plan, **changes})
 
@@ -30,6 +31,7 @@ def joined(size: int = 4, **changes: Any) -> Group:
     made = group(size, **changes)
     for index in range(size):
         assert made.join(index) == []
+        made.begin(index)
     return made
 
 
@@ -44,12 +46,74 @@ def test_a_ranking_waits_for_the_last_arrival() -> None:
     assert ended(made.observe(3, 3, 3.0)) == [0, 1]
 
 
-def test_nothing_is_decided_before_all_have_joined() -> None:
-    made = group(2)
+def test_a_policy_of_whole_groups_decides_nothing_before_all_have_joined() -> None:
+    made = group(2, policy={"name": "arrol_signed", "p_max": 1e-6, "p_min": 1e-6})
     made.join(0)
+    made.begin(0)
     assert made.observe(0, 3, 1.0) == []
     made.join(1)
+    made.begin(1)
+    assert len(made.observe(1, 3, 2.0)) == 2
+
+
+def test_a_ranking_waits_for_those_that_generate_and_not_for_those_that_queue() -> None:
+    made = group(6)
+    for index in range(6):
+        made.join(index)
+    for index in range(4):
+        made.begin(index)
+    for index in range(3):
+        assert made.observe(index, 3, float(index)) == []
+    assert ended(made.observe(3, 3, 3.0)) == [0, 1]
+    made.begin(4)
+    made.begin(5)  # judged against all who came to the probe: 3 of 6 survive
+    assert made.observe(4, 3, 2.5) == []
+    assert ended(made.observe(5, 3, 0.5)) == [5]
+    assert made.probes_of(4)[0].survival == 0.5
+
+
+def test_one_that_begins_later_is_not_waited_for() -> None:
+    made = group(4)
+    for index in range(3):
+        made.join(index)
+    made.begin(0)
+    made.begin(1)
+    made.observe(0, 3, 1.0)
+    made.begin(2)
     assert ended(made.observe(1, 3, 2.0)) == [0]
+
+
+def test_a_later_group_is_judged_against_the_scores_before_it() -> None:
+    made = joined(2, started=4, earlier=[[0.0, 1.0, 2.0, 3.0]])
+    made.observe(0, 3, 1.5)
+    assert ended(made.observe(1, 3, 2.5)) == [0]  # of six the best three live: 3.0, 2.5 and 2.0
+
+
+@pytest.mark.parametrize("size", [127, 128, 129, 160, 256, 300])
+def test_half_are_pruned_however_many_are_beyond_the_engines_places(size: int) -> None:
+    """128 places, first come first served: who queues starts as others end."""
+    made, places, length = group(size, probes=[10]), 128, 30
+    rng, score = random.Random(size), {}
+    tokens: dict[int, int] = {}
+    queue, pruned = list(range(size)), 0
+    for index in range(size):
+        made.join(index)
+    while queue or tokens:
+        while queue and len(tokens) < places:
+            tokens[queue.pop(0)] = 0
+        for index in tokens:
+            tokens[index] += 1
+            made.begin(index)
+        for index in sorted(tokens):
+            score.setdefault(index, rng.random())
+            for decision in made.observe(index, tokens[index], score[index]):
+                if not decision.verdict.survives:
+                    del tokens[decision.index]
+                    pruned += 1
+        for index in [i for i, count in tokens.items() if count >= length]:
+            del tokens[index]
+            made.leave(index, pruned=False)
+    assert abs(pruned - size / 2) <= 0.1 * size
 
 
 def test_a_member_that_ends_settles_the_decision_that_waited_for_it() -> None:
@@ -79,11 +143,6 @@ def test_probe_records_keep_the_propensity() -> None:
         made.observe(index, 3, float(index))
     (probe,) = made.probes_of(3)
     assert (probe.tokens, probe.score, probe.survival) == (3, 3.0, 0.5)
-
-
-def test_the_cap_counts_all_members() -> None:
-    made = joined(2, max_total_tokens=5)
-    assert [made.spend(2), made.spend(2), made.spend(1)] == [False, False, True]
 
 
 @given(
@@ -126,6 +185,7 @@ def test_any_interleaving_judges_once_a_probe_and_ends_empty(
             index = waiting.pop(0)
             live.add(index)
             carry_out(made.join(index))
+            made.begin(index)
             continue
         index = rng.choice(sorted(live))
         tokens[index] += rng.randint(1, 3)

@@ -29,8 +29,8 @@ SPECS: list[dict[str, Any]] = [
 ]
 
 
-def view(**changes: int) -> GroupView:
-    facts = {
+def view(**changes: Any) -> GroupView:
+    facts: dict[str, Any] = {
         "size": 8, "probe": 0, "probes": 1, "alive": 8, "finished": 0, "pruned": 0,
         "min_survivors": 1, "seed": 7,
     }  # fmt: skip
@@ -45,6 +45,17 @@ def survivors(spec: dict[str, Any], scores: dict[int, float], **changes: int) ->
 
 def test_top_fraction_keeps_the_best_and_breaks_ties_by_index() -> None:
     assert survivors({"name": "top_fraction", "keep": 0.375}, SCORES) == [0, 2, 5]
+
+
+@pytest.mark.parametrize("keep", [0.25, 0.5])
+def test_equal_scores_are_kept_in_equal_shares_whoever_comes_first(keep: float) -> None:
+    """A wave is not lost because the one before it scored the same."""
+    spec, kept = {"name": "top_fraction", "keep": keep}, 0
+    for started in range(0, 32, 4):
+        wave = dict.fromkeys(range(4), 1.0)
+        at = view(alive=4, size=started + 4, min_survivors=0, earlier=[1.0] * started)
+        kept += sum(v.survives for v in policy_from_spec(spec).judge(wave, at).values())
+    assert kept == 32 * keep
 
 
 def test_top_fraction_reaches_keep_over_several_probes() -> None:
