@@ -252,7 +252,9 @@ class _Search:
         self._ended(rollout)
 
     async def read_the_rest(self) -> None:
-        """Finish reading, within the deadline."""
+        """Finish reading, within the deadline; a decision has read all that it counts."""
+        if self._stop in ("confidence", "agreement"):
+            return
         left = self._time_left()
         limit = None if left is None else left + READING_S
         if self._reading:

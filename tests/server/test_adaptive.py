@@ -118,12 +118,16 @@ def test_leaving_between_waves_leaves_nothing_behind(
     check_nothing_is_left(server)
 
 
-def test_a_deadline_holds_across_waves(ask: Ask) -> None:
-    arrol = stop_at(0.9999, samples=256, deadline_s=1.0, prune=None)
-    found = ask(HARD, arrol=arrol, seed=3, temperature=1.8).arrol
-    assert found["stop"] == "deadline"
-    assert found["latency_ms"] < 1000 + 1000
+@pytest.mark.parametrize("shape", [{}, {"early_stop": {"confidence": 0.9999}}])
+def test_a_deadline_holds_while_hard_answers_are_read(
+    server: Server, ask: Ask, shape: dict[str, Any]
+) -> None:
+    """At temperature 2 the answers are gibberish that sympy chews on, at most of 256 candidates."""
+    arrol = {"samples": 256, "deadline_s": 1.0, "return": "candidates", **shape}
+    found = ask(HARD, arrol=arrol, seed=3, temperature=2.0).arrol
+    assert found["latency_ms"] < 1000 + 1500  # a busy machine may be late, but not by seconds
     assert found["votes"]
+    assert server.metric("arrol_admitted_load") == 0
 
 
 def test_a_token_cap_counts_the_whole_search(ask: Ask) -> None:
