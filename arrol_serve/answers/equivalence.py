@@ -1,127 +1,56 @@
-"""Whether two answers say the same. Pure, but sympy can run for ever: see ``pool``."""
+"""Whether two answers say the same. Pure; sympy, which few answers need, can run for ever."""
 
 from __future__ import annotations
 
-import logging
-import re
-from fractions import Fraction
-from functools import lru_cache
-from typing import Any
-
+from arrol_serve.answers import symbolic
+from arrol_serve.answers.kinds.form import Form
+from arrol_serve.answers.kinds.registry import kind_of
+from arrol_serve.answers.normal import normalise
+from arrol_serve.answers.partition import same
+from arrol_serve.answers.reading import form_of
 from arrol_serve.answers.spec import Equivalence
 
-# It warns that its time-outs are off. They use SIGALRM, which works on main threads only.
-logging.getLogger("math_verify").setLevel(logging.ERROR)
-
-_NOISE = re.compile(r"\\(?:left|right|displaystyle)(?![A-Za-z])|\\[,!;:()\[\] ]|(?<!\\)\$|\\\$")
-_TEXT = re.compile(r"\\(?:text|mathrm|mathbf|textbf|textit|mbox)\{([^{}]*)\}")
-_LOOSE_SPACE = re.compile(r"(?<![0-9A-Za-z]) | (?![0-9A-Za-z])")
-_SHORT_FRACTION = re.compile(r"\\frac ?(\d) ?(\d)")
-_GROUPED = re.compile(r"[-+]?\d{1,3}(?:(?:,|\{,\})\d{3})+(?:\.\d+)?%?")
-_LETTER = re.compile(r"\(?([A-J])\)?")
-_WORDS = re.compile(r"[^\W\d_]{3,}(?:[ '-][^\W\d_]+)*|[^\W\d_]+(?:[ '-][^\W\d_]+)+")
-_DECIMAL = re.compile(r"[-+]?(?:\d{1,300}(?:\.\d{0,300})?|\.\d{1,300})(?:[eE][-+]?\d{1,2})?")
-_RATIO = re.compile(
-    r"(?P<sign>[-+]?)(?:(?P<whole>\d{1,300}) ?(?=\\| ))? ?"
-    r"(?:(?P<n>\d{1,300})/(?P<d>\d{1,300})|\\frac\{(?P<tn>\d{1,300})\}\{(?P<td>\d{1,300})\})"
-)
+__all__ = ["equivalent", "needs_sympy", "normalise", "readable", "resolved", "why"]
 
 
-@lru_cache(maxsize=4096)
-def normalise(answer: str) -> str:
-    """One spelling for what never carries meaning: spaces, dollars, sizing, a final full stop.
+def equivalent(a: str, b: str, how: Equivalence = "math", extract: str = "auto") -> bool:
+    """Same answer. ``exact`` compares normalised strings, ``math`` what the answers are.
 
-    JSON stays as it is: it comes in canonical form, and its strings are data.
+    Reflexive and symmetric. By itself 50% equals both 50 and 0.5, and 5 both "5 cm" and "5 m"; in a
+    vote each joins one of them (``partition``), so that no chain makes 50 equal to 0.5.
     """
-    if is_json(answer):
-        return answer
-    text = " ".join(_NOISE.sub("", _TEXT.sub(r"\1", answer)).split())
-    text = _LOOSE_SPACE.sub("", text).rstrip(".").replace("\N{MINUS SIGN}", "-")
-    text = text.replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac").replace("\\%", "%")
-    text = _SHORT_FRACTION.sub(r"\\frac{\1}{\2}", text)
-    if _GROUPED.fullmatch(text):
-        text = re.sub(r"[,{}]", "", text)
-    letter = _LETTER.fullmatch(text)
-    return letter.group(1) if letter else text
+    x, y = form_of(a, extract, how), form_of(b, extract, how)
+    if same(x, y) or not needs_sympy(x, y):
+        return same(x, y)
+    return same(resolved(x), resolved(y))
 
 
-def is_json(answer: str) -> bool:
-    """Whether it is an object or array with strings in it: ``[0,1]`` may be an interval."""
-    return answer[:1] in ("{", "[") and '"' in answer
+def needs_sympy(a: Form, b: Form) -> bool:
+    """Whether two different forms could still be equal once sympy has evaluated them."""
+    return a.own != b.own and (a.hard is not None or b.hard is not None)
 
 
-def equivalent(a: str, b: str, how: Equivalence = "math") -> bool:
-    """Same answer. ``exact`` compares normalised strings; ``math`` asks math-verify, both ways.
-
-    math-verify is asymmetric (it unwraps ``x = 5`` and turns inequalities into intervals for one
-    side only); here either order will do, so the relation is symmetric. It is not transitive:
-    50% equals both 50 and 0.5. JSON, choice letters and words compare as strings, plain numbers
-    as fractions; so does what math-verify cannot parse. Never raises.
-    """
-    first, second = normalise(a), normalise(b)
-    if first == second:
-        return True
-    if how == "exact" or any(is_json(x) or _LETTER.fullmatch(x) for x in (first, second)):
-        return False
-    if _WORDS.fullmatch(first) or _WORDS.fullmatch(second):  # "listen" = "silent" as products
-        return first.casefold() == second.casefold()
-    x, y = as_fraction(first), as_fraction(second)
-    if x is not None and y is not None:
-        return x == y or (is_rounded(first, second) and _close(x, y))
-    return _verify(_parse(a), _parse(b)) or _verify(_parse(b), _parse(a))
-
-
-def as_fraction(form: str) -> Fraction | None:
-    r"""The value of a normalised plain number: ``-3.5``, ``1e5``, ``1/2``, ``2\frac{1}{2}``."""
-    if _DECIMAL.fullmatch(form):
-        return Fraction(form)
-    ratio = _RATIO.fullmatch(form)
-    if not ratio:
-        return None
-    over, under = int(ratio["n"] or ratio["tn"]), int(ratio["d"] or ratio["td"])
-    if under == 0:
-        return None
-    value = int(ratio["whole"] or 0) + Fraction(over, under)
-    return -value if ratio["sign"] == "-" else value
-
-
-def is_rounded(*forms: str) -> bool:
-    """Whether one is written as a decimal, and so may have been rounded."""
-    return any("." in form for form in forms)
-
-
-def _close(x: Fraction, y: Fraction) -> bool:
-    """Equal to the 6 decimals math-verify looks at, but never 1e-7 = 2e-7."""
-    gap = abs(x - y)
-    return gap <= Fraction(1, 2_000_000) and gap <= max(abs(x), abs(y)) / 100_000
-
-
-@lru_cache(maxsize=2048)
-def _parse(answer: str) -> Any:
-    """What math-verify reads in ``answer``; an empty list if nothing.
-
-    LaTeX only: its other reader picks any number out of what it cannot parse.
-    """
-    from math_verify import LatexExtractionConfig, parse
-
-    bare = " ".join(_NOISE.sub(" ", answer).split()).rstrip(".").replace("\N{MINUS SIGN}", "-")
-    found = parse(
-        f"${bare}$",
-        extraction_config=[LatexExtractionConfig()],
-        parsing_timeout=None,
-    )
-    return [value for value in found if not isinstance(value, str)]
-
-
-def _verify(gold: Any, answer: Any) -> bool:
-    from math_verify import verify
-
-    return bool(gold) and bool(answer) and bool(verify(gold, answer, timeout_seconds=None))
+def resolved(form: Form) -> Form:
+    """What sympy makes of a form that only it can evaluate; others as they are."""
+    if form.hard is None:
+        return form
+    return symbolic.resolve(form.hard) or form
 
 
 def readable(answer: str) -> bool:
-    """Whether ``math`` can do more with ``answer`` than compare its letters."""
-    form = normalise(answer)
-    if is_json(form) or _LETTER.fullmatch(form) or _WORDS.fullmatch(form):
-        return True
-    return as_fraction(form) is not None or bool(_parse(answer))
+    """Whether more can be done with ``answer`` than compare its letters."""
+    form = kind_of(answer)
+    if form.kind != "formula":
+        return bool(answer.strip())
+    return symbolic.parsed(answer.strip().strip("$")) is not None
+
+
+def why(a: Form, b: Form) -> str:
+    """In words, for people who wonder."""
+    if a.own == b.own:
+        return f"both are {a.shown}"
+    if same(a, b):
+        return (
+            f"one of {a.shown} ({a.kind}) and {b.shown} ({b.kind}) leaves open what the other says"
+        )
+    return f"{a.shown} ({a.kind}) is not {b.shown} ({b.kind})"

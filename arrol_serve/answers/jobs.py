@@ -5,20 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import warnings
-from collections.abc import Sequence
+from pathlib import Path
 
-from arrol_serve.answers.equivalence import equivalent, readable
-from arrol_serve.answers.extract import canonical, extract, load, without_reasoning
-from arrol_serve.answers.spec import AnswerSpec
+from arrol_serve.answers import symbolic
+from arrol_serve.answers.gold import verdict
+from arrol_serve.answers.settled import MAX_TEXT, settled_part
+from arrol_serve.answers.symbolic import resolve
 
-MAX_TEXT = 100_000
-"""Characters handed to a worker, counted from the end of the text after its reasoning."""
-
-
-def settled_part(text: str) -> str | None:
-    """The end of the text, cut after its reasoning is gone: a cut could hide that it is open."""
-    said = without_reasoning(text)
-    return None if said is None else said[-MAX_TEXT:]
+__all__ = ["MAX_TEXT", "prepare", "ready", "resolve", "settled_part", "verdict"]
+ROOM = 1 << 30
+"""Bytes that a worker may take beyond what it holds when it is ready: sympy can eat a machine's."""
 
 
 def prepare() -> None:
@@ -26,34 +22,21 @@ def prepare() -> None:
     # pebble's handler never runs while C code does, and it would wait 3 s before SIGKILL.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     warnings.simplefilter("ignore")  # on models' LaTeX
-    equivalent("\\frac{1}{2}", "\\sqrt{2}")
+    symbolic.resolve(r"\sum_{n=1}^{3} n")
+    limit_memory(ROOM)
+
+
+def limit_memory(room: int) -> None:
+    """Address space beyond what is taken by now; nothing where the system does not tell."""
+    try:
+        import resource
+
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        limit = pages * os.sysconf("SC_PAGE_SIZE") + room
+        resource.setrlimit(resource.RLIMIT_AS, (limit, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    except (ImportError, OSError, ValueError):
+        return
 
 
 def ready() -> int:
     return os.getpid()
-
-
-def first_equal(answer: str, known: Sequence[str]) -> int | None:
-    """Compares with something in any case, so that an answer that hangs shows itself at once."""
-    if not known:
-        equivalent(answer, "0")
-    return next((i for i, other in enumerate(known) if equivalent(other, answer)), None)
-
-
-def verdict(settled: str | None, gold: str, spec: AnswerSpec) -> bool:
-    expected = _gold(gold, spec)
-    answer = None if settled is None else extract(settled, spec)
-    return answer is not None and equivalent(expected, answer, spec.equivalence)
-
-
-def _gold(gold: str, spec: AnswerSpec) -> str:
-    """The gold as ``extract`` would spell it. Raises ``ValueError`` if it cannot be parsed."""
-    expected: str | None = gold
-    if spec.extract == "tool":
-        expected = extract(gold, spec)
-    elif spec.extract == "json" and (value := load(gold)) is not None:
-        expected = value if isinstance(value, str) else canonical(value)
-    usable = expected and (spec.equivalence == "exact" or readable(expected))
-    if not expected or not usable:
-        raise ValueError(f"the gold answer {gold!r} cannot be parsed")
-    return expected

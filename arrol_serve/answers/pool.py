@@ -1,42 +1,40 @@
-"""Reads and compares answers in processes that are killed when they take too long.
+"""Reads and compares answers; what may take long, in processes that are killed when they do.
 
-sympy may expand a power tower, and a user's regex may match a long text in quadratic time; neither
-can be interrupted from inside. ``pebble`` kills the worker on time-out and starts another. What ran
-out of time is counted and reported, never taken for a wrong answer in silence.
+Most of it is plain (``plain``) and happens where it is asked for. sympy may expand a power tower, and a
+user's regex may match a long text in quadratic time; neither can be interrupted from inside. ``pebble``
+kills the worker on time-out and starts another. What ran out of time is counted and reported, never
+taken for a wrong answer in silence. Owners (searches) take turns at the workers.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import wait
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from pebble import ProcessExpired
 
-from arrol_serve.answers.equivalence import equivalent, normalise
-from arrol_serve.answers.extract import extract
-from arrol_serve.answers.jobs import first_equal, ready, settled_part, verdict
+from arrol_serve.answers.dispatch import Dispatch, Job
+from arrol_serve.answers.equivalence import needs_sympy
+from arrol_serve.answers.gold import agrees, verdict
+from arrol_serve.answers.jobs import ready, resolve
+from arrol_serve.answers.kinds.form import Form
+from arrol_serve.answers.partition import same
+from arrol_serve.answers.plain import is_plain
+from arrol_serve.answers.reading import Reading, form_of, read
+from arrol_serve.answers.settled import settled_part
 from arrol_serve.answers.spec import AnswerSpec, Equivalence
-from arrol_serve.answers.workers import BEAT_S, Job, Workers
+from arrol_serve.answers.workers import BEAT_S
 
 START_LIMIT_S = 120.0
 """Seconds that workers may take to start and import sympy."""
+MAX_RESOLVED = 1024
+"""Formulas whose values are kept."""
 _FAILURES = (TimeoutError, ProcessExpired, BrokenProcessPool, RecursionError, MemoryError)
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What a worker made of one text."""
-
-    answer: str | None
-    matches: int | None = None
-    """Which of the known answers it equals; None: a new one."""
-    timed_out: bool = False
-    """No answer: it could not be read in time. An answer: it was compared by its spelling only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +51,16 @@ class AnswerPool:
     def __init__(self, workers: int = 2, timeout_s: float = 3.0) -> None:
         self.workers = workers
         self.timeout_s = timeout_s
-        """Seconds that one reading, or one comparison, may run; waiting for a worker is free."""
+        """Seconds that one job may run; waiting for a worker is free."""
         self.timeouts = 0
-        self.crashes = 0
-        self._closed = False
-        self._lock = threading.Lock()
-        self._workers = Workers(workers)
+        self._crashes = 0
+        self._dispatch = Dispatch(workers)
+        self._resolved: OrderedDict[str, Form] = OrderedDict()
+
+    @property
+    def crashes(self) -> int:
+        """Workers that died at work, and pools that broke because one died idle."""
+        return self._crashes + self._dispatch.crashes
 
     async def warm(self) -> None:
         """Start all workers, so that no request pays for it.
@@ -68,46 +70,46 @@ class AnswerPool:
         up: set[int] = set()
         async with asyncio.timeout(START_LIMIT_S):
             while len(up) < self.workers:
-                jobs = [self._outcome(ready, (), START_LIMIT_S) for _ in range(self.workers)]
+                jobs = [self._result(ready, (), START_LIMIT_S, None) for _ in range(self.workers)]
                 up.update(await asyncio.gather(*jobs))
                 await asyncio.sleep(0.05)  # one worker may be up long before the others
 
-    async def extract(self, text: str, spec: AnswerSpec) -> Reading:
-        """The answer in ``text``, compared with nothing."""
+    async def read(self, text: str, spec: AnswerSpec, owner: Hashable = None) -> Reading:
+        """What ``text`` settles on. ``owner``: who takes turns with others."""
         settled = settled_part(text)
         if settled is None:
-            return Reading(None)
-        answer, failed = await self._attempt(extract, (settled, spec))
-        return Reading(answer, timed_out=failed)
+            return Reading(None, "the reasoning is not closed")
+        if is_plain(settled, spec):
+            return read(settled, spec)
+        found = await self._outcome(read, (settled, spec), owner)
+        if found.failure is not None:
+            return Reading(None, f"it could not be read ({found.failure})", timed_out=True)
+        return found.value  # type: ignore[no-any-return]
 
     async def equivalent(self, a: str, b: str, how: Equivalence = "math") -> bool | None:
         """Whether two answers say the same; None: no verdict in time."""
-        same, failed = await self._attempt(equivalent, (a, b, how))
-        return None if failed else bool(same)
+        x, y = form_of(a, how=how), form_of(b, how=how)
+        if same(x, y) or not needs_sympy(x, y):
+            return same(x, y)
+        first, second = await self.resolve(x), await self.resolve(y)
+        return None if first is None or second is None else same(first, second)
 
-    async def read(
-        self,
-        text: str,
-        spec: AnswerSpec,
-        known: Sequence[str],
-        opaque: Collection[int] = (),
-    ) -> Reading:
-        """The answer in ``text`` and the first of ``known`` that it equals.
+    async def resolve(self, form: Form, owner: Hashable = None) -> Form | None:
+        """What sympy makes of a form that only it can evaluate; None: not found out in time.
 
-        ``opaque`` are the indices of known answers that timed out before: they are compared by
-        spelling only, for one of them would take every later comparison down with it.
+        A formula is evaluated once, whatever it is compared with; one job is one formula, whose
+        milliseconds in sympy outweigh the trip.
         """
-        reading = await self.extract(text, spec)
-        if reading.answer is None:
-            return reading
-        form = normalise(reading.answer)
-        alike = next((i for i, other in enumerate(known) if normalise(other) == form), None)
-        if alike is not None or spec.equivalence == "exact":
-            return Reading(reading.answer, alike)
-        clear = [i for i in range(len(known)) if i not in opaque]
-        job = (reading.answer, tuple(known[i] for i in clear))
-        found, failed = await self._attempt(first_equal, job)
-        return Reading(reading.answer, None if found is None else clear[found], timed_out=failed)
+        if form.hard is None:
+            return form
+        if form.hard not in self._resolved:
+            found = await self._outcome(resolve, (form.hard,), owner)
+            if found.failure is not None:
+                return None
+            self._resolved[form.hard] = found.value or replace(form, hard=None)
+            if len(self._resolved) > MAX_RESOLVED:
+                self._resolved.popitem(last=False)
+        return self._resolved[form.hard]
 
     def judge(self, answer_text: str, gold: str, spec: AnswerSpec) -> bool:
         """Whether the answer that ``answer_text`` settles on is the gold. Blocks.
@@ -115,18 +117,26 @@ class AnswerPool:
         Raises ``ValueError`` naming a gold that cannot be parsed, ``TimeoutError`` without a
         verdict in time.
         """
-        (verdict,) = self.judge_many([(answer_text, gold)], spec)
-        if verdict is None:
+        (found,) = self.judge_many([(answer_text, gold)], spec)
+        if found is None:
             raise TimeoutError(f"no verdict on the gold answer {gold!r} in {self.timeout_s:g} s")
-        return verdict
+        return found
 
     def judge_many(self, pairs: Sequence[tuple[str, str]], spec: AnswerSpec) -> list[bool | None]:
-        """``judge`` for each (reply, gold), on all workers; None: no verdict in time. Blocks.
+        """``judge`` for each (reply, gold); None: no verdict in time. Blocks.
 
         Raises ``ValueError`` naming a gold that cannot be parsed.
         """
-        jobs = [(settled_part(reply), gold, spec) for reply, gold in pairs]
-        return [None if o.failure else bool(o.value) for o in self.run_many(verdict, jobs)]
+        settled = [settled_part(reply) for reply, _ in pairs]
+        found: list[bool | None] = [
+            agrees(said, gold, spec) if said is None or is_plain(said, spec) else None
+            for said, (_, gold) in zip(settled, pairs, strict=True)
+        ]
+        late = [i for i, known in enumerate(found) if known is None]
+        outcomes = self.run_many(verdict, [(settled[i], pairs[i][1], spec) for i in late])
+        for i, outcome in zip(late, outcomes, strict=True):
+            found[i] = None if outcome.failure else bool(outcome.value)
+        return found
 
     def run_many(
         self, function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]]
@@ -135,7 +145,8 @@ class AnswerPool:
 
         ``function`` is one that another process can import; what it raises is raised here.
         """
-        started = [self._start(function, job, self.timeout_s) for job in jobs]
+        owner = object()
+        started = [self._dispatch.start(function, job, self.timeout_s, owner) for job in jobs]
         try:
             return [
                 self._ended(work, function, job) for job, work in zip(jobs, started, strict=True)
@@ -151,38 +162,31 @@ class AnswerPool:
                 return Outcome(_wait(work))
             except _FAILURES as error:
                 if not (innocent and isinstance(error, BrokenProcessPool)):
-                    self._count(error)
-                    return Outcome(None, "timeout" if isinstance(error, TimeoutError) else "crash")
+                    return self._failed(error)
             innocent = False
-            work = self._start(function, job, self.timeout_s)
+            work = self._dispatch.start(function, job, self.timeout_s, None)
 
     def close(self) -> None:
         """Stop the workers, whatever they are doing; what waits for them fails. Blocks."""
-        with self._lock:
-            self._closed = True
-        self._workers.discard()
+        self._dispatch.close()
 
-    async def _attempt(
-        self, function: Callable[..., Any], args: tuple[Any, ...]
-    ) -> tuple[Any, bool]:
-        """``(result, False)``, or ``(None, True)`` if it took too long or its worker died.
-
-        A pool broke because of a worker that was idle: its jobs are innocent and run once more.
-        """
+    async def _outcome(
+        self, function: Callable[..., Any], args: tuple[Any, ...], owner: Hashable
+    ) -> Outcome:
+        """A pool broke because of a worker that was idle: its jobs are innocent and run once more."""
         innocent = True
         while True:
             try:
-                return await self._outcome(function, args, self.timeout_s), False
+                return Outcome(await self._result(function, args, self.timeout_s, owner))
             except _FAILURES as error:
                 if not (innocent and isinstance(error, BrokenProcessPool)):
-                    self._count(error)
-                    return None, True
+                    return self._failed(error)
             innocent = False
 
-    async def _outcome(
-        self, function: Callable[..., Any], args: tuple[Any, ...], limit_s: float
+    async def _result(
+        self, function: Callable[..., Any], args: tuple[Any, ...], limit_s: float, owner: Hashable
     ) -> Any:
-        job = self._start(function, args, limit_s)
+        job = self._dispatch.start(function, args, limit_s, owner)
         future = asyncio.wrap_future(job.future)
         try:
             while not (await asyncio.wait({future}, timeout=BEAT_S))[0]:
@@ -191,26 +195,15 @@ class AnswerPool:
         finally:
             future.cancel()  # pebble kills the worker of a cancelled job that is still running
 
-    def _start(self, function: Callable[..., Any], args: tuple[Any, ...], limit_s: float) -> Job:
-        with self._lock:
-            if self._closed:
-                raise RuntimeError("the answer pool is closed")
-            try:
-                return self._workers.schedule(function, args, limit_s)
-            except RuntimeError:
-                self.crashes += 1
-                threading.Thread(target=self._workers.discard, daemon=True).start()
-                self._workers = Workers(self.workers)
-                return self._workers.schedule(function, args, limit_s)
-
-    def _count(self, error: BaseException) -> None:
-        if isinstance(error, TimeoutError):
-            self.timeouts += 1
-        else:
-            self.crashes += 1
+    def _failed(self, error: BaseException) -> Outcome:
+        late = isinstance(error, TimeoutError)
+        self.timeouts += late
+        self._crashes += not late
+        return Outcome(None, "timeout" if late else "crash")
 
 
 def _wait(job: Job) -> Any:
-    while not wait([job.future], BEAT_S).done:
+    future: Future[Any] = job.future
+    while not wait([future], BEAT_S).done:
         job.check()
-    return job.future.result()
+    return future.result()

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from arrol_serve.answers.pattern import compiled
 from arrol_serve.errors import InvalidRequest
 
-Extract = Literal["auto", "boxed", "number", "choice", "regex", "json", "tool"]
+Extract = Literal["auto", "boxed", "number", "choice", "regex", "json", "tool", "code"]
 Equivalence = Literal["math", "exact"]
 MAX_PATTERN = 500
 """Characters of a regex or a JSON pointer."""

@@ -30,20 +30,23 @@ class Workers:
         )
         self._moved = 0.0
 
-    def schedule(self, function: Callable[..., Any], args: tuple[Any, ...], limit_s: float) -> Job:
+    def schedule(
+        self, function: Callable[..., Any], args: tuple[Any, ...], limit_s: float
+    ) -> Future[Any]:
         """Raises ``RuntimeError`` if the pool is broken: a dead idle worker makes pebble give it up."""
-        return Job(self, self._pool.schedule(function, args=args, timeout=limit_s), limit_s)
+        future: Future[Any] = self._pool.schedule(function, args=args, timeout=limit_s)
+        return future
 
     def moved(self) -> None:
         """A job has ended."""
         self._moved = time.monotonic()
 
-    def check(self, job: Job) -> None:
-        """Raises ``BrokenProcessPool`` where ``job`` waits in vain: workers can be frozen, too."""
+    def check(self, began: float, limit_s: float) -> None:
+        """Raises ``BrokenProcessPool`` where a job waits in vain: workers can be frozen, too."""
         if not self._pool.active:
             raise BrokenProcessPool("the answer pool stopped")
-        waited = time.monotonic() - max(self._moved, job.began)
-        if waited > job.limit_s + RESTART_S:
+        waited = time.monotonic() - max(self._moved, began)
+        if waited > limit_s + RESTART_S:
             self.stop()
             raise BrokenProcessPool(f"the answer pool ended no job for {waited:.0f} s")
 
@@ -54,20 +57,3 @@ class Workers:
         """End the workers, whatever they are doing. Blocks."""
         self._pool.stop()
         self._pool.join()
-
-
-class Job:
-    """One call, running or waiting for a worker."""
-
-    def __init__(self, workers: Workers, future: Future[Any], limit_s: float) -> None:
-        self._workers, self.future, self.limit_s = workers, future, limit_s
-        self.began = time.monotonic()
-        future.add_done_callback(self._ended)
-
-    def check(self) -> None:
-        """Raises ``BrokenProcessPool`` where the job waits in vain."""
-        self._workers.check(self)
-
-    def _ended(self, future: Future[Any]) -> None:
-        if not future.cancelled():  # that says nothing about the workers
-            self._workers.moved()

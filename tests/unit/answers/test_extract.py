@@ -191,9 +191,12 @@ def test_tool_calls_have_one_canonical_form(text: str) -> None:
     assert read("tool", text) == CALL
 
 
-def test_several_tool_calls_are_one_answer_in_their_order() -> None:
-    text = '<tool_call>{"name":"g","arguments":{}}</tool_call>\n<tool_call>' + CALL + "</tool_call>"
-    assert read("tool", text) == f'[{{"name":"g","arguments":{{}}}},{CALL}]'
+def test_several_tool_calls_are_one_answer_in_any_order() -> None:
+    first = '<tool_call>{"name":"g","arguments":{}}</tool_call>'
+    second = f"<tool_call>{CALL}</tool_call>"
+    expected = f'[{CALL},{{"name":"g","arguments":{{}}}}]'
+    assert read("tool", first + "\n" + second) == expected
+    assert read("tool", second + first) == expected
 
 
 @pytest.mark.parametrize("text", ['{"name": "Bob"}', '{"name": "f", "arguments": 5}', "f(1, 2)"])
@@ -217,10 +220,11 @@ def test_not_every_object_is_a_tool_call(text: str) -> None:
         ("**Answer**: 7", "7"),
         ("### Final Answer\n\n**42**", "42"),
         ("Answer:\n\\[\n x=5\n\\]", "x=5"),
-        ("The answer is (B) 42.", "B"),
-        ("The answer is $42.", "42"),
+        ("The answer is (B) 42.", "(B) 42"),
+        ("The answer is $42.", "$42"),
         ("The answer is not clear.", None),
-        ("#### Step 1: add 3 and 4\nThat gives 7.", None),
+        ("#### Step 1: add 3 and 4\nThat gives 7.", "7"),
+        ("#### Step 1: add 3 and 4", None),
         ("After 3 steps we have 5 apples", None),
         ("I do not know.", None),
         ("", None),

@@ -1,0 +1,39 @@
+"""JSON, tool calls and code: data, whose strings are compared letter by letter."""
+
+from __future__ import annotations
+
+import ast
+import textwrap
+
+from arrol_serve.answers.jsonish import canonical, load
+from arrol_serve.answers.kinds.form import Form
+
+MAX_CODE = 20_000
+
+
+def read(answer: str) -> Form | None:
+    """An object or an array with strings in it: ``[0, 1]`` may be an interval."""
+    text = answer.strip()
+    if text[:1] not in ("{", "[") or '"' not in text:
+        return None
+    value = load(text)
+    if not isinstance(value, dict | list):
+        return None
+    shown = canonical(value)
+    return Form("json", ("json", shown), shown)
+
+
+def code(answer: str) -> Form:
+    """Python by its syntax tree, so that spacing, quotes and comments do not count; else by its lines."""
+    text = textwrap.dedent(answer).strip("\n")
+    shown = "\n".join(line.rstrip() for line in text.splitlines()).strip()
+    return Form("code", ("code", _python(shown) or shown), shown)
+
+
+def _python(text: str) -> str | None:
+    if len(text) > MAX_CODE:
+        return None
+    try:
+        return ast.dump(ast.parse(text))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None

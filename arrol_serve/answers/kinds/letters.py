@@ -1,0 +1,60 @@
+"""Choice letters: B, (c), A and C, "B) 42", "option D"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from arrol_serve.answers.kinds.form import Form, Key
+
+_ONE = re.compile(
+    r"(?:(?:option|choice|answer)[ ])?[(\[{]?[ ]?(?P<letter>[A-Z])[ ]?[)\]}.:]?\.?", re.IGNORECASE
+)
+_LOWER = re.compile(r"\([ ]?([a-z])[ ]?\)")
+_SEVERAL = re.compile(
+    r"[(\[{]?[A-Z][)\]}]?(?:(?:[ ]?[,;/&+][ ]?|[ ](?:and|or|und|y|et)[ ]|[ ]?,[ ]?and[ ]|[ ]|\)\()"
+    r"[(\[{]?[A-Z][)\]}]?){1,9}"
+)
+_RUN = re.compile(r"[A-H]{2,8}")
+_MORE = re.compile(r"(?<![\w])\(([A-Z])\)")
+_WITH_TEXT = re.compile(
+    r"(?:(?:option|choice)[ ])?(?:\([ ]?(?P<a>[A-Za-z])[ ]?\)[ .:-]?|(?P<b>[A-Z])[ ]?[).:][ ]"
+    r"|(?P<b2>[A-Z])[ ]-[ ](?=[A-Za-z]{3})|(?P<c>[A-D])[ ]?\()"
+    r"[ ]?(?P<rest>\S.*)"
+)
+
+
+def read(text: str) -> Form | None:
+    """``text`` is clean."""
+    found = _ONE.fullmatch(text)
+    if found and (found["letter"].isupper() or _LOWER.fullmatch(text)):
+        return letters(found["letter"].upper())
+    if _RUN.fullmatch(text) and "".join(sorted(set(text))) == text:
+        return letters(text)
+    if _SEVERAL.fullmatch(text):
+        single = re.findall(r"(?<![a-z])[A-Z](?![a-z])", text)
+        if len(set(single)) == len(single) and max(single) <= "Z":
+            return letters("".join(sorted(single)))
+    return None
+
+
+def with_text(text: str) -> tuple[str, str, list[str]] | None:
+    """Of ``(B) no`` and ``B. 42``: the letter, the option's text, and letters of further options."""
+    found = _WITH_TEXT.fullmatch(text)
+    if not found:
+        return None
+    letter = (found["a"] or found["b"] or found["b2"] or found["c"]).upper()
+    rest = found["rest"]
+    more = _MORE.findall(rest)
+    return letter, rest[:-1] if found["c"] and rest.endswith(")") else rest, more
+
+
+def letters(found: str) -> Form:
+    return Form("choice", ("choice", found), found, slots=(("choice", found),))
+
+
+def labelled(letter: str, rest: Form | None, others: Sequence[str] = ()) -> Form:
+    """Equal to the letter; where nobody gives a letter, to the option's text."""
+    also: tuple[Key, ...] = () if rest is None else (rest.own, *rest.also)
+    form = letters("".join(sorted({letter, *others})))
+    return Form("choice", form.own, form.shown, also, form.slots)

@@ -1,0 +1,163 @@
+"""A number with a unit, a currency or a noun: 5 cm, $18, 90°, 7 cousins, 5 feet 6 inches."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+from arrol_serve.answers.kinds import number
+from arrol_serve.answers.kinds.form import Form, Key
+from arrol_serve.answers.kinds.form import number as number_form
+from arrol_serve.answers.kinds.units import Unit, unit
+
+_NUMBER = (
+    r"[-+]?(?:\\frac[ ]?\{[0-9]+\}[ ]?\{[0-9]+\}|\\frac[ ]?[0-9]{2}"
+    r"|(?:[0-9][0-9.,'\u2009_]*|\.[0-9]+)(?:[ ][0-9]{3}(?![0-9]))*(?:[ ]?/[ ]?[0-9]+"
+    r"|[ ][0-9]+/[0-9]+|[ ]?\\frac[ ]?\{[0-9]+\}\{[0-9]+\})?"
+    r"(?:[ ]?(?:\\times|\\cdot|\*|x)[ ]?10[ ]?\^[ ]?\{?[-+]?[0-9]+\}?|[eE][-+]?[0-9]+)?)"
+)
+_BEFORE = re.compile(
+    rf"(?P<sign>[-+]?)[ ]?(?P<unit>USD|[€£¥₹₽]|R\$|Rs\.?|US\$)[ ]?(?P<number>{_NUMBER})(?P<rest>.*)"
+)
+_AFTER = re.compile(rf"(?P<number>{_NUMBER})[ ]?(?P<rest>[^0-9 +*/=<>({{\\^-].*)")
+_WORD = r"(?:[^\W\d_]{2,}|[^\x00-\x7f])(?:['./-][^\W\d_]+)*"
+_NOUN = re.compile(rf"{_WORD}(?:[ ](?:[^\W\d_]\b|{_WORD})){{0,4}}\.?")
+_POWERED = re.compile(r"[A-Za-z°/]+(?:\^\{?-?[0-9]\}?)?(?:[ /·][A-Za-z]+(?:\^\{?-?[0-9]\}?)?)*")
+_JOINING = re.compile(
+    r"\b(?:and|or|und|y|et|to|plus|minus|if|when|where|times|for)\b", re.IGNORECASE
+)
+_NAMES = re.compile(r"[A-Za-z]")
+_SCALE = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12}
+_SQUARED = re.compile(
+    r"(?:(?P<sq>square|sq\.?)|(?P<cu>cubic|cu\.?))[ ](?P<name>[a-z]+)", re.IGNORECASE
+)
+
+
+def read(text: str) -> Form | None:
+    """``text`` is clean."""
+    if len(text) > 200:
+        return None
+    found = _BEFORE.fullmatch(text)
+    if found:
+        form = _number(found["sign"] + found["number"].rstrip(".,"))
+        return _priced(form, found["unit"], found["rest"].strip()) if form else None
+    found = _AFTER.fullmatch(text)
+    if not found:
+        return None
+    if (
+        len(found["rest"]) == 1
+        and found["rest"].isalpha()
+        and found["rest"].isascii()
+        and " " not in text
+    ):
+        return None  # 6m is 6 times m
+    form = _number(found["number"].rstrip(".,"))
+    return _named(form, found["rest"].strip()) if form else None
+
+
+def _number(text: str) -> Form | None:
+    form = number.decimal_comma(text) if re.fullmatch(r"[0-9]+,[0-9]{1,2}", text) else None
+    return form or number.read(text)
+
+
+def _priced(form: Form, currency: str, rest: str) -> Form | None:
+    first, _, others = rest.partition(" ")
+    if first.casefold() in _SCALE:
+        form, rest = _scaled(form, _SCALE[first.casefold()]), others
+    known = unit({"R$": "BRL", "US$": "USD", "Rs.": "Rs"}.get(currency, currency))
+    if rest and not _is_noun(rest) and rest != "USD":
+        return None
+    return _measured(form, known) if known else form
+
+
+def _named(form: Form, rest: str) -> Form | None:
+    first, _, others = rest.partition(" ")
+    if first.casefold() in _SCALE and (not others or _is_noun(others)):
+        form, rest = _scaled(form, _SCALE[first.casefold()]), others
+        if not rest:
+            return form
+    compound = _compound(form, rest)
+    if compound is not None:
+        return compound
+    known = _unit(rest)
+    if known is not None:
+        return _measured(form, known)
+    if _is_noun(rest):
+        return _counted(form, rest)
+    return None
+
+
+def _unit(rest: str) -> Unit | None:
+    squared = _SQUARED.fullmatch(rest)
+    if squared:
+        base = unit(squared["name"])
+        if base and base[0] == "length":
+            power = 2 if squared["sq"] else 3
+            return ("area" if power == 2 else "cubic", base[1] ** power)
+    rest = re.sub(r"[ ]?\^[ ]?", "^", rest)
+    return unit(rest) or unit(rest.rstrip("."))
+
+
+def _is_noun(rest: str) -> bool:
+    if rest in ("°", "°C", "°F"):
+        return True
+    if _NOUN.fullmatch(rest):
+        return not _JOINING.search(rest) and (len(rest) > 1 or not rest.isascii())
+    return bool(_POWERED.fullmatch(rest)) and len(rest) > 2 and "/" in rest
+
+
+def _scaled(form: Form, factor: int) -> Form:
+    return number_form(form.value * factor, form.kind) if isinstance(form.value, Fraction) else form
+
+
+def _counted(form: Form, noun: str) -> Form:
+    """A noun says nothing that a bare number would not."""
+    return Form(
+        "quantity",
+        form.own,
+        f"{form.shown} {noun}",
+        form.also,
+        form.slots,
+        form.value,
+        form.decimals,
+    )
+
+
+def _measured(form: Form, known: Unit) -> Form:
+    dimension, factor = known
+    if not isinstance(form.value, Fraction):
+        return form
+    value = form.value * factor
+    also: tuple[Key, ...] = (form.own, *form.also)
+    return Form(
+        "quantity",
+        ("quantity", dimension, value),
+        f"{form.shown} {dimension} x {float(factor):g}",
+        also,
+        (("unit", dimension),),
+    )
+
+
+_PAIR = re.compile(
+    rf"(?P<unit>[A-Za-z]+)(?:[ ]and|,)?[ ](?P<number>{_NUMBER})[ ](?P<last>[A-Za-z]+)"
+)
+
+
+def _compound(form: Form, rest: str) -> Form | None:
+    """5 feet 6 inches, 2 hours and 30 minutes."""
+    found = _PAIR.fullmatch(rest)
+    if not found:
+        return None
+    small, large, part = _number(found["number"]), unit(found["unit"]), unit(found["last"])
+    if not (small and large and part and large[0] == part[0] and large[1] > part[1]):
+        return None
+    if not isinstance(form.value, Fraction) or not isinstance(small.value, Fraction):
+        return None
+    value = form.value * large[1] + small.value * part[1]
+    return Form(
+        "quantity",
+        ("quantity", large[0], value),
+        f"{float(value):g} {large[0]}",
+        (),
+        (("unit", large[0]),),
+    )

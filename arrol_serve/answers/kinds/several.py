@@ -1,0 +1,229 @@
+"""Answers with parts: tuples, lists, sets, intervals and their unions, matrices, ratios."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+
+from arrol_serve.answers.kinds.form import Form, Key
+from arrol_serve.answers.kinds.split import at_top, enclosed, parts
+from arrol_serve.answers.terms.term import read_term
+from arrol_serve.answers.terms.tokens import NotTerm
+
+Reader = Callable[[str], Form]
+_UNION = re.compile(r"\\cup(?![A-Za-z])")
+_MATRIX = re.compile(
+    r"\\begin\{(?P<name>[pbvBV]?(?:small)?matrix|array)\}(?:\{[clr|]*\})?(?P<body>.*)\\end\{(?P=name)\}"
+)
+_RATIO = re.compile(
+    r"(?P<a>[0-9]+(?:\.[0-9]+)?)(?P<rest>(?:[ ]?(?::|to)[ ]?[0-9]+(?:\.[0-9]+)?){1,4})"
+)
+_EMPTY = re.compile(r"\\emptyset|\\\{[ ]?\\\}|\{[ ]?\}")
+_INFINITY = re.compile(r"(?P<sign>[-+]?)[ ]?(?:\\infty|\\infin|inf(?:inity)?|oo)")
+_NUMBERS = re.compile(r"[-+]?[0-9]+(?:\.[0-9]+)?(?:[ ][-+]?[0-9]+(?:\.[0-9]+)?)+")
+_SETS = re.compile(
+    r"\\mathbb[ ]?\{?[ ]?(?P<name>[RQZNC])[ ]?\}?|(?:all )?(?P<word>real numbers|reals|integers)"
+)
+_DASH = re.compile(r"(?<![0-9])\\(?:mid|colon)")
+
+
+def read(text: str, reader: Reader) -> Form | None:
+    """``text`` is clean; ``reader`` reads a part."""
+    for attempt in (
+        _nothing,
+        _infinite,
+        _matrix,
+        _union,
+        _bracketed,
+        _plus_minus,
+        _bare,
+        _sequence,
+    ):
+        form = attempt(text, reader)
+        if form is not None:
+            return form
+    return None
+
+
+def _nothing(text: str, _: Reader) -> Form | None:
+    if _EMPTY.fullmatch(text):
+        return Form("set", ("set", ()), "{}")
+    found = _SETS.fullmatch(text)
+    if found:
+        name = found["name"] or found["word"][0].upper()
+        form = interval("(", ("infinite", "-"), ("infinite", "+"), ")", "all real numbers")
+        return form if name == "R" else Form("set", ("all", name), name)
+    return None
+
+
+def _infinite(text: str, _: Reader) -> Form | None:
+    found = _INFINITY.fullmatch(text)
+    if not found:
+        return None
+    sign = "-" if found["sign"] == "-" else "+"
+    return Form("infinity", ("infinite", sign), f"{sign}infinity")
+
+
+def interval(left: str, low: Key, high: Key, right: str, shown: str) -> Form:
+    """An open one is spelt like a pair, a closed one like a list of two: they share their forms."""
+    kind = {"()": "tuple", "[]": "list"}.get(left + right, "interval")
+    return Form("interval", _ordered(kind, left + right, (low, high)), shown)
+
+
+def _ordered(kind: str, brackets: str, keys: Sequence[Key]) -> Key:
+    return (kind if kind != "interval" else brackets, *keys)
+
+
+def _bracketed(text: str, reader: Reader) -> Form | None:
+    found = enclosed(text)
+    if found is None:
+        return None
+    left, inner, right = (side.replace("\\", "") for side in found)
+    inner = found[1]
+    if left + right == "{}":
+        return _set(inner, reader) if found[0] == r"\{" or parts(inner) else None
+    pieces = parts(inner)
+    if pieces is None:
+        if left + right == "[]" and inner:
+            return _ordered_form("list", "[]", [reader(inner)])
+        return None
+    members = [reader(piece) for piece in pieces]
+    if left + right not in ("()", "[]") and len(members) == 2:
+        low, high = members
+        return interval(left, low.own, high.own, right, f"{left}{low.shown}, {high.shown}{right}")
+    kind = {"()": "tuple", "[]": "list"}.get(left + right)
+    return _ordered_form(kind, left + right, members) if kind else None
+
+
+def _ordered_form(kind: str, brackets: str, members: Sequence[Form]) -> Form:
+    shown = f"{brackets[0]}{', '.join(m.shown for m in members)}{brackets[1]}"
+    bare = _bare_keys(members)
+    also: tuple[Key, ...] = () if bare is None else ((kind, *bare),)
+    slots = (("marks", _marks(members)),) if bare is not None else ()
+    named = "interval" if len(members) == 2 and any(m.kind == "infinity" for m in members) else kind
+    return Form(named, (kind, *(m.own for m in members)), shown, also, slots)
+
+
+def _bare_keys(members: Sequence[Form]) -> tuple[Key, ...] | None:
+    """The members without their units and labels; None where none has any."""
+    bare = tuple(m.also[0] if m.also else m.own for m in members)
+    return None if all(b == m.own for b, m in zip(bare, members, strict=True)) else bare
+
+
+def _marks(members: Sequence[Form]) -> Key:
+    return tuple(tuple(s for s in m.slots if s[0] != "core") for m in members)
+
+
+def _set(inner: str, reader: Reader) -> Form | None:
+    pieces = parts(inner) or [inner]
+    if len(pieces) == 1 and re.search(r"\\mid|:|\|", inner):
+        return _described(inner, reader)
+    return collection([reader(piece) for piece in pieces], braces=True)
+
+
+def _described(inner: str, reader: Reader) -> Form | None:
+    """``{x | x > 3}`` is what follows the bar."""
+    pieces = re.split(r"\\mid|:|\|", inner, maxsplit=1)
+    form = reader(pieces[1].strip())
+    return form if form.kind in ("interval", "set") else None
+
+
+def collection(members: Sequence[Form], braces: bool = False) -> Form:
+    """Values in any order. Words are a list in its order: who came first is often the question."""
+    keys = [m.own for m in members]
+    if not braces and all(m.kind == "words" for m in members):
+        shown = ", ".join(m.shown for m in members)
+        return Form(
+            "list", ("list", *keys), shown, (("words", " ".join(m.shown for m in members)),)
+        )
+    order = sorted(set(keys) if braces else keys, key=repr)
+    shown = "{" + ", ".join(sorted({m.shown for m in members})) + "}"
+    bare = _bare_keys(members)
+    also: list[Key] = []
+    if bare is not None:
+        also.append(("set", tuple(sorted(bare, key=repr))))
+    if not braces:
+        also.append(("list", *keys))
+        if bare is not None:
+            also += [("list", *bare), ("tuple", *bare)]
+    slots = (("marks", tuple(sorted(map(repr, _marks(members))))),) if bare is not None else ()  # type: ignore[call-overload]
+    if len(order) == 1 and braces:
+        also.append(keys[0])
+    return Form("set", ("set", tuple(order)), shown, tuple(also), slots)
+
+
+def _bare(text: str, reader: Reader) -> Form | None:
+    if text[:1] in "\"'" and text[-1:] == text[:1]:
+        return None
+    pieces = parts(text)
+    if pieces is None or len(pieces) < 2:
+        return None
+    members = [reader(piece) for piece in pieces]
+    wordy = [m.kind == "words" for m in members]
+    if any(wordy) and not (all(wordy) and "," in text and max(map(len, pieces)) < 40):
+        return None
+    if any(m.kind == "formula" for m in members):
+        return None
+    return collection(members)
+
+
+def _sequence(text: str, reader: Reader) -> Form | None:
+    """``1 2 3``: numbers in their order."""
+    if not _NUMBERS.fullmatch(text):
+        return None
+    members = [reader(piece) for piece in text.split(" ")]
+    keys = tuple(m.own for m in members)
+    return Form("sequence", ("list", *keys), " ".join(m.shown for m in members))
+
+
+def _plus_minus(text: str, _: Reader) -> Form | None:
+    if r"\pm" not in text:
+        return None
+    text = text.rpartition("=")[2].strip() if re.match(r"[A-Za-z][ ]?=", text) else text
+    try:
+        members = [read_term(text, sign) for sign in (1, -1)]
+    except NotTerm:
+        return None
+    keys = sorted((m.key for m in members), key=repr)
+    return Form("set", ("set", tuple(keys)), text)
+
+
+def _union(text: str, reader: Reader) -> Form | None:
+    pieces = at_top(text, _UNION)
+    if len(pieces) < 2 or not all(pieces):
+        return None
+    members = [reader(piece) for piece in pieces]
+    order = tuple(sorted({m.own for m in members}, key=repr))
+    shown = " or ".join(sorted(m.shown for m in members))
+    return Form("interval", ("union", order), shown)
+
+
+def _matrix(text: str, reader: Reader) -> Form | None:
+    found = _MATRIX.fullmatch(text)
+    if not found or r"\begin" in found["body"]:
+        return None
+    lines = [line.strip() for line in found["body"].replace(r"\hline", "").split(r"\\")]
+    rows = [[reader(cell.strip()) for cell in line.split("&")] for line in lines if line]
+    if not rows or len({len(row) for row in rows}) > 1:
+        return None
+    keys = tuple(tuple(cell.own for cell in row) for row in rows)
+    shown = "; ".join(", ".join(cell.shown for cell in row) for row in rows)
+    name = "determinant" if found["name"][0] in "vV" else "matrix"
+    also: tuple[Key, ...] = ()
+    if name == "matrix" and all(len(row) == 1 for row in keys):
+        also = (("tuple", *(row[0] for row in keys)),)
+    return Form("matrix", (name, *keys), f"[{shown}]", also)
+
+
+def ratio(text: str) -> Form | None:
+    """``6:8`` is ``3:4``, and is what 3/4 may mean."""
+    found = _RATIO.fullmatch(text)
+    if not found:
+        return None
+    values = [Fraction(n) for n in re.findall(r"[0-9]+(?:\.[0-9]+)?", text)]
+    if not all(values):
+        return None
+    scaled = tuple(value / values[-1] for value in values)
+    also: tuple[Key, ...] = (("num", scaled[0]),) if len(values) == 2 else ()
+    return Form("ratio", ("ratio", *scaled), ":".join(str(v) for v in scaled), also)

@@ -1,0 +1,35 @@
+"""``code``: the last fenced block that is closed."""
+
+from __future__ import annotations
+
+import re
+
+from arrol_serve.answers.readers.found import Found, nothing
+
+_FENCE = re.compile(
+    r"^[ \t]*(?P<mark>`{3,}|~{3,})[ \t]*(?P<language>[\w+#.-]*)[^\n`]*$", re.MULTILINE
+)
+_OUTPUT = frozenset({"output", "text", "console", "stdout", "plaintext"})
+
+
+def read(text: str) -> Found:
+    blocks = [b for b in _blocks(text) if b[1].strip()]
+    program = [b for b in blocks if b[0] not in _OUTPUT] or blocks
+    if not program:
+        return nothing("no closed code block")
+    language, code = program[-1]
+    return Found(code.strip("\n"), f"the last code block{f' ({language})' if language else ''}")
+
+
+def _blocks(text: str) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    opened: re.Match[str] | None = None
+    for fence in _FENCE.finditer(text):
+        if opened is None:
+            opened = fence
+        elif fence["mark"].startswith(opened["mark"]) and not fence["language"]:
+            found.append((opened["language"].casefold(), text[opened.end() + 1 : fence.start()]))
+            opened = None
+        elif fence["language"] and fence["mark"][0] == opened["mark"][0]:
+            opened = fence  # the block before was never closed
+    return found

@@ -1,0 +1,36 @@
+"""What a reply says after its reasoning."""
+
+from __future__ import annotations
+
+MAX_TEXT = 100_000
+"""Characters that are read, counted from the end of the text after its reasoning."""
+_PAIRS = (
+    ("<think>", "</think>"),
+    ("<thinking>", "</thinking>"),
+    ("<thought>", "</thought>"),
+    ("<reasoning>", "</reasoning>"),
+)
+
+
+def settled_part(text: str) -> str | None:
+    """The end of the text, cut after its reasoning is gone: a cut could hide that it is open."""
+    said = without_reasoning(text)
+    return None if said is None else said[-MAX_TEXT:]
+
+
+def without_reasoning(text: str) -> str | None:
+    """The text without its ``<think>`` blocks; None while one is open. Takes linear time."""
+    settled: str | None = text
+    for opening, closing in _PAIRS:
+        if settled is not None and (opening in settled or closing in settled):
+            settled = _without(settled, opening, closing)
+    return settled
+
+
+def _without(text: str, opening: str, closing: str) -> str | None:
+    kept: list[str] = []
+    *blocks, tail = text.split(closing)
+    for block in blocks:
+        before, opened, _ = block.partition(opening)
+        kept = [*kept, before] if opened else []  # not opened: the chat template had done it
+    return None if opening in tail else "".join((*kept, tail))

@@ -1,0 +1,93 @@
+"""How far a statement reaches: a fenced or quoted block, displayed mathematics, a sentence."""
+
+from __future__ import annotations
+
+import re
+
+MAX_BLOCK = 4000
+_BLANK = re.compile(r"[ \t]*\n\s*")
+_BLOCKS = (
+    re.compile(r"```[a-zA-Z]*[ \t]*\n?(.{1,2000}?)```", re.DOTALL),
+    re.compile(r"\"\"\"\s*(.{1,2000}?)\s*\"\"\"", re.DOTALL),
+    re.compile(r"'''\s*(.{1,2000}?)\s*'''", re.DOTALL),
+    re.compile(r"\$\$(.{1,2000}?)\$\$", re.DOTALL),
+    re.compile(r"\\\[(.{1,2000}?)\\\]", re.DOTALL),
+    re.compile(r"\\\((.{1,600}?)\\\)(?=[\s.,;:!*]|$)", re.DOTALL),
+    re.compile(r"\\begin\{(?:align|equation|gather)\*?\}(.{1,2000}?)\\end\{", re.DOTALL),
+)
+_END = re.compile(
+    r"\n|(?<=[^\s.])\.(?=\s|$|[*_\"')]{1,3}(?:\s|$)|\\n|<)|[。！]|(?<![\w{(\\])!(?=\s|$)|;\s"
+    r"|,\s(?=(?!and\b|or\b|und\b)[a-z]{2})"
+    r"|\s(?:because|since|which|where|so|as|given that|based on)\b|<eo[as]>|<\||</|\\n\\n",
+    re.IGNORECASE,
+)
+_ABBREVIATION = re.compile(
+    r"(?:^|[\s(*$])(?:[A-Z]|St|Mr|Mrs|Ms|Dr|Mt|Ft|Jr|Sr|No|vs|Prof|U\.S|approx|ca|e\.g|i\.e|Inc|Co"
+    r"|Ltd|a\.m|p\.m|a|p)$"
+)
+_FOLLOWS = re.compile(r"\.[*\"')]{0,2}\s+[A-Z0-9a-z]")
+_OPEN, _CLOSE = "([{", ")]}"
+
+
+def block_at(text: str, at: int) -> tuple[str, int]:
+    """What is stated at ``at`` and where it ends; blank lines before it are passed over."""
+    blank = _BLANK.match(text, at)
+    at = blank.end() if blank else at
+    for pattern in _BLOCKS:
+        found = pattern.match(text, at)
+        if found:
+            return found[1], found.end()
+    return sentence(text, at)
+
+
+def sentence(text: str, at: int) -> tuple[str, int]:
+    """From ``at`` to the end of the sentence; brackets and ``$...$`` are not cut apart."""
+    window = text[at : at + MAX_BLOCK]
+    inside = _protected(window)
+    for found in _END.finditer(window):
+        stop = found.start()
+        if found[0] != "\n" and inside[stop]:
+            continue
+        if found[0] == "." and _abbreviates(window, stop):
+            continue
+        return window[:stop], at + stop
+    return window, at + len(window)
+
+
+def _abbreviates(window: str, stop: int) -> bool:
+    """``St. Louis`` goes on."""
+    return (
+        bool(_ABBREVIATION.search(window, max(0, stop - 8), stop))
+        and bool(_FOLLOWS.match(window, stop))
+        and not _is_letter_alone(window[:stop])
+    )
+
+
+def _is_letter_alone(said: str) -> bool:
+    """``The answer is C. That`` ends there."""
+    return bool(re.fullmatch(r"[\s(*$\"']*[A-Z][)*$\"']*", said))
+
+
+def _protected(window: str) -> list[bool]:
+    """Per character: whether it is inside brackets or dollars that close on the same line."""
+    inside = [False] * (len(window) + 1)
+    line_start = 0
+    for line in window.split("\n")[:3]:
+        depth, opened = 0, 0
+        for i, char in enumerate(line):
+            if char in _OPEN:
+                opened = opened if depth else i
+                depth += 1
+            elif char in _CLOSE and depth:
+                depth -= 1
+                if not depth:
+                    inside[line_start + opened : line_start + i] = [True] * (i - opened)
+        _dollars(line, line_start, inside)
+        line_start += len(line) + 1
+    return inside
+
+
+def _dollars(line: str, start: int, inside: list[bool]) -> None:
+    marks = [i for i, char in enumerate(line) if char == "$" and line[i - 1 : i] != "\\"]
+    for a, b in zip(marks[::2], marks[1::2], strict=False):
+        inside[start + a : start + b] = [True] * (b - a)

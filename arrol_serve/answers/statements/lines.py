@@ -1,0 +1,118 @@
+"""Answers in a line of their own: "A: 12", "#### 12", a reply that is nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from arrol_serve.answers.kinds.registry import kind_of
+from arrol_serve.answers.statements.statement import Statement, Trust
+
+_HASHES = re.compile(r"(?:^|(?<=[\s.!)\]]))#{4}[ \t]*(?P<said>[^\s#][^\n#]{0,200})$", re.MULTILINE)
+_LABEL = re.compile(
+    r"^[ \t>*_]*(?:A|Ans|R|Result|Final|Solution|答|Отв)[*_]*[ ]?(?:[:：]|\.(?=[ ]\S)"
+    r"|=>)[*_]*[ \t]*(?P<said>\S[^\n]{0,200})$",
+    re.MULTILINE,
+)
+_TYPED = frozenset(
+    [
+        "integer",
+        "decimal",
+        "fraction",
+        "percentage",
+        "quantity",
+        "choice",
+        "yes-no",
+        "date",
+        "time",
+        "ratio",
+        "tuple",
+        "set",
+        "list",
+        "interval",
+        "matrix",
+        "infinity",
+    ]
+)
+_HEADING = re.compile(
+    r"(?:Step|Part|Case|Schritt|Paso|Étape|Шаг|步骤|第)[ ]?[0-9]|.*:\s*$", re.IGNORECASE
+)
+MAX_ALONE = 120
+
+
+def find(text: str) -> Iterator[Statement]:
+    for found in _HASHES.finditer(text):
+        rest = text[found.end() :].strip()
+        if not rest or kind_of(found["said"].strip()).kind in _TYPED:
+            heading = not rest and bool(_HEADING.match(found["said"]))
+            if not heading:
+                yield _line(found, "####", Trust.STATED)
+    for found in _LABEL.finditer(text):
+        said = found["said"].strip()
+        last = not text[found.end() :].strip()
+        if last or kind_of(said).kind in _TYPED:
+            yield _line(
+                found, f'"{found[0][: found.start("said") - found.start()].strip()}"', Trust.LINE
+            )
+
+
+def _line(found: re.Match[str], source: str, trust: Trust) -> Statement:
+    return Statement(found.start(), found.end(), found["said"].strip(), source, trust)
+
+
+def alone(text: str) -> Statement | None:
+    """A reply, or its last line, that is an answer and nothing else."""
+    said = text.strip()
+    if not said:
+        return None
+    if len(said) <= MAX_ALONE and "\n" not in said and _is_answer(said):
+        return Statement(0, len(text), said, "the reply is nothing else", Trust.ALONE)
+    last = said.rpartition("\n")[2].strip()
+    if (
+        last != said
+        and len(last) <= 60
+        and "=" not in last
+        and last[0] not in "-*"
+        and _strict(last)
+    ):
+        at = text.rfind(last)
+        return Statement(at, at + len(last), last, "the last line is nothing else", Trust.ALONE)
+    return None
+
+
+_WORD = re.compile(r"[\"'*]*[^\W\d_]{2,30}[\"'*]*\.?")
+_NO_WORD = frozenset(
+    [
+        "sorry",
+        "unknown",
+        "none",
+        "ok",
+        "okay",
+        "hello",
+        "hi",
+        "sure",
+        "thanks",
+        "hmm",
+        "done",
+        "unclear",
+    ]
+)
+
+
+def _is_answer(said: str) -> bool:
+    if _strict(said):
+        return True
+    bare = said.strip("\"'*. ").casefold()
+    return bool(_WORD.fullmatch(said)) and bare not in _NO_WORD
+
+
+def _strict(said: str) -> bool:
+    bare = said.strip("*_` ")
+    kind = kind_of(bare).kind
+    if kind == "quantity":
+        return len(bare.split()) <= 3
+    if kind in ("set", "list"):
+        return bare[0] in "[{\\"
+    if kind == "expression":
+        return any(c.isdigit() for c in bare) and len(bare) < 40
+    return kind in _TYPED

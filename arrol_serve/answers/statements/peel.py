@@ -1,0 +1,88 @@
+"""A statement without its dress: bold, quotes, dollars, labels, fillers, remarks around the answer."""
+
+from __future__ import annotations
+
+import re
+
+_EDGES = (
+    re.compile(r"^```[a-zA-Z]*\s*(.*?)\s*```$", re.DOTALL),
+    re.compile(r"^\"\"\"\s*(.*?)\s*\"\"\"$", re.DOTALL),
+    re.compile(r"^'''\s*(.*?)\s*'''$", re.DOTALL),
+    re.compile(r"^\$\$(.*)\$\$$", re.DOTALL),
+    re.compile(r"^\$((?:[^$\\]|\\.)+)\$$", re.DOTALL),
+    re.compile(r"^\\\((.*?)\\\)$", re.DOTALL),
+    re.compile(r"^\\\[(.*?)\\\]$", re.DOTALL),
+    re.compile(r"^\*\*([^*].*?)\*\*$", re.DOTALL),
+    re.compile(r"^__([^_].*?)__$", re.DOTALL),
+    re.compile(r"^\*([^*]+)\*$"),
+    re.compile(r"^`([^`]+)`$"),
+    re.compile(r"^\"([^\"]+)\"$"),
+    re.compile(r"^“([^”]+)”$"),
+    re.compile(r"^\\(?:text|textbf|mathbf|mathrm|boxed|fbox)\{([^{}]*)\}$"),
+    re.compile(r"^<([A-Za-z_]+)>\s*(?P<inner>.*?)\s*</\1>$", re.DOTALL),
+    re.compile(r"^\[\[(.*?)\]\]$"),
+    re.compile(r"^「(.*?)」$"),
+)
+_LABEL = re.compile(
+    r"^(?:\\text\{)?(?:(?:the |my |our )?(?:final |correct )?(?:answer|ans)(?: choice"
+    r"| option)?(?:\s*[:：=]|\s+is\b:?)|[:：=>]+|答案(?:是|为|：|:)"
+    r"|(?:option|choice)\s+(?=\(?[A-Z]\)?\W?$))[\s*_]*",
+    re.IGNORECASE,
+)
+_FILLER = re.compile(
+    r"^(?:therefore|thus|hence|simply|just|clearly|indeed|exactly|probably|most likely|likely"
+    r"|definitely|actually|then|given by"
+    r"|as follows|the following|equal to|option|choice|letter|also|still|either|in fact|of course"
+    r"|now|obviously|finally"
+    r"|ungefähr|etwa|environ|aproximadamente|the letter|the option|the choice|选项|选|that it is"
+    r"|is)\b[,:]?\s*(?=\S)|^[,:：]\s*",
+    re.IGNORECASE,
+)
+_TAIL = re.compile(
+    r"(?:\s*<eo[as]>|\s*<\|[a-z_]+\|>|</s>|\s*\\\\|\s*[✅✓🎯☑]️?|\s*\.?\s*\*+|(?<=[^\s:,;])[:,;])+$"
+)
+BRACKETS = re.compile(r"[\[\](){}<>](?:[ ]?[\[\](){}<>])*")
+_DOLLAR_AT_END = re.compile(r"[^\\0-9 ]\$$")
+_STRAY = re.compile(r"^(?:\*\*|__|\*|_)+\s*(?![*_])|\s*(?:\*\*|__)$")
+
+
+def peel(text: str) -> str:
+    """Linear in ``text``, which is short."""
+    for _ in range(8):
+        before = text
+        if BRACKETS.fullmatch(text.strip()):
+            return text.strip()
+        text = _TAIL.sub("", text.strip()).strip(" \t\n")
+        for edge in _EDGES:
+            found = edge.match(text)
+            if found:
+                text = (
+                    found.groupdict().get("inner")
+                    or found[found.re.groups if "inner" not in found.groupdict() else "inner"]
+                ).strip()
+        text = _LABEL.sub("", text)
+        text = _FILLER.sub("", text)
+        text = _unbalanced(text)
+        if text == before:
+            break
+    return text
+
+
+def _unbalanced(text: str) -> str:
+    """Emphasis and quotes that open or close but once belong to what stood around."""
+    if text.count("**") % 2:
+        text = _STRAY.sub("", text) if text.startswith("**") or text.endswith("**") else text
+    for mark in ('"', "`"):
+        if text.count(mark) == 1:
+            text = text.strip(mark)
+    if _DOLLAR_AT_END.search(text) and text.count("$") == 1:
+        text = text[:-1]
+    one_too_many = text.count("}") == text.count("{") + 1
+    if (
+        len(text) > 1
+        and one_too_many
+        and re.search(r"[^\\]\}$", text)
+        and not BRACKETS.fullmatch(text)
+    ):
+        text = text[:-1]
+    return text.strip(" \t\n")

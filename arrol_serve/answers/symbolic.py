@@ -1,0 +1,71 @@
+"""What only sympy can evaluate: sums, integrals, limits. It can run for ever: see ``pool``."""
+
+from __future__ import annotations
+
+import logging
+from fractions import Fraction
+from typing import Any
+
+from arrol_serve.answers.kinds.form import Form, number
+from arrol_serve.answers.terms.evaluate import mp
+from arrol_serve.answers.terms.term import POINTS, coordinate, rounded
+
+# It warns that its time-outs are off. They use SIGALRM, which works on main threads only.
+logging.getLogger("math_verify").setLevel(logging.ERROR)
+_DIGITS = 40
+
+
+def resolve(formula: str) -> Form | None:
+    """The canonical form of a formula: its value, or its fingerprint; None: sympy cannot tell."""
+    expression = parsed(formula)
+    if expression is None:
+        return None
+    value = expression.doit()
+    names = sorted(str(symbol) for symbol in value.free_symbols)
+    if not names:
+        return _constant(value)
+    values = tuple(_at(value, i) for i in range(POINTS))
+    if any(v is None for v in values):
+        return None
+    return Form("expression", ("function", tuple(names), values), formula)
+
+
+def parsed(formula: str) -> Any:
+    """The sympy expression that math-verify reads in LaTeX, or None.
+
+    LaTeX only: its other reader picks any number out of what it cannot parse.
+    """
+    import sympy  # type: ignore[import-untyped]
+    from math_verify import LatexExtractionConfig, parse
+
+    config = [LatexExtractionConfig()]
+    found = parse(f"${formula}$", extraction_config=config, parsing_timeout=None)
+    return next((value for value in found if isinstance(value, sympy.Expr)), None)
+
+
+def _constant(value: Any) -> Form | None:
+    if value.is_Rational:
+        return number(Fraction(int(value.p), int(value.q)), "expression")
+    exact = _number(value.evalf(_DIGITS))
+    if exact is None:
+        return None
+    key = ("real", rounded(exact))
+    real = None if isinstance(exact, mp.mpc) else exact
+    return Form("expression", key, mp.nstr(exact, 12), (), (("core", key),), real)
+
+
+def _at(value: Any, point: int) -> Any:
+    place = {symbol: coordinate(str(symbol), point)._mpf_ for symbol in value.free_symbols}
+    import sympy
+
+    floats = {s: sympy.Float(mp.nstr(mp.make_mpf(raw), 50), 50) for s, raw in place.items()}
+    found = _number(value.evalf(_DIGITS, subs=floats))
+    return None if found is None else rounded(found)
+
+
+def _number(value: Any) -> Any:
+    real, imaginary = value.as_real_imag()
+    if not (real.is_Float or real.is_Rational) or not (imaginary.is_Float or imaginary.is_Rational):
+        return None
+    x, y = mp.mpf(str(real)), mp.mpf(str(imaginary))
+    return mp.mpc(x, y) if y else x

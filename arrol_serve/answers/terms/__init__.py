@@ -1,0 +1,1 @@
+"""Closed forms and expressions: read once, worth a number at every point."""
