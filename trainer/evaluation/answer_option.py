@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
-from arrol_serve.answers.spec import AnswerSpec
+from arrol_serve.answers.spec import AnswerSpec, Extract
 from arrol_serve.errors import InvalidRequest
 from trainer.errors import DataError
 
-PLAIN = {"auto": "auto", "latex": "boxed", "boxed": "boxed", "number": "number", "choice": "choice"}
 WITH_VALUE = {"regex": "regex", "json": "json_pointer"}
+PLAIN = {name: name for name in get_args(Extract) if name != "regex"} | {"latex": "boxed"}
+"""The names of ``arrol.answer.extract``, and an older one."""
 FORMS = f"{', '.join(PLAIN)}, regex:PATTERN, json:POINTER"
 
 
