@@ -5,16 +5,22 @@ from __future__ import annotations
 import os
 import signal
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from arrol_serve.answers import symbolic
-from arrol_serve.answers.gold import verdict
+from arrol_serve.answers import gold, reading, symbolic
+from arrol_serve.answers.kinds.form import Form
+from arrol_serve.answers.reading import Reading
 from arrol_serve.answers.settled import MAX_TEXT, settled_part
-from arrol_serve.answers.symbolic import resolve
+from arrol_serve.answers.spec import AnswerSpec
 
-__all__ = ["MAX_TEXT", "prepare", "ready", "resolve", "settled_part", "verdict"]
+__all__ = ["MAX_TEXT", "prepare", "read", "ready", "resolve", "settled_part", "verdict"]
 ROOM = 1 << 30
-"""Bytes that a worker may take beyond what it holds when it is ready: sympy can eat a machine's."""
+"""Bytes that reading and sympy may take beyond what the worker holds: they could eat a machine's.
+
+Users' reward functions run in the same workers, and have no such limit.
+"""
 
 
 def prepare() -> None:
@@ -23,20 +29,42 @@ def prepare() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     warnings.simplefilter("ignore")  # on models' LaTeX
     symbolic.resolve(r"\sum_{n=1}^{3} n")
-    limit_memory(ROOM)
 
 
-def limit_memory(room: int) -> None:
-    """Address space beyond what is taken by now; nothing where the system does not tell."""
+@contextmanager
+def limited_memory(room: int = ROOM) -> Iterator[None]:
+    """``MemoryError`` beyond ``room``; no limit where the system does not tell what is taken."""
     try:
         import resource
 
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
-        limit = pages * os.sysconf("SC_PAGE_SIZE") + room
-        resource.setrlimit(resource.RLIMIT_AS, (limit, resource.getrlimit(resource.RLIMIT_AS)[1]))
+        taken = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
     except (ImportError, OSError, ValueError):
+        yield
         return
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    limit = taken + room if hard == resource.RLIM_INFINITY else min(taken + room, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def ready() -> int:
     return os.getpid()
+
+
+def read(settled: str, spec: AnswerSpec) -> Reading:
+    with limited_memory():
+        return reading.read(settled, spec)
+
+
+def resolve(formula: str) -> Form | None:
+    with limited_memory():
+        return symbolic.resolve(formula)
+
+
+def verdict(settled: str | None, gold_answer: str, spec: AnswerSpec) -> bool:
+    """Whether a reply's answer is the gold. Raises ``ValueError`` for a gold that cannot be typed."""
+    with limited_memory():
+        return gold.verdict(settled, gold_answer, spec)

@@ -18,10 +18,10 @@ from typing import Any, Literal
 
 from pebble import ProcessExpired
 
+from arrol_serve.answers import jobs
 from arrol_serve.answers.dispatch import Dispatch, Job
 from arrol_serve.answers.equivalence import needs_sympy
-from arrol_serve.answers.gold import agrees, verdict
-from arrol_serve.answers.jobs import ready, resolve
+from arrol_serve.answers.gold import agrees
 from arrol_serve.answers.kinds.form import Form
 from arrol_serve.answers.partition import same
 from arrol_serve.answers.plain import is_plain
@@ -70,8 +70,10 @@ class AnswerPool:
         up: set[int] = set()
         async with asyncio.timeout(START_LIMIT_S):
             while len(up) < self.workers:
-                jobs = [self._result(ready, (), START_LIMIT_S, None) for _ in range(self.workers)]
-                up.update(await asyncio.gather(*jobs))
+                calls = [
+                    self._result(jobs.ready, (), START_LIMIT_S, None) for _ in range(self.workers)
+                ]
+                up.update(await asyncio.gather(*calls))
                 await asyncio.sleep(0.05)  # one worker may be up long before the others
 
     async def read(self, text: str, spec: AnswerSpec, owner: Hashable = None) -> Reading:
@@ -81,7 +83,7 @@ class AnswerPool:
             return Reading(None, "the reasoning is not closed")
         if is_plain(settled, spec):
             return read(settled, spec)
-        found = await self._outcome(read, (settled, spec), owner)
+        found = await self._outcome(jobs.read, (settled, spec), owner)
         if found.failure is not None:
             return Reading(None, f"it could not be read ({found.failure})", timed_out=True)
         return found.value  # type: ignore[no-any-return]
@@ -103,7 +105,7 @@ class AnswerPool:
         if form.hard is None:
             return form
         if form.hard not in self._resolved:
-            found = await self._outcome(resolve, (form.hard,), owner)
+            found = await self._outcome(jobs.resolve, (form.hard,), owner)
             if found.failure is not None:
                 return None
             self._resolved[form.hard] = found.value or replace(form, hard=None)
@@ -133,23 +135,23 @@ class AnswerPool:
             for said, (_, gold) in zip(settled, pairs, strict=True)
         ]
         late = [i for i, known in enumerate(found) if known is None]
-        outcomes = self.run_many(verdict, [(settled[i], pairs[i][1], spec) for i in late])
+        outcomes = self.run_many(jobs.verdict, [(settled[i], pairs[i][1], spec) for i in late])
         for i, outcome in zip(late, outcomes, strict=True):
             found[i] = None if outcome.failure else bool(outcome.value)
         return found
 
     def run_many(
-        self, function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]]
+        self, function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]
     ) -> list[Outcome]:
-        """``function(*job)`` for each job, on all workers, each within ``timeout_s``. Blocks.
+        """``function(*call)`` for each call, on all workers, each within ``timeout_s``. Blocks.
 
         ``function`` is one that another process can import; what it raises is raised here.
         """
         owner = object()
-        started = [self._dispatch.start(function, job, self.timeout_s, owner) for job in jobs]
+        started = [self._dispatch.start(function, c, self.timeout_s, owner) for c in calls]
         try:
             return [
-                self._ended(work, function, job) for job, work in zip(jobs, started, strict=True)
+                self._ended(work, function, call) for call, work in zip(calls, started, strict=True)
             ]
         finally:
             for work in started:

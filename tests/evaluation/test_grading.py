@@ -14,6 +14,8 @@ from trainer.evaluation.answer_option import parse_answer
 from trainer.evaluation.datasets import Item, Source, load
 from trainer.evaluation.grading import Reply, grade, unusable
 
+HANGS = r"\sum_{n=1}^{10^9} \frac{1}{n}"
+
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[AnswerPool]:
@@ -68,8 +70,8 @@ def test_a_gold_that_cannot_be_parsed_is_named_with_its_line(
 def test_an_answer_that_hangs_is_a_time_out_and_not_right() -> None:
     pool = AnswerPool(workers=1, timeout_s=2.0)
     try:
-        found = verdicts(pool, "auto", "7", r"\boxed{9^{9^{9^9}}}", r"\boxed{7}")
-        late = unusable(pool, [Item("x/1", "?", "9^{9^{9^9}}")], AnswerSpec())
+        found = verdicts(pool, "auto", "7", rf"\boxed{{{HANGS}}}", r"\boxed{7}")
+        late = unusable(pool, [Item("x/1", "?", HANGS)], AnswerSpec())
     finally:
         pool.close()
     assert found == [None, True]

@@ -14,7 +14,7 @@ from trainer.rewards.grader import Grade, Grader
 from trainer.sections import RewardSection
 
 MOODY = "tests.trainer.rewards.rewards_for_tests:moody"
-TOWER = "\\boxed{9^{9^{9^{9^{9}}}}}"
+HANGS = "\\boxed{\\sum_{n=1}^{10^9} \\frac{1}{n}}"
 PROMPT = Prompt("q", "test", "2+2?", "4")
 
 
@@ -72,7 +72,7 @@ def test_each_kind_of_problem_is_shown_once_and_counted(
 
 
 def test_an_answer_that_never_compares_is_no_verdict(pool: AnswerPool) -> None:
-    assert grades(pool, "math", TOWER, "\\boxed{4}") == [
+    assert grades(pool, "math", HANGS, "\\boxed{4}") == [
         Grade(None, "timeout"),
         Grade(1.0, right=True),
     ]

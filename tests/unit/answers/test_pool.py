@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from arrol_serve.answers.jobs import MAX_TEXT
+from arrol_serve.answers.jobs import MAX_TEXT, limited_memory
 from arrol_serve.answers.pool import AnswerPool
 from arrol_serve.answers.spec import AnswerSpec
 from arrol_serve.answers.workers import RESTART_S
@@ -214,3 +214,15 @@ def test_closing_fails_what_waits_and_leaves_no_process(pool: AnswerPool) -> Non
 
 def test_a_pool_that_never_started_can_be_closed() -> None:
     AnswerPool().close()
+
+
+def takes(size: int) -> int:
+    with limited_memory(1 << 28):
+        return len(bytearray(size))
+
+
+def test_reading_has_a_memory_limit_and_what_follows_has_none(pool: AnswerPool) -> None:
+    small, large = pool.run_many(takes, [(1 << 20,), (1 << 30,)])
+    assert (small.value, large.failure) == (1 << 20, "crash")
+    (after,) = pool.run_many(bytearray, [(1 << 29,)])
+    assert after.failure is None
