@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from arrol_serve.answers.kinds.form import Form
@@ -40,7 +39,7 @@ class AnswerBook:
         self._clustered: dict[int, str | None] | None = None
 
     @property
-    def answers(self) -> Mapping[int, str | None]:
+    def answers(self) -> dict[int, str | None]:
         """Rollout index -> its cluster's answer; None: it holds none."""
         if self._clustered is None:
             self._clustered = self._cluster()
