@@ -22,18 +22,16 @@ from arrol_serve.answers.extract import extract
 from arrol_serve.answers.spec import AnswerSpec
 from arrol_serve.rollout import Fate, fate_of
 from arrol_serve.voting import Ballot, VoteRule, tally
-from benchmarks.plots import accuracy_plot
+from benchmarks.plots.accuracy import accuracy_plot
 from benchmarks.record import write_result
 from trainer.engines.sampling import GroupRequest, SampledRollout, build_engine, sample_groups
 from trainer.evaluation.statistics import bootstrap
 from trainer.evaluation.uniform_vote import uniform_vote
-from trainer.prompts.arithmetic import held_out_questions
+from trainer.prompts.arithmetic import EVALUATION_SEED, held_out_questions
 
 ROOT = Path(__file__).parent.parent
 MODEL = ROOT / "arrol_serve" / "bundled_model"
 HEAD = ROOT / "heads" / "arrol-tiny"
-EVALUATION_SEED = 20_260_000
-"""Head fitting draws its questions from other seeds and drops any that are here."""
 
 
 @dataclass(slots=True)

@@ -20,7 +20,7 @@ from arrol_serve.answers.extract import extract
 from arrol_serve.answers.spec import AnswerSpec
 from arrol_serve.quality.calibration import within_group_auc
 from arrol_serve.rollout import Fate, fate_of
-from benchmarks.accuracy import EVALUATION_SEED, HEAD, MODEL, evaluation_questions
+from benchmarks.accuracy import HEAD, MODEL, evaluation_questions
 from benchmarks.record import write_result
 from benchmarks.simulate import METHODS
 from benchmarks.synthetic import RIGHT, solved, survivors
@@ -32,6 +32,7 @@ from trainer.engines.sampling import (
     sample_groups,
 )
 from trainer.evaluation.statistics import paired
+from trainer.prompts.arithmetic import EVALUATION_SEED
 
 SETTINGS: tuple[tuple[str, tuple[int, ...], float], ...] = (
     ("accuracy", (6,), 1.75),

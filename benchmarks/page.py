@@ -9,17 +9,21 @@ import re
 from collections.abc import Callable
 from functools import partial
 
-from benchmarks import table
 from benchmarks.__main__ import SUITE
 from benchmarks.record import RESULTS, read_result
+from benchmarks.render.accuracy import accuracy, limits
 from benchmarks.render.behaviour import behaviour
+from benchmarks.render.goals import goals
 from benchmarks.render.group_signal import group_signal
+from benchmarks.render.latency import latency
 from benchmarks.render.load import load
 from benchmarks.render.paper import paper
+from benchmarks.render.plugin_cost import plugin_cost
 from benchmarks.render.scaling import scaling, step_time
 from benchmarks.render.serving import serving
 from benchmarks.render.simulation import groups, simulation
 from benchmarks.render.soak import soak
+from benchmarks.render.training import training
 from benchmarks.render.trl import trl
 
 PAGE = RESULTS.parent.parent / "docs" / "benchmarks.md"
@@ -59,22 +63,23 @@ def result_names() -> list[str]:
 
 
 RENDERERS: dict[str, Callable[[], str]] = {
+    "goals": goals,
     "runs": runs,
-    "accuracy": table.accuracy,
-    "accuracy_t1": table.limits,
+    "accuracy": accuracy,
+    "accuracy_t1": limits,
     "groups": groups,
     "simulation": simulation,
     "step_time": step_time,
     "behaviour": behaviour,
     "serving": serving,
     "scaling": scaling,
-    "plugin_cost": table.cost,
-    "latency": table.latency,
+    "plugin_cost": plugin_cost,
+    "latency": latency,
     "load": load,
     "soak": soak,
-    "training": table.training,
-    "training_probes": partial(table.training, name="training_probes"),
-    "training_batch": partial(table.training, name="training_batch"),
+    "training": training,
+    "training_probes": partial(training, name="training_probes"),
+    "training_batch": partial(training, name="training_batch"),
     "group_signal": group_signal,
     "trl": trl,
     "paper": paper,

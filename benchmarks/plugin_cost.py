@@ -16,7 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from arrol_serve.bundled import HEADS, MODEL, MODEL_NAME
-from benchmarks.plots import cost_plot
+from benchmarks.plots.plugin_cost import cost_plot
 from benchmarks.record import write_result
 
 ARMS = ("plain vLLM", "plugin idle", "scoring on")

@@ -42,6 +42,12 @@ class Result(BaseModel):
     settings: dict[str, Any]
     rows: list[dict[str, Any]]
 
+    def where(self) -> str:
+        """Where and how it was measured, for the end of a caption."""
+        made = self.provenance
+        machine = made.machine.replace(" 1 cores", " 1 core")
+        return f"{machine}, {made.date}, `{made.command}`"
+
     @model_validator(mode="after")
     def _rows_and_seeds(self) -> Result:
         if not self.rows:

@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks.accuracy import EVALUATION_SEED, HEAD, MODEL, evaluation_questions
+from benchmarks.accuracy import HEAD, MODEL, evaluation_questions
+from benchmarks.plots.scaling import scaling_plot
 from benchmarks.record import write_result
-from benchmarks.scaling_plot import scaling_plot
 from benchmarks.synthetic import survivors
 from trainer.engines.sampling import GroupRequest, build_engine, sample_groups
+from trainer.prompts.arithmetic import EVALUATION_SEED
 
 SEQUENCES = 128
 

@@ -17,8 +17,8 @@ import numpy as np
 from tqdm import tqdm
 
 from arrol_serve.voting import VoteRule
+from benchmarks.plots.simulation import simulation_plots
 from benchmarks.record import read_result, write_result
-from benchmarks.simulation_plot import simulation_plots
 from benchmarks.synthetic import Groups, Population, area, draw, separation, solved, survivors
 from trainer.evaluation.statistics import bootstrap
 

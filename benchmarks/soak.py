@@ -15,12 +15,12 @@ from typing import Any
 
 from tqdm import tqdm
 
+from benchmarks.plots.soak import soak_plot
 from benchmarks.processes import free_port, running
 from benchmarks.record import RESULTS, write_result
-from benchmarks.soak_plot import soak_plot
-from benchmarks.soaking.crowd import Crowd
-from benchmarks.soaking.rounds import Soaked, soak
-from benchmarks.soaking.watch import Watch
+from tests.soaking.crowd import Crowd
+from tests.soaking.rounds import Soaked, soak
+from tests.soaking.watch import Watch
 
 BLOCKS = 256
 """Of KV cache: so few that all have been touched, and count as resident, when the warm-up is over."""

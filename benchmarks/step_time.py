@@ -25,8 +25,8 @@ from arrol_serve.engine.plugin.scorer import RowScorer
 from arrol_serve.engine.plugin.wire import GroupPlan, MemberPlan, StepScores
 from arrol_serve.pruning.group import Group
 from arrol_serve.quality.head import QualityHead
+from benchmarks.plots.step_time import step_time_plot
 from benchmarks.record import write_result
-from benchmarks.step_time_plot import step_time_plot
 
 ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 HIDDEN = (128, 512, 1024, 2048, 4096, 8192)

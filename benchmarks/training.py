@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from benchmarks.plots.training import training_plot
 from benchmarks.record import write_result
-from benchmarks.training_plot import training_plot
 from trainer.run.log import read_metrics
 
 Rows = Sequence[dict[str, Any]]

@@ -195,8 +195,7 @@ class ExperienceSampler:
 
 def _rows(record: FeatureRecord) -> list[tuple[str, int, int, Tensor]]:
     """As they may travel: a row that is a view of a batch would bring all of it."""
-    own = [row.clone() for row in record.features]
-    return list(zip(record.groups, record.indices, record.tokens, own, strict=True))
+    return [(group, index, tokens, row.clone()) for group, index, tokens, row in record.rows()]
 
 
 def train_rows(

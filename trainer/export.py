@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,6 +18,7 @@ from arrol_serve.quality.calibration import (
     auc,
     expected_calibration_error,
     fit_platt,
+    sigmoid,
     within_group_auc,
 )
 from arrol_serve.quality.head import QualityHead
@@ -135,7 +135,7 @@ def head_metrics(unseen: Tensor, head: QualityHead) -> dict[str, dict[str, float
             "base_rate": float(label.mean()),
             "auc": float(auc(logit, label)),
             "auc_within_group": float(within_group_auc(logit, label, group).value),
-            "ece": float(expected_calibration_error(1 / (1 + np.exp(-logit)), label)),
+            "ece": float(expected_calibration_error(sigmoid(logit), label)),
         }
     return table
 

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from arrol_serve.belief import Belief
 from arrol_serve.errors import HeadMismatch
+from arrol_serve.files import replacing
 from arrol_serve.quality.head import QualityHead
 from arrol_serve.quality.statistics import STATISTICS
 
@@ -57,12 +58,10 @@ class HeadManifest(BaseModel):
 def save_head(folder: Path, head: QualityHead, manifest: HeadManifest) -> None:
     """Write both files; each appears whole or not at all, the manifest last."""
     folder.mkdir(parents=True, exist_ok=True)
-    part = folder / (WEIGHTS + ".part")
-    save_file({k: v.contiguous() for k, v in head.state_dict().items()}, part)
-    part.replace(folder / WEIGHTS)
-    part = folder / (MANIFEST + ".part")
-    part.write_text(manifest.model_dump_json(indent=2) + "\n")
-    part.replace(folder / MANIFEST)
+    with replacing(folder / WEIGHTS) as part:
+        save_file({k: v.contiguous() for k, v in head.state_dict().items()}, part)
+    with replacing(folder / MANIFEST) as part:
+        part.write_text(manifest.model_dump_json(indent=2) + "\n")
 
 
 def load_head(folder: Path) -> tuple[QualityHead, HeadManifest]:

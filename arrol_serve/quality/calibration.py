@@ -34,7 +34,7 @@ def fit_platt(logits: ArrayLike, labels: ArrayLike, iterations: int = 100) -> tu
     design = np.stack([x, np.ones_like(x)], 1)
     theta = np.array([1.0, 0.0])
     for _ in range(iterations):
-        p = _sigmoid(design @ theta)
+        p = sigmoid(design @ theta)
         gradient = design.T @ (p - target)
         hessian = (design * (p * (1 - p))[:, None]).T @ design + 1e-9 * np.eye(2)
         step = np.linalg.solve(hessian, gradient)
@@ -49,7 +49,8 @@ def fit_platt(logits: ArrayLike, labels: ArrayLike, iterations: int = 100) -> tu
     return float(theta[0]), float(theta[1])
 
 
-def _sigmoid(x: Floats) -> Floats:
+def sigmoid(x: ArrayLike) -> Floats:
+    """Probabilities of logits."""
     return np.asarray(1 / (1 + np.exp(-np.clip(x, -500, 500))))
 
 

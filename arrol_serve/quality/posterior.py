@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from arrol_serve.quality.calibration import sigmoid
+
 
 class BinnedPosterior:
     """Counts of right and wrong over B bins of sigmoid(score), with exponential forgetting.
@@ -27,7 +29,7 @@ class BinnedPosterior:
 
     def bin_of(self, scores: NDArray[np.float64]) -> NDArray[np.int64]:
         """b = min(B - 1, floor(B sigmoid(score)))."""
-        probability = 1 / (1 + np.exp(-np.clip(scores, -500, 500)))
+        probability = sigmoid(scores)
         return np.minimum(self.bins - 1, (self.bins * probability).astype(np.int64))
 
     def posterior(self) -> NDArray[np.float64]:

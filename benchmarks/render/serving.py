@@ -31,29 +31,6 @@ def serving() -> str:
     return "\n\n".join(parts)
 
 
-def headline() -> str:
-    """The README's: goodput at the highest concurrency, a row a way, a column a prompt form."""
-    result = read_result("serving")
-    settings, made = result.settings, result.provenance
-    busiest = max(row["concurrency"] for row in result.rows)
-    rows = [row for row in result.rows if row["concurrency"] == busiest]
-    found = {(row["arm"], row["prompt"]): row for row in rows}
-    prompts = settings["prompts"]
-    lines = [
-        f"Correct answers a second with {busiest} questions at once, against {settings['baseline']}, and "
-        f"accuracy; N = {settings['samples']}, by how the prompt asks for the answer. The same engine serves "
-        f"all. {made.machine}, {made.date}, `{made.command}`.",
-        "",
-        f"| way | {' | '.join(f'`{prompt}`' for prompt in prompts)} |",
-        "|---" * (len(prompts) + 1) + "|",
-    ]
-    for arm in dict.fromkeys(row["arm"] for row in rows):
-        cells = (found[arm, prompt] for prompt in prompts)
-        told = (f"{cell['goodput_relative']:.2f}x at {cell['accuracy']:.2f}" for cell in cells)
-        lines.append(f"| {arm} | {' | '.join(told)} |")
-    return "\n".join(lines)
-
-
 def _heading(prompt: str, concurrency: int, rows: list[dict[str, Any]]) -> str:
     return f"**`{prompt}`, {concurrency} at once, {rows[0]['questions']} questions**"
 

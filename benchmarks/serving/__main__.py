@@ -28,7 +28,8 @@ from benchmarks.serving.client import Question, first_byte, run_block
 from benchmarks.serving.journal import Journal
 from benchmarks.serving.plot import serving_plot
 from benchmarks.serving.summary import right, summarise
-from trainer.evaluation.datasets import ARITHMETIC_SEED, Source, load
+from trainer.evaluation.datasets import Source, load
+from trainer.prompts.arithmetic import EVALUATION_SEED
 
 PROMPTS = {
     "The answer is X": ' End with "The answer is X".',
@@ -174,7 +175,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     settings |= {"first_byte_s": streams, "baseline": names[BASELINE]}
     if not args.quick:
         shown = {key: Path(v).name if key in PLACES and v else v for key, v in settings.items()}
-        seeds = [ARITHMETIC_SEED]
+        seeds = [EVALUATION_SEED]
         serving_plot(
             write_result(args.name, shown, rows, seeds=seeds, note=args.note, folder=args.results)
         )

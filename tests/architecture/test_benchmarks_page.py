@@ -14,6 +14,16 @@ def test_the_page_is_what_the_result_files_say() -> None:
     assert render(text) == text, "run python -m benchmarks.page"
 
 
+def test_the_first_screen_says_which_goals_are_met() -> None:
+    text = PAGE.read_text()
+    first = text[: text.index("\n## ", text.index("## Goals") + 1)]
+    rows = re.findall(r"^\| (.+) \| (.+) \| (.+) \|$", first, re.MULTILINE)[1:]
+    assert len(first.splitlines()) < 50
+    assert len(rows) > 10
+    assert any(met == "yes" for *_, met in rows)
+    assert any(met == "**no**" for *_, met in rows), "all met? then the goals are too low"
+
+
 def test_every_renderer_has_its_block() -> None:
     blocks = [found[2] for found in BLOCK.finditer(PAGE.read_text())]
     assert sorted(blocks) == sorted(RENDERERS)

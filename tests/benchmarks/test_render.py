@@ -9,9 +9,9 @@ from benchmarks.behaviour.__main__ import OURS
 from benchmarks.behaviour.__main__ import rows as behaviour_rows
 from benchmarks.behaviour.finding import CHECKS, Finding
 from benchmarks.page import render
+from benchmarks.plots.scaling import scaling_plot
 from benchmarks.record import read_result, write_result
 from benchmarks.scaling import bound, points
-from benchmarks.scaling_plot import scaling_plot
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
+from benchmarks.plots.scaling import LABELS
 from benchmarks.scaling import Point, bound, points
-from benchmarks.scaling_plot import LABELS
 from benchmarks.step_time import bookkeeping, jobs, projection, scoring, seconds
 
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from arrol_serve.api.examples import CHAT, COMPLETION
-from benchmarks.fuzz import fuzz
+from tests.fuzz import fuzz
 from tests.server.conftest import Server
 
 CASES = 2000

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.soaking.crowd import Crowd
-from benchmarks.soaking.rounds import Soaked, soak
-from benchmarks.soaking.watch import Watch
 from tests.paths import ROOT
 from tests.server.conftest import ADMIN_KEY, Server
+from tests.soaking.crowd import Crowd
+from tests.soaking.rounds import Soaked, soak
+from tests.soaking.watch import Watch
 
 CLIENTS, ROUNDS, SECONDS, LATEST_S = 60, 1, 4.0, 4.0
 

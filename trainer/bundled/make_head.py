@@ -12,11 +12,9 @@ from pathlib import Path
 from arrol_serve.bundled import HEADS, MODEL, MODEL_NAME
 from trainer.head.job import HeadJob, Question
 from trainer.head.make import make_head
-from trainer.prompts.arithmetic import held_out_questions
+from trainer.prompts.arithmetic import EVALUATION_SEED, held_out_questions
 
 POSITIONS = (8, 16, 24, 28, 32, 36, 40, 48, 64, 80, 96)
-EVALUATION_SEED = 20_260_000
-"""Of ``benchmarks.accuracy``: its questions must not be seen here."""
 MIX = ((5, 1.5), (5, 1.8), (6, 1.0), (6, 1.3), (6, 1.6), (6, 1.6), (6, 1.8), (7, 1.0))
 """Level and temperature. This model is sharp: at temperature 1 siblings mostly agree, right or wrong,
 and show a ranking little. Mixed temperatures give groups with both, and a head that knows all."""

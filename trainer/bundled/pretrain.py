@@ -22,6 +22,7 @@ from torch import Tensor
 from tqdm import tqdm
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
+from arrol_serve.files import replacing
 from trainer.bundled.tokenizer import ASSISTANT, END, USER, build_tokenizer
 from trainer.prompts.arithmetic import ALL_LEVELS, CORE_LEVELS, Example, training_examples
 from trainer.provenance import provenance
@@ -189,9 +190,8 @@ def _save_state(
     path: Path, step: int, model: Qwen3ForCausalLM, opts: list[torch.optim.Optimizer]
 ) -> None:
     state = {"step": step, "model": model.state_dict(), "opts": [opt.state_dict() for opt in opts]}
-    part = path.with_suffix(".part")
-    torch.save(state, part)
-    part.replace(path)
+    with replacing(path) as part:
+        torch.save(state, part)
 
 
 def save_model(

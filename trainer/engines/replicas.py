@@ -6,21 +6,18 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from arrol_serve.engine.plugin.scorer import FeatureRecord
 from trainer.engines.replica import Replica
 from trainer.engines.sampling import GroupRequest, SampledRollout
+from trainer.engines.side_by_side import side_by_side
 from trainer.errors import ConfigError, ReplicaLost, ReplicaRefused
 from trainer.sections import RolloutSection
 
-AT_ONCE = 256
-"""Groups under way, all replicas together."""
 LOGPROBS = "processed_logprobs"
-T = TypeVar("T")
 Sampled = tuple[list[SampledRollout], FeatureRecord]
 
 
@@ -143,11 +140,9 @@ class Replicas:
                 except ReplicaLost as error:
                     self._drop(replica, error)
 
-        found = self._side_by_side(one, range(len(groups)))
+        found = side_by_side(one, range(len(groups)))
         for _, recorded in found:
-            rows = (recorded.groups, recorded.indices, recorded.tokens, recorded.features)
-            for row in zip(*rows, strict=True):
-                self._recorded.add(*row)
+            self._recorded.extend(recorded)
         return [rollouts for rollouts, _ in found]
 
     def caller(
@@ -167,14 +162,6 @@ class Replicas:
             )
 
         return call
-
-    def _side_by_side(self, call: Callable[[Any], T], items: Sequence[Any]) -> list[T]:
-        with ThreadPoolExecutor(max(1, min(AT_ONCE, len(items)))) as threads:
-            futures = [threads.submit(call, item) for item in items]
-            try:
-                return [future.result() for future in futures]
-            finally:
-                threads.shutdown(wait=False, cancel_futures=True)
 
     def _choose(self, place: int) -> Replica:
         with self._lock:
@@ -215,7 +202,7 @@ class Replicas:
                 self._drop(replica, error)
                 return None
 
-        told = self._side_by_side(one, list(self.live))
+        told = side_by_side(one, list(self.live))
         self._choose(0)
         return told
 

@@ -17,6 +17,7 @@ from vllm.distributed.weight_transfer.base import ParamMeta
 
 from arrol_serve.engine.plugin.versions import weight_source
 from arrol_serve.engine.plugin.weights import BACKEND
+from arrol_serve.files import replacing
 from trainer.engines.base import RolloutEngine, WeightClient
 from trainer.errors import ConfigError, NoRoom
 from trainer.sections import SyncSection
@@ -83,12 +84,10 @@ class FileTransfer:
 
     def stage(self, weights: Mapping[str, Tensor]) -> None:
         """Raises ``NoRoom``."""
-        part = self._folder / "model.safetensors.part"
         try:
-            save_file(dict(weights), part)
-            part.replace(self._folder / "model.safetensors")
+            with replacing(self._folder / "model.safetensors") as part:
+                save_file(dict(weights), part)
         except (OSError, SafetensorError) as error:  # a full disk has both names
-            part.unlink(missing_ok=True)
             raise NoRoom(
                 f"The weights for the engine could not be written to {self._folder} ({error}). "
                 "Checkpoints are untouched: make room and run again with --resume auto."

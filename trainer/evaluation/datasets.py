@@ -11,10 +11,10 @@ from itertools import islice
 from pathlib import Path
 
 from trainer.errors import ConfigError, DataError
-from trainer.prompts.arithmetic import held_out_questions
+from trainer.prompts.arithmetic import EVALUATION_SEED, held_out_questions
 from trainer.prompts.gym import Gym
 from trainer.prompts.prompt import Prompt
-from trainer.prompts.rows import HUB, after, rows_of, text_of
+from trainer.prompts.rows import HUB, question_and_answer, rows_of
 
 FILES = {
     "gsm8k": "gsm8k_test_first900",
@@ -29,8 +29,6 @@ FILES = {
 """Set -> the file that it may be in, beside one of its own name."""
 KINDS = f"{', '.join(FILES)}, arithmetic:LEVEL, gym:TASK, hub:NAME, a .jsonl or .csv file"
 SUFFIXES = (".jsonl", ".csv")
-ARITHMETIC_SEED = 20_260_000
-"""Head fitting draws its questions from other seeds and drops any that are here."""
 GENERATED, MOST_GENERATED = 100, 5_000
 """Generated questions without a limit, and with one: small tasks have no more."""
 DRAWS = 20
@@ -112,16 +110,15 @@ def load_one(name: str, source: Source) -> list[Item]:
 def _listed(label: str, place: str, source: Source) -> Iterator[Item]:
     for where, row in islice(rows_of(place, source.subset, source.split), source.limit):
         try:
-            question = text_of(row, source.question_field).strip()
-            gold = text_of(row, source.answer_field).strip()
-            if source.answer_after:
-                gold = after(gold, source.answer_after)
+            question, gold = question_and_answer(
+                row, source.question_field, source.answer_field, source.answer_after
+            )
         except ValueError as error:
             raise DataError(
                 f"{where}: {error}. Columns are named with --question-field and --answer-field, "
                 "what the answer follows with --answer-after"
             ) from error
-        yield Item(f"{label}/{where.rsplit(' ', 1)[-1]}", question, gold, where)
+        yield Item(f"{label}/{where.rsplit(' ', 1)[-1]}", question.strip(), gold.strip(), where)
 
 
 def _known(name: str, source: Source) -> Path:
@@ -138,13 +135,13 @@ def _known(name: str, source: Source) -> Path:
 def _arithmetic(name: str, level: str, count: int) -> list[Item]:
     if level not in tuple("1234567"):
         raise DataError(f"{name}: the level must be 1 to 7, as in arithmetic:6")
-    pairs = held_out_questions(ARITHMETIC_SEED, count, int(level))
+    pairs = held_out_questions(EVALUATION_SEED, count, int(level))
     return [Item(f"{name}/{i}", question, gold) for i, (question, gold) in enumerate(pairs)]
 
 
 def _gym(name: str, task: str, count: int) -> list[Item]:
     try:
-        gym = Gym((task,), ARITHMETIC_SEED)
+        gym = Gym((task,), EVALUATION_SEED)
     except ConfigError as error:
         raise DataError(f"{name}: {error}") from error
     found: dict[str, Prompt] = {}

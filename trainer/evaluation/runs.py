@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from arrol_serve.answers.pool import AnswerPool
 from arrol_serve.answers.spec import AnswerSpec
+from arrol_serve.files import replacing
 from trainer.errors import SettingsChanged
 from trainer.evaluation.datasets import Item
 from trainer.evaluation.grading import Reply, grade
@@ -32,9 +33,8 @@ def open_folder(folder: Path, settings: Mapping[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     path, records = folder / "settings.json", folder / "records.jsonl"
     if not path.exists() or not (records.exists() and records.stat().st_size):
-        part = path.with_name("settings.json.part")
-        part.write_text(json.dumps(settings, indent=1) + "\n")
-        part.replace(path)
+        with replacing(path) as part:
+            part.write_text(json.dumps(settings, indent=1) + "\n")
         return
     try:
         before = dict(json.loads(path.read_text()))

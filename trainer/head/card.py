@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from arrol_serve.quality.artifact import HeadManifest
+from arrol_serve.quality.calibration import sigmoid
 from arrol_serve.quality.head import QualityHead
 from trainer.head.data import HeadData
 from trainer.head.fit import calibrated_logits
@@ -31,7 +30,7 @@ def write_card(
     auc_plot(folder / "auc.png", ablation)
     saving_plot(folder / "saving.png", saving)
     logits = calibrated_logits(head, test, hidden_size)
-    reliability_plot(folder / "reliability.png", 1 / (1 + np.exp(-logits)), test)
+    reliability_plot(folder / "reliability.png", sigmoid(logits), test)
     made = manifest.provenance
     lines = [
         f"# Quality head of {manifest.base_model.name}",

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from transformers import AutoConfig
 
@@ -15,14 +14,11 @@ from arrol_serve.quality.statistics import STATISTICS
 from trainer.engines.opening import Encoder
 from trainer.engines.replica import Replica
 from trainer.engines.sampling import GroupRequest, SampledRollout
+from trainer.engines.side_by_side import side_by_side
 from trainer.errors import ConfigError
 
 ADMIN_KEY, API_KEY = "ARROL_ADMIN_KEY", "OPENAI_API_KEY"
-AT_ONCE = 256
-"""Requests under way."""
 TIMEOUT_S = 3600.0
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 class AdminClient:
@@ -66,9 +62,7 @@ class AdminClient:
 
         found = side_by_side(one, range(len(groups)))
         for _, recorded in found:
-            rows = (recorded.groups, recorded.indices, recorded.tokens, recorded.features)
-            for row in zip(*rows, strict=True):
-                self._recorded.add(*row)
+            self._recorded.extend(recorded)
         widths = {len(row) for row in self._recorded.features} - {self._width}
         if widths:
             raise ConfigError(
@@ -147,13 +141,3 @@ class PlainClient:
 
     def close(self) -> None:
         self._server.close()
-
-
-def side_by_side(call: Callable[[T], R], items: Sequence[T]) -> list[R]:
-    """In the order of ``items``; the first error ends it."""
-    with ThreadPoolExecutor(max(1, min(AT_ONCE, len(items)))) as threads:
-        futures = [threads.submit(call, item) for item in items]
-        try:
-            return [future.result() for future in futures]
-        finally:
-            threads.shutdown(wait=False, cancel_futures=True)

@@ -15,6 +15,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from arrol_serve.files import replacing
 from trainer.errors import BrokenShard
 
 
@@ -43,10 +44,8 @@ class HeadData:
         }
 
     def save(self, path: Path) -> None:
-        part = path.with_name(path.name + ".part")
-        with part.open("wb") as file:
+        with replacing(path) as part, part.open("wb") as file:
             np.savez(file, **{f.name: getattr(self, f.name) for f in fields(self)})
-        part.replace(path)
 
     @staticmethod
     def load(path: Path) -> HeadData:

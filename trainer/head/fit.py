@@ -20,6 +20,7 @@ from arrol_serve.quality.calibration import (
     auc,
     expected_calibration_error,
     fit_platt,
+    sigmoid,
     within_group_auc,
 )
 from arrol_serve.quality.head import QualityHead
@@ -176,6 +177,6 @@ def report(
             "auc_within_group": float(inside.value),
             "auc_within_group_low": float(inside.low),
             "auc_within_group_high": float(inside.high),
-            "ece": float(expected_calibration_error(1 / (1 + np.exp(-scores)), right)),
+            "ece": float(expected_calibration_error(sigmoid(scores), right)),
         }
     return table

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from arrol_serve.files import replacing
 from trainer.engines.sampling import SampledRollout
 from trainer.errors import BrokenShard
 
 
 def save_rollouts(path: Path, groups: Sequence[Sequence[SampledRollout]]) -> None:
     """A line for each rollout, groups in order; the file appears whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    part.write_text("".join(json.dumps(asdict(r)) + "\n" for group in groups for r in group))
-    part.replace(path)
+    with replacing(path) as part:
+        part.write_text("".join(json.dumps(asdict(r)) + "\n" for group in groups for r in group))
 
 
 def load_rollouts(path: Path, samples: int) -> list[list[SampledRollout]]:

@@ -249,6 +249,10 @@ def training_examples(
         yield Example(question, write_trace(rng, problem, plain, slip_rate), problem)
 
 
+EVALUATION_SEED = 20_260_000
+"""Of the held-out questions that evaluations ask. A head is fitted on others, without any of these."""
+
+
 def held_out_questions(seed: int, count: int, level: int) -> list[tuple[str, str]]:
     """``count`` distinct held-out ``(question, answer)`` pairs of one level, in a plain phrasing."""
     rng = random.Random(seed)

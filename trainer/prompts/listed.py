@@ -10,7 +10,7 @@ from typing import Any
 
 from trainer.errors import ConfigError, DataError
 from trainer.prompts.prompt import Prompt
-from trainer.prompts.rows import HUB, after, rows_of, text_of
+from trainer.prompts.rows import HUB, question_and_answer, rows_of
 from trainer.sections import DataSection
 from trainer.seeds import seed_for
 
@@ -52,9 +52,9 @@ class Listed:
     ) -> Iterator[Prompt]:
         for where, row in rows:
             try:
-                question, gold = text_of(row, config.question), text_of(row, config.answer)
-                if config.answer_after:
-                    gold = after(gold, config.answer_after)
+                question, gold = question_and_answer(
+                    row, config.question, config.answer, config.answer_after
+                )
             except ValueError as error:
                 self.broken.append(f"{where}: {error}")
             else:

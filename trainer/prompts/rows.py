@@ -51,6 +51,12 @@ def text_of(row: Any, path: str) -> str:
     return value
 
 
+def question_and_answer(row: Any, question: str, answer: str, answer_after: str) -> tuple[str, str]:
+    """Both texts of a row by the names of their fields. Raises ``ValueError`` saying what is missing."""
+    asked, gold = text_of(row, question), text_of(row, answer)
+    return asked, after(gold.strip(), answer_after) if answer_after else gold
+
+
 def after(text: str, mark: str) -> str:
     """What follows the last ``mark``. Raises ``ValueError`` if nothing does."""
     _, found, answer = text.rpartition(mark)

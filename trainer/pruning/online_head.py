@@ -11,13 +11,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from arrol_serve.engine.plugin.scorer import FeatureRecord
-from arrol_serve.quality.calibration import auc, expected_calibration_error, within_group_auc
+from arrol_serve.quality.calibration import (
+    auc,
+    expected_calibration_error,
+    sigmoid,
+    within_group_auc,
+)
 from arrol_serve.quality.head import QualityHead
 from arrol_serve.quality.posterior import BinnedPosterior, solve_delta
 from trainer.experience import JudgedGroup
@@ -188,7 +192,7 @@ def _figures(scores: Tensor, labels: Tensor, groups: Tensor) -> dict[str, float]
     s, y = scores.numpy(), labels.numpy()
     if len(y) == 0 or y.min() == y.max():
         return {}
-    probability = 1 / (1 + np.exp(-s))
+    probability = sigmoid(s)
     return {
         "head/auc": float(auc(s, y)),
         "head/auc_within_group": float(within_group_auc(s, y, groups.numpy(), draws=1).value),

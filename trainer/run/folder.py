@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from arrol_serve import bundled
+from arrol_serve.files import replacing
 from trainer.config import TrainConfig, dump_config, load_config
 from trainer.errors import ConfigError
 from trainer.run import checkpoint
@@ -69,9 +70,8 @@ def open_run(config: TrainConfig, *, resume: bool) -> tuple[RunFolder, Path | No
     if found is not None:
         _check_same(run.config(), config)
     run.path.mkdir(parents=True, exist_ok=True)
-    part = run.path / (CONFIG + ".part")
-    part.write_text(dump_config(config))
-    part.replace(run.path / CONFIG)
+    with replacing(run.path / CONFIG) as part:
+        part.write_text(dump_config(config))
     return run, found
 
 

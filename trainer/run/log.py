@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from arrol_serve.files import replacing
 from trainer.config import TrainConfig
 from trainer.ranks import Ranks
 from trainer.run.progress import Progress
@@ -25,9 +26,8 @@ class MetricsLog:
         self._writers = open_writers(config, folder)
         self._path = folder / FILE
         rows = [row for row in read_metrics(folder) if start and row["step"] <= start]
-        part = self._path.with_name(FILE + ".part")
-        part.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        part.replace(self._path)
+        with replacing(self._path) as part:
+            part.write_text("".join(json.dumps(row) + "\n" for row in rows))
         self._file = self._path.open("a")
         self._progress = Progress(start, config.run.steps)
 

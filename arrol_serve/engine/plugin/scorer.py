@@ -7,7 +7,7 @@ its last, across preemptions. Shapes: R rows of the step, S of them scored, D hi
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -60,10 +60,17 @@ class FeatureRecord:
         self.tokens.append(tokens)
         self.features.append(features)
 
+    def rows(self) -> Iterator[tuple[str, int, int, Tensor]]:
+        return zip(self.groups, self.indices, self.tokens, self.features, strict=True)
+
+    def extend(self, other: FeatureRecord) -> None:
+        for row in other.rows():
+            self.add(*row)
+
     def take(self, group: str) -> FeatureRecord:
         """Hand over, and forget, the entries of one group."""
         taken, rest = FeatureRecord(), FeatureRecord()
-        for row in zip(self.groups, self.indices, self.tokens, self.features, strict=True):
+        for row in self.rows():
             (taken if row[0] == group else rest).add(*row)
         self.groups, self.indices = rest.groups, rest.indices
         self.tokens, self.features = rest.tokens, rest.features

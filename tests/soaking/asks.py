@@ -123,13 +123,14 @@ def random_plan(rng: random.Random) -> dict[str, Any]:
         "scorer": rng.choice(["head", "head", "confidence"]),
         "return": rng.choice(["none", "summary", "candidates"]),
     }
+    keep = rng.uniform(0.1, (samples - 1) / samples)  # more would prune nobody, which is refused
     probes = sorted(rng.sample(range(2, 40), rng.randint(1, 3)))
     policies: list[dict[str, Any] | None] = [
         None,
         {"policy": "never", "probes": probes},
-        {"keep": rng.uniform(0.1, 1.0), "probes": probes, "min_survivors": rng.randint(1, 2)},
+        {"keep": keep, "probes": probes, "min_survivors": rng.randint(1, 2)},
         {"policy": "successive_halving", "probes": probes},
-        {"policy": "random", "keep": rng.uniform(0.1, 1.0), "probes": probes},
+        {"policy": "random", "keep": keep, "probes": probes},
     ]
     if plan["scorer"] == "head":
         policies.append({"policy": "threshold", "threshold": rng.random(), "probes": probes})

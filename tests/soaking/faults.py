@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.soaking.asks import Ask
+from tests.soaking.asks import Ask
 
 FATES = ("finished", "truncated", "pruned", "cancelled")
 CLEAN_CODES = ("overloaded", "deadline_exceeded")

@@ -12,15 +12,15 @@ import pytest
 
 from arrol_serve.config import ServerConfig
 from arrol_serve.sampling_plan import Selectors, resolve
+from benchmarks.plots.soak import soak_plot
 from benchmarks.record import write_result
 from benchmarks.render.soak import soak as rendered
 from benchmarks.soak import rows, verdict
-from benchmarks.soak_plot import soak_plot
-from benchmarks.soaking.asks import CHAT, Ask, known_ask, random_ask, random_plan
-from benchmarks.soaking.crowd import Crowd
-from benchmarks.soaking.faults import Reply, fault_of
-from benchmarks.soaking.rounds import Soaked
-from benchmarks.soaking.watch import HELD, Snapshot, gauge
+from tests.soaking.asks import CHAT, Ask, known_ask, random_ask, random_plan
+from tests.soaking.crowd import Crowd
+from tests.soaking.faults import Reply, fault_of
+from tests.soaking.rounds import Soaked
+from tests.soaking.watch import HELD, Snapshot, gauge
 
 SEARCH = Ask("search", CHAT, {"arrol": {"samples": 3, "return": "candidates"}})
 STREAM = replace(SEARCH, body={**SEARCH.body, "stream": True})  # type: ignore[dict-item]

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from benchmarks.soaking.asks import KNOWN, LATEST_S, Ask, known_ask, random_ask
-from benchmarks.soaking.faults import Reply, fault_of
+from tests.soaking.asks import KNOWN, LATEST_S, Ask, known_ask, random_ask
+from tests.soaking.faults import Reply, fault_of
 
 LOST_AFTER_S = 300.0
 """A request that its client did not leave has a reply by then, or is lost."""

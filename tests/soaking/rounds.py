@@ -7,8 +7,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from benchmarks.soaking.crowd import Crowd
-from benchmarks.soaking.watch import Snapshot, Watch
+from tests.soaking.crowd import Crowd
+from tests.soaking.watch import Snapshot, Watch
 
 IDLE_LIMIT_S = 120.0
 SAME = ("descriptors", "threads", "processes", "tasks", "heads")

@@ -1,0 +1,119 @@
+"""The first screen of docs/benchmarks.md: every goal, what was measured, and whether it is met."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from benchmarks.record import read_result
+
+GOODPUT, PEERS, SCORING, P50_MS, P99_MS, WAITING_KIB, TRL = 1.6, 2.0, 0.03, 5.0, 20.0, 100, 2.0
+"""The goals: times vLLM's and the peers' goodput, share of tokens a second, milliseconds, KiB, times TRL."""
+PEER_NAMES = ("its-hub", "optillm")
+OURS = "arrol-serve, keep 0.25, early stop"
+Row = tuple[str, str, str]
+"""Goal, measured, met."""
+
+
+def goals() -> str:
+    lines = ["| goal | measured | met |", "|---|---|---|"]
+    rows = (*_accuracy(), *_serving(), _scoring(), *_load(), _soak(), *_training())
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def _met(values: list[bool], each: str = "") -> str:
+    some = f"with {sum(values)} of {len(values)} {each}"
+    return "yes" if all(values) else some if any(values) else "**no**"
+
+
+def _accuracy() -> Iterator[Row]:
+    for name in ("accuracy", "accuracy_t1"):
+        result = read_result(name)
+        row = next(row for row in result.rows if row["method"] == "keep 0.5, quality vote")
+        low, high = row["difference_interval"]
+        yield (
+            "keep 0.5 with the quality vote is right as often as all candidates with a uniform vote, "
+            f"temperature {result.settings['temperature']:g}",
+            f"{row['difference_to_uniform']:+.3f} ({low:+.3f} to {high:+.3f}) at "
+            f"{row['tokens_relative']:.0%} of the tokens, {row['speedup']:.2f}x as fast",
+            "no loss seen" if low <= 0 <= high else _met([low > 0]),
+        )
+
+
+def _serving() -> Iterator[Row]:
+    result = read_result("serving")
+    busiest = max(row["concurrency"] for row in result.rows)
+    forms = result.settings["prompts"]
+    here = {(r["arm"], r["prompt"]): r for r in result.rows if r["concurrency"] == busiest}
+    ours = [here[OURS, form]["goodput_relative"] for form in forms]
+    yield (
+        f"{GOODPUT:g} times the correct answers a second of {result.settings['baseline']}, {busiest} at once",
+        f"{_times(ours)}, by prompt form",
+        _met([value >= GOODPUT for value in ours], "prompt forms"),
+    )
+    for peer in (
+        arm for arm in dict.fromkeys(arm for arm, _ in here) if arm.startswith(PEER_NAMES)
+    ):
+        ratios = [
+            here[OURS, form]["goodput_relative"] / here[peer, form]["goodput_relative"]
+            for form in forms
+        ]
+        met = _met([ratio >= PEERS for ratio in ratios], "prompt forms")
+        yield f"{PEERS:g} times those of {peer}", _times(ratios), met
+
+
+def _scoring() -> Row:
+    rows = {row["arm"]: row for row in read_result("plugin_cost").rows}
+    low, high = (1 - value for value in reversed(rows["scoring on"]["interval"]))
+    cost = 1 - rows["scoring on"]["ratio_to_plain"]
+    return (
+        f"scoring costs at most {SCORING:.0%} of the tokens a second",
+        f"{cost:.1%} ({low:.1%} to {high:.1%})",
+        _met([cost <= SCORING]),
+    )
+
+
+def _load() -> Iterator[Row]:
+    settings = read_result("load").settings
+    for name, limit in (("p50", P50_MS), ("p99", P99_MS)):
+        gap, low, high = settings["added_ms"][name]
+        yield (
+            f"a plain request, {settings['concurrent']} at once, takes less than {limit:g} ms more at {name}",
+            f"{gap:+.1f} ms ({low:+.1f} to {high:+.1f})",
+            "yes" if high < limit else "on the mean" if gap < limit else "**no**",
+        )
+    most = max(settings["bytes_per_waiting_request"].values()) / 1024
+    yield (
+        f"a waiting request holds less than {WAITING_KIB} KiB",
+        f"{most:.0f} KiB",
+        _met([most < WAITING_KIB]),
+    )
+
+
+def _soak() -> Row:
+    settings = read_result("soak").settings
+    return (
+        f"{settings['concurrent']} random clients for {settings['minutes']:g} minutes: "
+        "nothing lost, wrong or leaked",
+        f"{len(settings['wrong'])} findings",
+        _met([not settings["wrong"]]),
+    )
+
+
+def _training() -> Iterator[Row]:
+    row: dict[str, Any] = next(r for r in read_result("training").rows if r["arm"] == "arrol")
+    for steps, key in (("steps", "gain_over_none"), ("seconds", "gain_at_equal_seconds")):
+        gains = row[key]
+        yield (
+            f"training pruned at keep 0.5 learns as much in equal {steps}",
+            f"{sum(gains) / len(gains):+.3f} ({min(gains):+.3f} to {max(gains):+.3f} over "
+            f"{len(gains)} seeds), {row['speedup']:.2f}x as fast a step",
+            _met([gain >= 0 for gain in gains], "seeds"),
+        )
+    trl = next(r for r in read_result("trl").rows if r["arm"] == "arrol")["speed_of_trl"]
+    mean = sum(trl) / len(trl)
+    yield f"{TRL:g} times the steps an hour of TRL", f"{mean:.2f}", _met([mean >= TRL])
+
+
+def _times(values: list[float]) -> str:
+    return " and ".join(f"{value:.2f}" for value in values)

@@ -1,0 +1,96 @@
+"""The README's results: four rows, a picture, and where it does not help."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.record import read_result
+
+BEST = "arrol-serve, keep 0.25, early stop"
+
+
+def headline() -> str:
+    """Everything between the README's marks."""
+    lines = ["| what | beside | result |", "|---|---|---|"]
+    lines += [f"| {' | '.join(row)} |" for row in (_answering(), _serving(), _training(), _plain())]
+    where = " ".join(
+        f"{read_result(name).where()}." for name in ("accuracy", "serving", "training")
+    )
+    picture = "![Accuracy against tokens](benchmarks/results/accuracy.png)"
+    return "\n\n".join([_setting(), "\n".join(lines), picture, _limits(), where]) + "\n"
+
+
+def _setting() -> str:
+    settings = read_result("accuracy").settings
+    return (
+        f"Measured with the bundled model on CPUs, N = {settings['samples']}: "
+        f"{settings['questions']} held-out questions of level {settings['levels'][0]}, temperature "
+        f"{settings['temperature']:g}, probe at {settings['probe']} tokens of "
+        f"{settings['mean_length']:.0f} on average. Intervals are 95 %."
+    )
+
+
+def _answering() -> tuple[str, str, str]:
+    row = next(r for r in read_result("accuracy").rows if r["method"] == "keep 0.5, quality vote")
+    low, high = row["difference_interval"]
+    return (
+        "a voted answer, half of the candidates ended at the probe",
+        "all candidates, uniform vote",
+        f"{row['tokens_relative']:.0%} of the tokens, {row['speedup']:.2f}x as fast, accuracy "
+        f"{row['accuracy']:.3f}: {row['difference_to_uniform']:+.3f} ({low:+.3f} to {high:+.3f})",
+    )
+
+
+def _serving() -> tuple[str, str, str]:
+    result = read_result("serving")
+    busiest = max(row["concurrency"] for row in result.rows)
+    found = [r for r in result.rows if (r["arm"], r["concurrency"]) == (BEST, busiest)]
+    low, high = (pick(row["goodput_relative"] for row in found) for pick in (min, max))
+    return (
+        f"correct answers a second, {busiest} questions at once, keep 0.25, early stop",
+        "vLLM `n=16`, vote in the client",
+        f"{low:.2f}x to {high:.2f}x, by how the prompt asks for the answer",
+    )
+
+
+def _training() -> tuple[str, str, str]:
+    result = read_result("training")
+    row = next(row for row in result.rows if row["arm"] == "arrol")
+    return (
+        "a training step, half of the rollouts ended at the probe",
+        "unpruned GRPO",
+        f"{row['speedup']:.2f}x as fast; pass@1 after equal steps {_spread(row['gain_over_none'])}, "
+        f"after equal seconds {_spread(row['gain_at_equal_seconds'])}, over {len(row['seeds'])} seeds",
+    )
+
+
+def _plain() -> tuple[str, str, str]:
+    result = read_result("latency")
+    return (
+        "a plain request",
+        "vLLM's own server",
+        f"{result.settings['added_p50_ms']:+.1f} ms at the median",
+    )
+
+
+def _limits() -> str:
+    result = read_result("accuracy_t1")
+    rows: dict[str, dict[str, Any]] = {row["method"]: row for row in result.rows}
+    uniform, quality = rows["unpruned, uniform vote"], rows["unpruned, quality vote"]
+    low, high = quality["difference_interval"]
+    return (
+        f"**Where it does not help.** At temperature {result.settings['temperature']:g} the model "
+        f"repeats its own mistakes: the uniform vote is right {uniform['accuracy']:.3f} of the time and "
+        f"the quality vote {quality['accuracy']:.3f} ({low:+.3f} to {high:+.3f}); only tokens are saved. "
+        "One question at a time gains little on a CPU, and on so small a model the scoring itself costs "
+        f"{_scoring():.0%} of the tokens a second."
+    )
+
+
+def _scoring() -> float:
+    row = next(row for row in read_result("plugin_cost").rows if row["arm"] == "scoring on")
+    return float(1 - row["ratio_to_plain"])
+
+
+def _spread(values: list[float]) -> str:
+    return f"{sum(values) / len(values):+.3f} ({min(values):+.3f} to {max(values):+.3f})"
