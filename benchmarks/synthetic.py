@@ -125,10 +125,13 @@ def survivors(scores: Sequence[float], policy: Mapping[str, Any] | None, seed: i
             "seed": seed,
             "min_survivors": 1,
             "max_total_tokens": None,
+            "started": 0,
+            "earlier": None,
         }
     )
     for index in range(len(scores)):
         group.join(index)
+        group.begin(index)
     decisions = [d for i, score in enumerate(scores) for d in group.observe(i, 1, score)]
     return sorted(d.index for d in decisions if d.verdict.survives)
 

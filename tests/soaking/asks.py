@@ -128,7 +128,7 @@ def random_plan(rng: random.Random) -> dict[str, Any]:
     policies: list[dict[str, Any] | None] = [
         None,
         {"policy": "never", "probes": probes},
-        {"keep": keep, "probes": probes, "min_survivors": rng.randint(1, 2)},
+        {"keep": keep, "probes": probes, "min_survivors": rng.randint(1, min(2, samples - 1))},
         {"policy": "successive_halving", "probes": probes},
         {"policy": "random", "keep": keep, "probes": probes},
     ]
@@ -139,7 +139,7 @@ def random_plan(rng: random.Random) -> dict[str, Any]:
         plan["prune"] = prune
     if rng.random() < 0.3:
         plan |= {"early_stop": {"agreement": rng.uniform(0.6, 1.0)}}
-        plan |= {"min_samples": rng.randint(1, samples)}
+        plan |= {"min_samples": rng.randint(1, samples - 1)}
     if rng.random() < 0.2:
         plan["max_total_tokens"] = rng.randint(1, 300)
     if rng.random() < 0.2:
