@@ -12,7 +12,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, NoReturn
 
-from arrol_serve import bundled, keys
+from arrol_serve import bundled, home, keys
 from arrol_serve.api.admin import listener
 from arrol_serve.errors import ArrolError, InvalidRequest, UnsupportedEngine
 from arrol_serve.options import build_parser, server_config
@@ -32,6 +32,10 @@ NOT_OURS = ("headless", "grpc")
 def main(argv: list[str] | None = None) -> None:
     """Parse, check, serve. Mistakes end with one line and exit status 2."""
     arguments = sys.argv[1:] if argv is None else list(argv)
+    try:
+        home.settle()
+    except ArrolError as error:
+        _fail(str(error))
     if arguments[:1] == ["openapi"]:
         _print_openapi()
         return

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from arrol_serve import home
 from arrol_serve.errors import ArrolError
 from trainer.head import command as head_command
 
@@ -53,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         unknown = next((word for word in rest if not _is_override(word)), rest[0])
         parser.error(f"unknown argument {unknown}; write overrides as --section.key=value")
     try:
+        home.settle()
         if args.command == "policy":
             sys.exit(_policy(args, overrides))
         elif args.command == "head":

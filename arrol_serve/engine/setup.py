@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
+import sysconfig
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +92,7 @@ def prepare(args: Any, head: Path | None) -> HeadManifest | None:
         )
     if current_platform.is_cpu():
         _check_cores(args)
+        _check_compiler(args)
     manifest = None if head is None else load_head(head)[1]
     for name, value in engine_options(head, getattr(args, "additional_config", None)).items():
         setattr(args, name, value)
@@ -109,6 +112,23 @@ def _check_cores(args: Any) -> None:
             f"vLLM binds each of {workers} CPU workers to a NUMA node of its own, and there are {nodes} "
             "here: name the cores of each with VLLM_CPU_OMP_THREADS_BIND='0-3|4-7', or set it to nobind.",
             param="tensor_parallel_size",
+        )
+
+
+def _check_compiler(args: Any) -> None:
+    """vLLM compiles a model's kernels with g++ and Python's headers, and fails late and at length without."""
+    mode = getattr(args.compilation_config, "mode", None)
+    if args.enforce_eager or args.optimization_level == 0 or mode == 0:
+        return
+    compiler = os.environ.get("CXX", "g++")
+    headers = Path(sysconfig.get_path("include"), "Python.h")
+    lacks = [] if shutil.which(compiler.split()[0]) else [f"the C++ compiler {compiler}"]
+    lacks += [] if headers.exists() else [f"{headers}"]
+    if lacks:
+        raise InvalidRequest(
+            f"vLLM compiles the model's kernels, and {' and '.join(lacks)} is missing: install it (Debian, "
+            "Ubuntu: apt-get install g++ python3-dev), or start with --enforce-eager.",
+            param="enforce_eager",
         )
 
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from arrol_serve import home
 from arrol_serve.bundled import MODEL_NAME
 from arrol_serve.errors import ArrolError
 from trainer.evaluation.answer_option import FORMS
@@ -100,6 +101,7 @@ def _server_options(group: argparse._ArgumentGroup) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     try:
+        home.settle()
         if args.compare:
             compare_runs(args.compare[0], args.compare[1], args.out)
         else:
