@@ -9,10 +9,14 @@ export TORCH_INDEX
 LOCK := pyproject.toml --quiet --universal --python-version 3.11 --no-annotate --no-header \
 	--override requirements/left-out.txt $(if $(UV_FIND_LINKS),,--torch-backend cpu)
 
-.PHONY: help setup demo serve test check lock fix openapi audit bench clean
+# What tests/unit is to hold to account: decisions. Engine, HTTP and trainer run in processes of their own.
+PURE := admission answers pruning quality sampling_plan planner rollout voting config home keys errors
+FLOOR := 90
+
+.PHONY: help setup demo serve test test-unit coverage check lock fix openapi audit bench clean
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 INSTALL = @test -n "$(PYTHON)" || { echo "make: there is no Python 3.11 to 3.13: install one, or name it with PYTHON=/path"; exit 2; }; \
 	$(PYTHON) tools/install.py .venv --editable
@@ -35,6 +39,13 @@ serve: .venv/serves ## serve the bundled model on 127.0.0.1:8000
 
 test: setup ## run the tests
 	@$(BIN)/python -m pytest
+
+test-unit: setup ## run the tests that need no engine, in less than a minute
+	@$(BIN)/python -m pytest -n 0 tests/unit tests/architecture
+
+coverage: setup ## which lines of the server's pure parts the tests without an engine reach, with a floor
+	@$(BIN)/python -m pytest -n 0 tests/unit $(foreach part,$(PURE),--cov=arrol_serve.$(part)) \
+		--cov-branch --cov-report=term:skip-covered --cov-fail-under=$(FLOOR)
 
 check: setup ## lint, format, types, import contracts, spelling
 	@$(BIN)/ruff check .

@@ -29,6 +29,12 @@ NOT_OURS = ("headless", "grpc")
 """vLLM's ways to start that have no HTTP server of ours."""
 
 
+MISFIT = (
+    "the torchvision installed here was built for another PyTorch, and breaks the import of transformers. "
+    "Nothing here needs it: pip uninstall torchvision torchaudio torchcodec"
+)
+
+
 def main(argv: list[str] | None = None) -> None:
     """Parse, check, serve. Mistakes end with one line and exit status 2."""
     arguments = sys.argv[1:] if argv is None else list(argv)
@@ -51,6 +57,10 @@ def main(argv: list[str] | None = None) -> None:
         args.arrol_admin = listener.from_arguments(ours, os.environ)
     except (ArrolError, OSError) as error:
         _fail(str(error))
+    except RuntimeError as error:
+        if "torchvision::" not in str(error):
+            raise
+        _fail(MISFIT)
     _run(args)
 
 

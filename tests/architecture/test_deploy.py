@@ -35,6 +35,10 @@ def test_what_the_dockerfile_copies_is_there_and_not_ignored() -> None:
                 assert source not in ignored
 
 
+WRITABLE = {"/home/arrol", "/home/arrol/cache", "/tmp", "/dev/shm"}
+"""What a container with a read-only root needs besides; the image test runs it with no more."""
+
+
 def test_the_install_script_refuses_an_unknown_engine(tmp_path: Path) -> None:
     script = [ROOT / "docker" / "install.sh", "tpu", tmp_path / "venv"]
     found = subprocess.run(script, capture_output=True, text=True, check=False)
@@ -53,6 +57,9 @@ def test_compose_gives_the_server_time_to_drain_and_restarts_it() -> None:
         for volume in service["volumes"]:
             source = volume.split(":")[0]
             assert source in compose["volumes"] or (DEPLOY / source).exists()
+    assert server["read_only"]
+    # Docker mounts tmpfs without exec, where compiled kernels could not be loaded.
+    assert server["tmpfs"] == ["/tmp:exec"]
     (prometheus,) = documents(DEPLOY / "prometheus.yaml")
     assert prometheus["scrape_configs"][0]["static_configs"][0]["targets"] == ["arrol-serve:8000"]
 
@@ -69,6 +76,9 @@ def test_kubernetes_probes_and_drains() -> None:
     assert pod["spec"]["terminationGracePeriodSeconds"] >= grace + pause + 20
     assert pod["spec"]["securityContext"]["runAsNonRoot"]
     assert server["resources"]["limits"]["nvidia.com/gpu"]
+    assert (
+        server["startupProbe"]["failureThreshold"] * server["startupProbe"]["periodSeconds"] >= 1800
+    )
     labels = pod["metadata"]["labels"]
     assert kinds["Service"]["spec"]["selector"].items() <= labels.items()
     assert kinds["Deployment"]["spec"]["selector"]["matchLabels"].items() <= labels.items()
@@ -78,3 +88,17 @@ def test_kubernetes_probes_and_drains() -> None:
         if "emptyDir" not in v
     ]
     assert claims == [kinds["PersistentVolumeClaim"]["metadata"]["name"]]
+
+
+def test_kubernetes_downloads_first_and_writes_to_named_folders_alone() -> None:
+    (deployment,) = documents(DEPLOY / "kubernetes" / "deployment.yaml")
+    pod = deployment["spec"]["template"]["spec"]
+    (download,) = pod["initContainers"]
+    assert download["command"] == ["hf", "download", "$(MODEL)"]
+    assert pod["containers"][0]["args"][0] == "$(MODEL)"
+    volumes = {volume["name"] for volume in pod["volumes"]}
+    for container in (download, *pod["containers"]):
+        assert "MODEL" in {variable["name"] for variable in container["env"]}
+        assert container["securityContext"]["readOnlyRootFilesystem"]
+        assert {mount["mountPath"] for mount in container["volumeMounts"]} == WRITABLE
+        assert {mount["name"] for mount in container["volumeMounts"]} == volumes

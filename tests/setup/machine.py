@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import os
+import platform
 import socket
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
+
+from tests.paths import ROOT
+from tools import install
 
 DROPPED = ("PIP_", "XDG_", "UV_", "PYTHON", "TORCH_INDEX", "VIRTUAL_ENV", "MAKE", "MFLAGS")
 
@@ -25,6 +31,15 @@ def closed_port() -> str:
     """An address of this machine at which nobody listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return f"http://127.0.0.1:{server.getsockname()[1]}/simple"
+
+
+def torch_wheels(folder: Path) -> list[Path]:
+    """A folder with PyTorch's CPU build, if this machine's pip knows it; else none."""
+    lock = (ROOT / "requirements" / "cpu.txt").read_text()
+    wanted = "torch==" + install.locked_torch(lock, platform.machine())
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder]
+    told = subprocess.run([*command, *install.BOUNDED, wanted], capture_output=True, check=False)
+    return [] if told.returncode else [folder]
 
 
 def small_wheel(folder: Path, name: str, version: str) -> Path:
