@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 MAX_TEXT = 100_000
-MAX_TRIES = 200
+MAX_TRIES = 60
 """Brackets that are tried as the beginning of a value: a text may hold nothing else."""
 _FENCE = re.compile(r"```(?:json\w*|JSON)?[ \t]*\n?(.*?)```", re.DOTALL)
 _OPENING = re.compile(r"[{\[]")

@@ -9,7 +9,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-MAX_ANSWER = 20_000
+MAX_ANSWER = 4_000
 """Characters of an answer that are looked at by more than its spelling."""
 
 _SYMBOLS = {

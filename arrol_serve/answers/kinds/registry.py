@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -20,6 +21,7 @@ from arrol_serve.answers.kinds.form import Form
 from arrol_serve.answers.kinds.split import parts
 from arrol_serve.answers.spelling import MAX_ANSWER, clean
 
+_PROSE = re.compile(r"(?<![^\W\d_])[^\W\d_]{4,}")
 MAX_DEPTH = 6
 """Of parts within parts."""
 
@@ -35,6 +37,8 @@ def kind_of(answer: str) -> Form:
     text = clean(answer)
     if not text:
         return Form("words", ("word", answer), answer)
+    if len(text) > 120 and "\\" not in text and len(_PROSE.findall(text)) > 8:
+        return words.spelt(text)
     return _read(_approximate(text), MAX_DEPTH)
 
 

@@ -12,7 +12,7 @@ _SEPARATOR = re.compile(
 _GROUP = re.compile(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))")
 _WORD = re.compile(r"[^\W\d_]{4}")
 _AND = re.compile(r"^(?:and|or|und|y|et)[ ]", re.IGNORECASE)
-MAX_PARTS = 1000
+MAX_PARTS = 100
 
 
 def depths(text: str) -> list[int] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-MAX_BLOCK = 4000
+MAX_BLOCK = 1200
 _BLANK = re.compile(r"[ \t]*\n\s*")
 _BLOCKS = (
     re.compile(r"```[a-zA-Z]*[ \t]*\n?(.{1,2000}?)```", re.DOTALL),

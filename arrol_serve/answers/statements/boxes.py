@@ -10,7 +10,7 @@ from arrol_serve.answers.statements.statement import Statement, Trust
 _BOX = re.compile(r"\\(?:boxed|fbox|framebox)(?![A-Za-z])\s*")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _BARE_END = re.compile(r"[\s$]")
-MAX_BOXES = 64
+MAX_BOXES = 24
 """Looked at, from the end."""
 _SIGN = re.compile(r"(?:^|[=$(\[{:]|\bis)[ \t{]*(?P<sign>[-−])[ \t]*\{?[ \t]*$")
 _CURRENCY_END = re.compile(r"\\\$[ ]?$")

@@ -36,37 +36,75 @@ _DANGLING = re.compile(r"\\[A-Za-z]*$")
 
 def chosen(text: str) -> Statement | None:
     """The statement that counts, its text freed from its dress; None: nothing is stated."""
-    found = _usable(text, candidates(text))
-    found = _before_spill(text, found)
-    if not found:
-        single = lines.alone(text) or conclusion.find(text)
-        found = _usable(text, [single] if single else [])
-    if not found:
-        return None
-    best = max(s.trust for s in found)
-    rivals = sorted((s for s in found if s.trust == best), key=lambda s: (s.end, s.start))
-    return _uncut(text, rivals) if best == Trust.STATED else rivals[-1]
+    for find in (_marked, _stated, _alone):
+        best = _Choice(text, find(text)).best()
+        if best is not None:
+            return best
+    return None
 
 
-def candidates(text: str) -> list[Statement]:
-    """All places, in no order."""
-    found = [*objects.find(text), *tags.find(text), *boxes.find(text)]
+def _marked(text: str) -> list[Statement]:
+    """Made for machines: they need no company. A reply that is JSON has nothing else: it is data."""
+    found = [*objects.find(text), *tags.find(text)]
+    found = found or list(objects.echo(text))
+    return found if found or not isinstance(whole(text), dict) else list(boxes.find(text))
+
+
+def _stated(text: str) -> list[Statement]:
     if isinstance(whole(text), dict):
-        return found  # its strings are data
-    if not any(s.trust == Trust.MARKED for s in found):
-        found += objects.echo(text)
-    if not any(s.trust == Trust.MARKED for s in found):
-        found += [*phrases.find(text), *lines.find(text)]
-    return found
+        return []
+    return [*boxes.find(text), *phrases.find(text), *lines.find(text)]
 
 
-def _usable(text: str, found: Sequence[Statement]) -> list[Statement]:
-    kept = []
-    for statement in found:
-        said = _said(text, statement)
-        if said is not None and not is_fragment(said):
-            kept.append(replace(statement, text=said))
-    return _boxes_first(kept)
+def _alone(text: str) -> list[Statement]:
+    single = lines.alone(text) or conclusion.find(text)
+    return [single] if single and not isinstance(whole(text), dict) else []
+
+
+class _Choice:
+    """Looks at as few statements as it must: undressing one costs more than finding it."""
+
+    def __init__(self, text: str, found: Sequence[Statement]) -> None:
+        self._text = text
+        self._found = sorted(found, key=lambda s: (-s.trust, -s.end, -s.start))
+        self._read: dict[Statement, Statement | None] = {}
+        self._last_box = max((s.end for s in found if s.box), default=0)
+
+    def best(self) -> Statement | None:
+        """The last of the most trusted, before a problem of the reply's own making."""
+        for at in spills(self._text):
+            if first := self._first([s for s in self._found if s.end <= at]):
+                return first
+        return self._first(self._found)
+
+    def _first(self, found: Sequence[Statement]) -> Statement | None:
+        usable = (read for s in found if (read := self._usable(s)) is not None)
+        last = next(usable, None)
+        if last is None or not _may_be_cut(self._text, last):
+            return last
+        earlier = next(usable, None)
+        cut = earlier and earlier.text.startswith(last.text) and len(earlier.text) > len(last.text)
+        return earlier if cut else last
+
+    def _usable(self, statement: Statement) -> Statement | None:
+        """A box outranks phrases, but not a clear statement that comes after it."""
+        if statement not in self._read:
+            said = None
+            if (
+                statement.box
+                or statement.trust != Trust.STATED
+                or statement.start >= self._last_box
+            ):
+                said = _said(self._text, statement)
+            if said is not None and (is_fragment(said) or not self._outranks_box(statement, said)):
+                said = None
+            self._read[statement] = None if said is None else replace(statement, text=said)
+        return self._read[statement]
+
+    def _outranks_box(self, statement: Statement, said: str) -> bool:
+        if not self._last_box or statement.box or statement.trust != Trust.STATED:
+            return True
+        return kind_of(said).kind not in LOOSE
 
 
 def _said(text: str, statement: Statement) -> str | None:
@@ -125,38 +163,8 @@ def is_fragment(said: str) -> bool:
     return opened != 0 and any(c.isalnum() for c in bare)
 
 
-def _boxes_first(found: list[Statement]) -> list[Statement]:
-    """A box outranks phrases, but not a clear statement that comes after it."""
-    last = max((s.end for s in found if s.box), default=None)
-    if last is None:
-        return found
-    return [
-        s for s in found if s.trust != Trust.STATED or s.box or (s.start >= last and _clear(s.text))
-    ]
-
-
-def _clear(said: str) -> bool:
-    return kind_of(said).kind not in LOOSE
-
-
-def _before_spill(text: str, found: list[Statement]) -> list[Statement]:
-    for at in spills(text):
-        before = [s for s in found if s.end <= at and s.trust >= Trust.LINE]
-        if before:
-            return before
-    return found
-
-
-def _uncut(text: str, rivals: list[Statement]) -> Statement:
-    """The last one, unless the end of the text cuts short what was said before."""
-    last = rivals[-1]
-    if (
-        last.box
-        or len(rivals) < 2
-        or text[last.end :].strip()
-        or text.rstrip().endswith((".", "。", "!", "*", "$", ")", "`", '"'))
-    ):
-        return last
-    earlier = rivals[-2]
-    cut = earlier.text.startswith(last.text) and len(earlier.text) > len(last.text)
-    return earlier if cut else last
+def _may_be_cut(text: str, last: Statement) -> bool:
+    """Whether the end of the text may cut short what was said before."""
+    if last.box or last.trust != Trust.STATED or text[last.end :].strip():
+        return False
+    return not text.rstrip().endswith((".", "。", "!", "*", "$", ")", "`", '"'))

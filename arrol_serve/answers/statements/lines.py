@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from arrol_serve.answers.kinds.registry import kind_of
+from arrol_serve.answers.statements.ends import ends
 from arrol_serve.answers.statements.statement import Statement, Trust
 
 _HASHES = re.compile(r"(?:^|(?<=[\s.!)\]]))#{4}[ \t]*(?P<said>[^\s#][^\n#]{0,200})$", re.MULTILINE)
@@ -41,13 +42,13 @@ MAX_ALONE = 120
 
 
 def find(text: str) -> Iterator[Statement]:
-    for found in _HASHES.finditer(text):
+    for found in ends(_HASHES.finditer(text)):
         rest = text[found.end() :].strip()
         if not rest or kind_of(found["said"].strip()).kind in _TYPED:
             heading = not rest and bool(_HEADING.match(found["said"]))
             if not heading:
                 yield _line(found, "####", Trust.STATED)
-    for found in _LABEL.finditer(text):
+    for found in ends(_LABEL.finditer(text)):
         said = found["said"].strip()
         last = not text[found.end() :].strip()
         if last or kind_of(said).kind in _TYPED:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from arrol_serve.answers.jsonish import canonical, load, said, values, whole
+from arrol_serve.answers.statements.ends import ends
 from arrol_serve.answers.statements.statement import Statement, Trust
 from arrol_serve.answers.statements.vocabulary import JSON_KEYS
 
@@ -32,7 +33,7 @@ def find(text: str) -> Iterator[Statement]:
 
 def echo(text: str) -> Iterator[Statement]:
     """Keys of JSON that cannot be read, or is no JSON: ``"answer": "48"``."""
-    for found in _ECHO.finditer(text):
+    for found in ends(_ECHO.finditer(text)):
         raw = found["value"].strip()
         value = load(raw) if raw[:1] in '"[' else raw.strip("'")
         answer = said(value)

@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterator
 
 from arrol_serve.answers.statements.blocks import block_at, sentence
+from arrol_serve.answers.statements.ends import ends
 from arrol_serve.answers.statements.statement import Statement, Trust
 from arrol_serve.answers.statements.vocabulary import COPULA, labels
 
-MAX_LABELS = 40
-"""From the beginning, and as many from the end."""
 _HEADING = re.compile(r"[\"'*_`:：#=\s>\-—.!✅]*(?:\n|$)")
 _NEGATED = re.compile(
     r"(?:\b(?:each|every|no|any|other|another|which|what|if|whether|incorrect|wrong|possible"
@@ -37,17 +36,14 @@ _BEFORE = re.compile(
 
 
 def find(text: str) -> Iterator[Statement]:
-    found_labels = list(labels(text))
-    if len(found_labels) > 2 * MAX_LABELS:
-        found_labels = found_labels[:MAX_LABELS] + found_labels[-MAX_LABELS:]
-    for label in found_labels:
+    for label in ends(labels(text)):
         found = _after(text, label)
         if found is not None:
             yield found
-    for match in _RESULT.finditer(text):
+    for match in ends(_RESULT.finditer(text)):
         said, end = sentence(text, match.end())
         yield Statement(match.start(), end, said, f'"{match[0].strip()}"', Trust.LINE)
-    for match in _BEFORE.finditer(text):
+    for match in ends(_BEFORE.finditer(text)):
         yield Statement(
             match.start(), match.end(), match["letter"], f'"{match[0].strip()}"', Trust.LINE
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from arrol_serve.answers.statements.ends import ends
+
 _NEXT = re.compile(
     r"(?:\n[ \t#*>]*|(?<=[ .0-9])#{2,4}[ ])(?:(?:next |new )?(?:problem|question|example|exercise"
     r"|input|task|instruction|passage|user|human|q|puzzle)(?:[ ]?#?\d{0,4})?[*_]*[ ]?[:：]"
@@ -16,4 +18,4 @@ _NEXT = re.compile(
 
 def spills(text: str) -> list[int]:
     """Where invented problems begin, in order."""
-    return [found.start() for found in _NEXT.finditer(text)]
+    return [found.start() for found in ends(_NEXT.finditer(text))]

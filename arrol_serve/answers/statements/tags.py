@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from arrol_serve.answers.statements.ends import ends
 from arrol_serve.answers.statements.statement import Statement, Trust
 from arrol_serve.answers.statements.vocabulary import TAG_NAMES
 
@@ -22,15 +23,15 @@ _GLM = re.compile(r"<\|begin_of_box\|>(.{0,2000}?)<\|end_of_box\|>", re.DOTALL)
 
 
 def find(text: str) -> Iterator[Statement]:
-    for opening in _TAG.finditer(text):
+    for opening in ends(_TAG.finditer(text)):
         closing = _closing(text, opening)
         if closing is not None:
             yield _marked(opening.end(), closing, text, f"tag {opening[0].strip()}")
-    for opening in _WIDE.finditer(text):
+    for opening in ends(_WIDE.finditer(text)):
         end = _END_OF_ANSWER.search(text, opening.end())
         stop = end.start() if end else len(text)
         yield _marked(opening.end(), stop, text, opening[0].strip(" :："))
-    for box in _GLM.finditer(text):
+    for box in ends(_GLM.finditer(text)):
         yield _marked(box.start(1), box.end(1), text, "box tokens")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-MAX_TOKENS = 400
+MAX_TOKENS = 250
 _NAMES = [
     "arcsin",
     "arccos",
