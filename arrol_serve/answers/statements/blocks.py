@@ -16,7 +16,7 @@ _BLOCKS = (
     re.compile(r"\\begin\{(?:align|equation|gather)\*?\}(.{1,2000}?)\\end\{", re.DOTALL),
 )
 _END = re.compile(
-    r"\n|(?<=[^\s.])\.(?=\s|$|[*_\"')]{1,3}(?:\s|$)|\\n|<)|[。！]|(?<![\w{(\\])!(?=\s|$)|;\s"
+    r"(?<=[^\s.])\.(?=\s|$|[*_\"')]{1,3}(?:\s|$)|\\n|<)|[。！]|(?<![\w{(\\])!(?=\s|$)|;\s"
     r"|,\s(?=(?!and\b|or\b|und\b)[a-z]{2})"
     r"|\s(?:because|since|which|where|so|as|given that|based on)\b|<eo[as]>|<\||</|\\n\\n",
     re.IGNORECASE,
@@ -26,7 +26,9 @@ _ABBREVIATION = re.compile(
     r"|Ltd|a\.m|p\.m|a|p)$"
 )
 _FOLLOWS = re.compile(r"\.[*\"')]{0,2}\s+[A-Z0-9a-z]")
-_OPEN, _CLOSE = "([{", ")]}"
+_OPEN = "([{"
+_BRACKETS = re.compile(r"[(\[{)\]}]")
+_DOLLAR = re.compile(r"(?<!\\)\$")
 
 
 def block_at(text: str, at: int) -> tuple[str, int]:
@@ -42,13 +44,13 @@ def block_at(text: str, at: int) -> tuple[str, int]:
 
 def sentence(text: str, at: int) -> tuple[str, int]:
     """From ``at`` to the end of the sentence; brackets and ``$...$`` are not cut apart."""
-    window = text[at : at + MAX_BLOCK]
-    inside = _protected(window)
+    end = text.find("\n", at, at + MAX_BLOCK)
+    window = text[at : end if end >= 0 else at + MAX_BLOCK]
+    inside: list[bool] | None = None
     for found in _END.finditer(window):
         stop = found.start()
-        if found[0] != "\n" and inside[stop]:
-            continue
-        if found[0] == "." and _abbreviates(window, stop):
+        inside = _protected(window) if inside is None else inside
+        if inside[stop] or (found[0] == "." and _abbreviates(window, stop)):
             continue
         return window[:stop], at + stop
     return window, at + len(window)
@@ -68,26 +70,19 @@ def _is_letter_alone(said: str) -> bool:
     return bool(re.fullmatch(r"[\s(*$\"']*[A-Z][)*$\"']*", said))
 
 
-def _protected(window: str) -> list[bool]:
-    """Per character: whether it is inside brackets or dollars that close on the same line."""
-    inside = [False] * (len(window) + 1)
-    line_start = 0
-    for line in window.split("\n")[:3]:
-        depth, opened = 0, 0
-        for i, char in enumerate(line):
-            if char in _OPEN:
-                opened = opened if depth else i
-                depth += 1
-            elif char in _CLOSE and depth:
-                depth -= 1
-                if not depth:
-                    inside[line_start + opened : line_start + i] = [True] * (i - opened)
-        _dollars(line, line_start, inside)
-        line_start += len(line) + 1
-    return inside
-
-
-def _dollars(line: str, start: int, inside: list[bool]) -> None:
-    marks = [i for i, char in enumerate(line) if char == "$" and line[i - 1 : i] != "\\"]
+def _protected(line: str) -> list[bool]:
+    """Per character: whether it is inside brackets or dollars that are closed again."""
+    inside = [False] * (len(line) + 1)
+    depth, opened = 0, 0
+    for mark in _BRACKETS.finditer(line):
+        if mark[0] in _OPEN:
+            opened = opened if depth else mark.start()
+            depth += 1
+        elif depth:
+            depth -= 1
+            if not depth:
+                inside[opened : mark.start()] = [True] * (mark.start() - opened)
+    marks = [found.start() for found in _DOLLAR.finditer(line)]
     for a, b in zip(marks[::2], marks[1::2], strict=False):
-        inside[start + a : start + b] = [True] * (b - a)
+        inside[a:b] = [True] * (b - a)
+    return inside
