@@ -48,6 +48,9 @@ def main(argv: list[str] | None = None) -> None:
     if arguments[:1] == ["plan"]:
         _print_plan(arguments[1:])
         return
+    if arguments[:1] == ["read"]:
+        _print_reading(arguments[1:])
+        return
     arguments = arguments[1:] if arguments[:1] == ["serve"] else arguments
     if any(word.startswith("--help=") for word in arguments):
         vllm_args(arguments)  # prints vLLM's help and exits
@@ -82,6 +85,15 @@ def _print_plan(arguments: list[str]) -> None:
 
     try:
         print(plan_command(arguments))
+    except InvalidRequest as error:
+        _fail(str(error))
+
+
+def _print_reading(arguments: list[str]) -> None:
+    from arrol_serve.answers.command import read_command
+
+    try:
+        print(read_command(arguments))
     except InvalidRequest as error:
         _fail(str(error))
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from arrol_serve.answers.book import AnswerBook
+from arrol_serve.answers.reading import Reading
 from arrol_serve.engine.base import CandidateSampler, Event, Passed
 from arrol_serve.errors import ArrolError, DeadlineExceeded, EngineUnavailable
 from arrol_serve.pruning.schedule import saved_estimate
@@ -50,6 +51,8 @@ class SearchOutcome:
     """Every candidate that was started, by index."""
     answers: Mapping[int, str | None]
     """The answer of each rollout that was read; equivalent answers share one string."""
+    readings: Mapping[int, Reading]
+    """How each of them was read."""
     tally: Tally
     ranked: tuple[int, ...]
     """Rollouts to return, best first: one for each distinct answer."""
@@ -312,6 +315,7 @@ class _Search:
             plan=self._plan,
             rollouts=rollouts,
             answers={i: answer for i, answer in self._book.answers.items() if i in counted},
+            readings=dict(self._book.readings),
             tally=result,
             ranked=self._ranked(result, rollouts)[:choices],
             stop=self._stop or "all_done",

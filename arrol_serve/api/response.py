@@ -56,6 +56,12 @@ class Candidate(TypedDict):
     index: int
     text: str
     answer: str | None
+    kind: str | None
+    """What kind of thing the answer is: integer, choice, interval, ..."""
+    canonical: str | None
+    """The form that answers are compared by."""
+    read: str | None
+    """What marked the answer, or why there is none; null: it was not read."""
     fate: str
     tokens: int
     quality: float | None
@@ -153,10 +159,14 @@ def _token_counts(ticket: SearchTicket, outcome: SearchOutcome) -> TokenCounts:
 
 
 def _candidate(outcome: SearchOutcome, rollout: Rollout) -> Candidate:
+    reading = outcome.readings.get(rollout.index)
     return Candidate(
         index=rollout.index,
         text=rollout.text,
         answer=outcome.answers.get(rollout.index),
+        kind=reading.kind if reading else None,
+        canonical=reading.canonical if reading else None,
+        read=reading.why if reading else None,
         fate=rollout.fate.value,
         tokens=rollout.token_count,
         quality=_rounded(rollout.quality),

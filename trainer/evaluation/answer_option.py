@@ -1,30 +1,18 @@
-"""``--answer``: how replies are read."""
+"""``--answer``: how replies are read, by the names that the server has for it."""
 
 from __future__ import annotations
 
-from typing import Any, get_args
-
-from arrol_serve.answers.spec import AnswerSpec, Extract
+from arrol_serve.answers.spec import AnswerSpec
+from arrol_serve.answers.spec_text import FORMS, spec_of
 from arrol_serve.errors import InvalidRequest
 from trainer.errors import DataError
 
-WITH_VALUE = {"regex": "regex", "json": "json_pointer"}
-PLAIN = {name: name for name in get_args(Extract) if name != "regex"} | {"latex": "boxed"}
-"""The names of ``arrol.answer.extract``, and an older one."""
-FORMS = f"{', '.join(PLAIN)}, regex:PATTERN, json:POINTER"
+__all__ = ["FORMS", "parse_answer"]
 
 
 def parse_answer(text: str) -> AnswerSpec:
     """``auto``, ``number``, ``regex:PATTERN`` and so on. Raises ``DataError``."""
-    kind, colon, value = text.partition(":")
-    fields: dict[str, Any]
-    if kind in WITH_VALUE and colon:
-        fields = {"extract": kind, WITH_VALUE[kind]: value}
-    elif text in PLAIN:
-        fields = {"extract": PLAIN[text]}
-    else:
-        raise DataError(f"--answer {text}: it must be one of {FORMS}")
     try:
-        return AnswerSpec(**fields)
+        return spec_of(text)
     except InvalidRequest as error:
         raise DataError(f"--answer {text}: {error}") from error

@@ -155,7 +155,11 @@ def _percent(text: str) -> Form | None:
     value = form.value / 100
     also = (("num", form.own[1]), ("num", value))  # type: ignore[index]
     return Form(
-        "percentage", ("percent", value), f"{form.shown}%", (also[1], also[0]), (("unit", "%"),)
+        "percentage",
+        ("percent", value),
+        f"{form.shown}%",
+        (also[1], also[0]),
+        (("unit", ("%", value)),),
     )
 
 

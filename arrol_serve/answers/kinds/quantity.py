@@ -134,7 +134,7 @@ def _measured(form: Form, known: Unit) -> Form:
         ("quantity", dimension, value),
         f"{form.shown} {dimension} x {float(factor):g}",
         also,
-        (("unit", dimension),),
+        (("unit", (dimension, value)),),
     )
 
 
@@ -159,5 +159,5 @@ def _compound(form: Form, rest: str) -> Form | None:
         ("quantity", large[0], value),
         f"{float(value):g} {large[0]}",
         (),
-        (("unit", large[0]),),
+        (("unit", (large[0], value)),),
     )

@@ -41,6 +41,8 @@ def read(text: str) -> Found:
         best = max(trust for trust, *_ in stated)
         _, _, letters, source = [s for s in stated if s[0] == best][-1]
         return Found(letters, source)
+    if list(boxes.find(text)):
+        return nothing("the box holds no letter")
     marked = [next(filter(None, groups)) for groups in _MARKED.findall(text)]
     return (
         Found(marked[-1], "the last letter marked in passing")
@@ -96,6 +98,8 @@ def letters_of(said: str) -> str | None:
             )
     one = _LETTER.match(inner) or _LOWER.match(inner)
     if not one:
+        if "=" in inner:
+            return None
         later = [a or b for a, b in _WITH_LETTER.findall(inner)]
         return later[-1].upper() if len(set(later)) == 1 else None
     letter = (

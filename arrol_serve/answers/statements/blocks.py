@@ -25,6 +25,8 @@ _ABBREVIATION = re.compile(
     r"(?:^|[\s(*$])(?:[A-Z]|St|Mr|Mrs|Ms|Dr|Mt|Ft|Jr|Sr|No|vs|Prof|U\.S|approx|ca|e\.g|i\.e|Inc|Co"
     r"|Ltd|a\.m|p\.m|a|p)$"
 )
+_OPENS = re.compile(r"\W*(?:After|In|With|By|If|For|When|Since|At|On|As|Given|To|From|During)\b")
+"""A clause that the answer follows."""
 _FOLLOWS = re.compile(r"\.[*\"')]{0,2}\s+[A-Z0-9a-z]")
 _OPEN = "([{"
 _BRACKETS = re.compile(r"[(\[{)\]}]")
@@ -51,6 +53,8 @@ def sentence(text: str, at: int) -> tuple[str, int]:
         stop = found.start()
         inside = _protected(window) if inside is None else inside
         if inside[stop] or (found[0] == "." and _abbreviates(window, stop)):
+            continue
+        if found[0][0] == "," and _OPENS.match(window):
             continue
         return window[:stop], at + stop
     return window, at + len(window)

@@ -18,7 +18,7 @@ _JOIN = re.compile(r"[,，、;]|\b(?:and|or|und|y|et|e|i|oder|ou|,)\b|和|或|�
 _CORRECTION = re.compile(
     r"\b(?:no|not|wait|actually|instead|but|correct(?:ion|ed)?|wrong|rather|mistake|so|thus"
     r"|therefore|hence|then|which|gives?"
-    r"|final|simplif\w*|equal\w*|check|verif\w*)\b|[=≈→]|\\(?:approx|to|implies|Rightarrow|boxed)\b",
+    r"|final|later|simplif\w*|equal\w*|check|verif\w*)\b|[=≈→]|\\(?:approx|to|implies|Rightarrow|boxed)\b",
     re.IGNORECASE,
 )
 _NAMED = re.compile(r"\\?[A-Za-z][^=,，;]{0,60}=[\s$]*$")
@@ -45,7 +45,7 @@ def _boxes(text: str) -> Iterator[Statement]:
         else:
             inner = _BARE_END.split(text[opening : opening + 200], maxsplit=1)[0].rstrip(".,;")
             after = opening + len(inner)
-        if inner is not None and inner.strip():
+        if inner is not None and inner.strip() and inner[0] != "}":
             yield Statement(
                 match.start(),
                 after,

@@ -31,6 +31,7 @@ _NOTHING = re.compile(
     r"|\.\.\.)(?: here)?\]?|\$?LETTER|\\?\$?ANSWER",
     re.IGNORECASE,
 )
+_COMMAND = re.compile(r"\\(?:boxed|fbox|frac|sqrt|text\w*|mathbf|mathrm|left|begin)[{} ]*")
 _DANGLING = re.compile(r"\\[A-Za-z]*$")
 
 
@@ -147,6 +148,8 @@ def _closest(text: str, statement: Statement) -> str | None:
 def is_fragment(said: str) -> bool:
     r"""``\``, ``\{351``, ``...``: what a stop string or the token limit has left of an answer."""
     bare = said.strip()
+    if _COMMAND.fullmatch(bare):
+        return True
     if BRACKETS.fullmatch(bare) or re.search("[∅∞π½¼¾]", bare):
         return False
     if _NOTHING.fullmatch(bare) or (

@@ -20,7 +20,9 @@ _LATIN = (
     r"(?:antwort|lösung|respuesta|r[ée]ponse|risposta|resposta|antwoord|svar(?:et)?|jibu"
     r"|jawaban(?:nya)?|jawapan"
     r"|cevap|yanıt|odpowied[źz]|odpověď|odpoveď|odgovor|răspuns(?:ul)?|válasz|vastaus|atsakymas|vastus|đáp án"
-    r"|câu trả lời|sagot|erantzuna|resposta|përgjigjja)(?: \w+)?"
+    r"|câu trả lời|sagot|erantzuna|resposta|përgjigjja)"
+    r"(?: (?:finale?|final|correcta?|correcte|corretta|definitiv[ae]|akhir|cuối cùng|đúng"
+    r"|chính xác|prawidłowa|końcowa))?"
 )
 _OTHER = (
     r"(?:окончательный |правильный |итоговый )?ответ|відповідь|отговор|одговор|απάντηση|"
@@ -40,7 +42,7 @@ _IS = (
 _CORES = re2.compile(
     r"(?i)answer|\bans\b|(?:option|choice|letter|response|selection)\b|antwort|lösung|respuesta"
     r"|r[ée]ponse|ris?posta"
-    r"|antwoord|svaret?|sagot|jibu|jawaban|jawapan|cevap|yanıt|odpowied[źz]|odpove[ďd]|odpověď"
+    r"|antwoord|svar|sagot|jibu|jawaban|jawapan|cevap|yanıt|odpowied[źz]|odpove[ďd]|odpověď"
     r"|odgovor|răspuns|válasz"
     r"|vastaus|atsakymas|vastus|đáp án|câu trả lời|erantzuna|resposta|përgjigj|ответ|відповідь"
     r"|отговор|одговор|απάντηση"

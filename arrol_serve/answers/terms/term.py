@@ -50,7 +50,7 @@ def read_term(text: str, sign: int = 1) -> Term:
             if all(v is None for v in values):
                 raise NotTerm("no value anywhere")
             return _settled(Term(tree, names, None, values))
-        value = evaluate(tree, {})
+        value = settled(evaluate(tree, {}))
     except TooLarge as error:
         raise NotTerm(f"too large: {error}") from error
     except (ArithmeticError, ValueError, TypeError, RecursionError) as error:
@@ -63,6 +63,19 @@ def _settled(term: Term) -> Term:
     if all(isinstance(v, Fraction) for v in term.values) and len(set(term.values)) == 1:
         return Term(term.tree, (), term.values[0], term.values[:1])
     return term
+
+
+def settled(value: Value) -> Value:
+    """A constant that is real or rational but for its last digits, as such: ``\\log_2 8`` is 3."""
+    if isinstance(value, mp.mpc):
+        if abs(value.imag) > abs(value) * mp.mpf(10) ** -35:
+            return value
+        value = value.real
+    if isinstance(value, mp.mpf) and mp.mpf(10) ** -6 < abs(value) < 10**12:
+        near = Fraction(int(mp.nint(value * 10**45)), 10**45).limit_denominator(10**6)
+        if abs(inexact(near) - value) < mp.mpf(10) ** -38 * abs(value):
+            return near
+    return value
 
 
 def rounded(value: Value) -> Hashable:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from arrol_serve.answers.reading import read
+from arrol_serve.answers.spec import AnswerSpec
 from arrol_serve.api.ticket import SearchTicket
 from arrol_serve.config import ServerConfig
 from arrol_serve.pipeline import SearchOutcome, StopCause
@@ -48,6 +50,7 @@ def outcome(
         votable=bool(counted.standings),
         waves=1,
         saved_estimate=11,
+        readings={i: read(rf"\boxed{{{a}}}", AnswerSpec()) for i, a in answers.items() if a},
         verifier_timeouts=0,
         latency_ms=12,
         vote_seconds=0.002,

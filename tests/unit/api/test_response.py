@@ -55,6 +55,9 @@ def test_none_says_nothing_and_candidates_say_everything() -> None:
         "index": 2,
         "text": "hm",
         "answer": None,
+        "kind": None,
+        "canonical": None,
+        "read": None,
         "fate": "pruned",
         "tokens": 24,
         "quality": 0.1,
@@ -62,6 +65,8 @@ def test_none_says_nothing_and_candidates_say_everything() -> None:
         "probes": [{"tokens": 24, "score": -1.235, "survival": 0.5}],
     }
     assert [c["answer"] for c in report["candidates"]] == ["1/2", "7", None, None]
+    read = [(c["kind"], c["canonical"], c["read"]) for c in report["candidates"][:2]]
+    assert read == [("fraction", "1/2", "box"), ("integer", "7", "box")]
 
 
 def test_free_text_says_that_nobody_voted() -> None:
