@@ -21,7 +21,7 @@ READ: dict[str, list[tuple[str, str, str | None]]] = {
         ("auto", "[ANSWER] yes [/ANSWER]", "yes"),
         ("auto", "FINAL ANSWER:\n<answer>\n(C)\n</answer>", "(C)"),
         ("auto", "<answer>\\boxed{7}</answer>", "7"),
-        ("auto", "【解答】略。\n【答案】ABD", "ABD"),
+        ("auto", "【解答】略。\n【答案】BCD", "BCD"),
         ("auto", "<answer></answer> The answer is 9.", "9"),
     ],
     "JSON": [
