@@ -31,7 +31,7 @@ from trainer.run.log import read_metrics
 MIXED = "arrol, levels 1, 3, 5, 7"
 CHANGES: dict[str, Any] = {"data.levels": [1, 3, 5, 7], "eval.every": 0, "head.window": 32768}
 ASKED = ("arrol", "arrol_signed", "arrol, keep 0.25", "arrol, keep 0.75")
-"""Of the arms of ``benchmarks.training``, all with one probe."""
+"""The arms of ``benchmarks.training`` that are read, all with one probe."""
 THRESHOLDS = (0.05, 0.1, 0.2, 0.3, 0.5)
 """Probabilities of being mixed, below which a group would be dropped."""
 
@@ -53,7 +53,7 @@ def mixed_probability(q: Array) -> float:
 
 
 def seen_groups(rows: Array, config: TrainConfig) -> Iterator[Seen]:
-    """Of the steps with pruning. ``rows`` [M, 4]: score, label, place, group, as the head was judged on.
+    """Groups of the steps with pruning. ``rows`` [M, 4]: score, label, place, group.
 
     Each step's q comes from the posterior that the run itself had then: of all steps before.
     """

@@ -1,6 +1,6 @@
 """Latency and memory under load, beside vLLM's own server: ``python -m benchmarks.load``.
 
-Both servers are up on one machine and take turns; the one whose turn it is not is suspended, because an
+Both servers are up on one machine and take turns; the idle one is suspended, because an
 idle vLLM spins:
 
 - ``plain``: 32 plain requests at once, and the CPU time that they take outside the engine;
@@ -36,7 +36,7 @@ from benchmarks.record import RESULTS, write_result
 
 CONCURRENT, HEAVY, SAMPLES, BESIDE, WAITING = 32, 4, 16, 20, 1000
 PLAIN_TURNS = 6
-"""Of the round of plain requests in each round: it is short, and its p99 is asked for."""
+"""Repeats of the plain requests in each round: one is short, and its p99 is asked for."""
 QUESTION = [{"role": "user", "content": "What is 947*83-17+29-64?"}]
 SEARCH: dict[str, dict[str, Any]] = {
     "vLLM": {"n": SAMPLES},
@@ -172,7 +172,7 @@ async def measure(
 def added(plain: Times) -> dict[str, list[float]]:
     """How much more ours is than vLLM's in a round, by percentile: the mean, and its 95 % bounds (bootstrap).
 
-    Rounds that follow each other are compared, since the machine's moods last longer than a round.
+    Rounds that follow each other are compared, since the machine's speed drifts over more than a round.
     """
     ours, vllm = (np.reshape(plain[arm], (-1, CONCURRENT)) for arm in ("arrol-serve", "vLLM"))
     chosen = np.random.default_rng(0).integers(len(ours), size=(2000, len(ours)))

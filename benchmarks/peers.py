@@ -33,7 +33,7 @@ INSTALLS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
 }
 ANSWER_REGEX = r"[Tt]he answer is (?:\\boxed\{)?(.+?)\}?\.?\s*$"
-"""What its_hub is told to vote on: the answer of either ending, cleanly cut."""
+"""What its_hub votes on: the answer of either ending, cleanly cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def optillm(upstream: str, model: str, venvs: Path) -> Iterator[Peer]:
 
 @contextmanager
 def its_hub(upstream: str, model: str, budget: int, venvs: Path) -> Iterator[Peer]:
-    """its_hub's server, told where ``upstream`` is and to use self-consistency."""
+    """its_hub's server in front of ``upstream``, with self-consistency."""
     port = free_port()
     program = str(environment(ITS_HUB, venvs) / "its-iaas")
     command = [program, "--host", "127.0.0.1", "--port", str(port)]

@@ -87,7 +87,7 @@ def read_result(name: str) -> Result:
 
 
 def hardware() -> list[str]:
-    """Processor, memory and GPUs of this machine, where they can be told."""
+    """Processor, memory and GPUs of this machine, as far as they are known."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     found = [_processor(), f"{memory / 2**30:.0f} GiB", *_gpus()]
     return [part for part in found if part]

@@ -23,7 +23,7 @@ from tests.soaking.rounds import Soaked, soak
 from tests.soaking.watch import Watch
 
 BLOCKS = 256
-"""Of KV cache: so few that all have been touched, and count as resident, when the warm-up is over."""
+"""Blocks of KV cache: so few that all are resident when the warm-up is over."""
 KEEP_ALIVE_S = "600"
 """An idle connection that the server closes just as its client asks again is a lost request to a client that
 does not repeat it: after vLLM's 5 s that is common where a thousand clients come at once."""
@@ -41,7 +41,7 @@ async def measure(url: str, admin: str, pid: int, args: argparse.Namespace) -> S
     watch = Watch(url, admin, ADMIN_KEY, pid)
     with tqdm(total=args.rounds + 1, unit="round", disable=not sys.stderr.isatty()) as bar:
 
-        def told(number: int, soaked: Soaked) -> None:
+        def show(number: int, soaked: Soaked) -> None:
             bar.update()
             seen = soaked.idle[-1]
             tqdm.write(
@@ -59,7 +59,7 @@ async def measure(url: str, admin: str, pid: int, args: argparse.Namespace) -> S
                 clients=args.concurrent,
                 rounds=args.rounds,
                 seconds=seconds,
-                told=told,
+                on_round=show,
             )
         finally:
             await watch.close()

@@ -1,8 +1,8 @@
 """Pruned against unpruned training: ``python -m benchmarks.training``.
 
 One recipe with every arm and seed. The arms of a seed take turns, fifteen steps each, by resuming their
-runs, so that the machine's moods hit all alike; a finished run is not repeated, and what is not through yet
-is left out of the result.
+runs, so that changes of the machine's speed hit all alike; a finished run is not repeated, and
+what is not through yet is left out of the result.
 """
 
 from __future__ import annotations

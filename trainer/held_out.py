@@ -17,7 +17,7 @@ from trainer.sections import DataSection, EvalSection, RolloutSection
 from trainer.seeds import seed_for
 
 SEED = 77_000
-"""Of the held-out questions: the same in every run."""
+"""Seed of the held-out questions, the same in every run."""
 
 
 def held_out_prompts(options: EvalSection, data: DataSection) -> list[Prompt]:
@@ -52,8 +52,8 @@ def held_out_accuracy(
     """Mean accuracy of ``samples`` unpruned rollouts a prompt, at the training temperature."""
     ranks, numbered = ranks or Ranks(), list(enumerate(prompts))
     mine = ranks.share(numbered, first_only=bool(rollout.replicas))
-    told = ranks.all(lambda: _judged(engine, grader, mine, samples, rollout))
-    right = [verdict for part in told for verdict in part]
+    shares = ranks.all(lambda: _judged(engine, grader, mine, samples, rollout))
+    right = [verdict for part in shares for verdict in part]
     return {"eval/pass@1": sum(right) / len(right)}
 
 
@@ -64,7 +64,7 @@ def _judged(
     samples: int,
     rollout: RolloutSection,
 ) -> list[bool]:
-    """Of each rollout whether it is right."""
+    """For each rollout whether it is right."""
     if not numbered:
         return []
     requests = [

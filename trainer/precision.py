@@ -21,7 +21,7 @@ def device() -> torch.device:
 
 
 def compute_dtype(options: OptimSection) -> torch.dtype:
-    """Of forward and backward passes, of the engine in this process and of exports."""
+    """The type of forward and backward passes, the engine in this process and exports."""
     if options.dtype == "auto":
         return torch.bfloat16 if torch.cuda.is_available() else torch.float32
     dtype: torch.dtype = getattr(torch, options.dtype)

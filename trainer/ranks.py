@@ -52,14 +52,14 @@ class Ranks:
             value = call()
         except Exception as error:  # noqa: BLE001 - raised again below, when everyone knows
             mine = error
-        told: list[tuple[T, Failure | None]] = self._exchange((value, _portable(mine)))
+        shared: list[tuple[T, Failure | None]] = self._exchange((value, _portable(mine)))
         if mine is not None and not isinstance(mine, ArrolError):
             raise mine
-        for rank, (_, failure) in enumerate(told):
+        for rank, (_, failure) in enumerate(shared):
             if failure is not None:
                 kind, message = failure
                 raise mine or kind(f"rank {rank}: {message}")
-        return [found for found, _ in told]
+        return [found for found, _ in shared]
 
     def on_first(self, call: Callable[[], T]) -> T | None:
         """What ``call`` returned on the first rank, None on the others. Raises like ``all``."""
@@ -88,8 +88,8 @@ class Ranks:
         try:
             yield
         except RuntimeError as error:
-            told = isinstance(error, ArrolError) or self.size == 1
-            if told or not (isinstance(error, dist.DistError) or "gloo" in str(error)):
+            known = isinstance(error, ArrolError) or self.size == 1
+            if known or not (isinstance(error, dist.DistError) or "gloo" in str(error)):
                 raise
             raise RankFailed(
                 f"rank {self.rank} lost the others ({str(error).splitlines()[0]}): look for the first "

@@ -60,8 +60,8 @@ class WeightSync:
 
     def check(self, learner: Learner, version: str) -> float:
         """Sample a few tokens in every engine and compare their log-probabilities with the trainer's."""
-        told = self._ranks.all(lambda: self._probe(version))
-        probed = [(name, row) for part in told for name, row in part]
+        probes = self._ranks.all(lambda: self._probe(version))
+        probed = [(name, row) for part in probes for name, row in part]
         scores = learner.score([row for _, row in probed], PROBE_TEMPERATURE)
         gaps = [
             self._gap(name, row, ours, version)

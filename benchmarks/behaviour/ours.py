@@ -42,7 +42,7 @@ class Ours:
         return post(self.url, self.body(arrol, **more))[1]
 
     def texts(self, **more: Any) -> list[str]:
-        """Of every candidate."""
+        """The text of every candidate."""
         return [c["text"] for c in self.ask(**more)["arrol"]["candidates"]]
 
     def metric(self, name: str) -> float:

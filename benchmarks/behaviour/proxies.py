@@ -97,14 +97,14 @@ def _listed(said: Mapping[str, Any]) -> str:
 
 
 def equivalence(proxy: Proxy) -> Finding:
-    """Of 5 or of 8 samples most are a half, in three spellings, none as often as 7 is."""
+    """Most of 5 or 8 samples are a half, in three spellings, none of which comes as often as 7."""
     sevens = ["The answer is 7."] * 3
     replies = [*HALVES, *sevens[:2], *HALVES[:2], sevens[2]]
     return _voted(proxy, "equivalence", replies, HALVES)
 
 
 def no_answer(proxy: Proxy) -> Finding:
-    """Of 5 or of 8 samples most do not know; the others agree."""
+    """Most of 5 or 8 samples do not know; the others agree."""
     mute, sure = "I do not know.", "The answer is 7."
     return _voted(proxy, "no answer", [mute, mute, mute, sure, sure, mute, mute, sure], [sure])
 

@@ -20,7 +20,7 @@ from tests.soaking.faults import Reply, fault_of
 LOST_AFTER_S = 300.0
 """A request that its client did not leave has a reply by then, or is lost."""
 LONGEST_REST_S = 5.0
-"""Of a client that was told to come back later."""
+"""Seconds before a client that was refused comes back."""
 EXAMPLES = 20
 
 

@@ -59,11 +59,11 @@ async def soak(
     rounds: int,
     seconds: float,
     every_s: float = 1.0,
-    told: Callable[[int, Soaked], None] = lambda *_: None,
+    on_round: Callable[[int, Soaked], None] = lambda *_: None,
 ) -> Soaked:
     """``rounds`` crowds of ``seconds`` each after one that warms up.
 
-    Raises ``TimeoutError`` where the server does not come to rest. ``told`` hears of each round's end.
+    Raises ``TimeoutError`` where the server does not come to rest. ``on_round``: called after each round.
     """
     soaked = Soaked(crowd)
     await crowd.learn()
@@ -75,7 +75,7 @@ async def soak(
             await crowd.learn()  # once more, alone: the last search tells what groups are left
             soaked.idle.append(await watch.until_idle(IDLE_LIMIT_S))
             soaked.ended.append(crowd.tally.ended)
-            told(number, soaked)
+            on_round(number, soaked)
     finally:
         looking.cancel()
         with suppress(asyncio.CancelledError):

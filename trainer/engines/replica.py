@@ -93,10 +93,10 @@ class Replica:
             "confidence_window": request.confidence_window,
             "record": None if request.record is None else list(request.record),
         }
-        told = self.post("/admin/rollouts", body)
-        if set(told["weight_versions"]) - {version}:
+        reply = self.post("/admin/rollouts", body)
+        if set(reply["weight_versions"]) - {version}:
             raise ReplicaRefused(
-                f"{self.name} sampled with the weights of version {told['weight_versions']}, not "
+                f"{self.name} sampled with the weights of version {reply['weight_versions']}, not "
                 f"{version}: somebody else writes to it. A replica belongs to one run at a time."
             )
         rollouts = [
@@ -111,9 +111,9 @@ class Replica:
                 prompt_ids=tuple(prompt_ids),
                 logprobs=tuple(one["logprobs"]),
             )
-            for one in told["rollouts"]
+            for one in reply["rollouts"]
         ]
-        return rollouts, _features(request.name, told["features"])
+        return rollouts, _features(request.name, reply["features"])
 
     def close(self) -> None:
         self._http.close()
@@ -124,11 +124,11 @@ def _message(body: Any) -> str:
     return str(error.get("message", error)) if isinstance(error, dict) else str(error)
 
 
-def _features(group: str, told: dict[str, Any] | None) -> FeatureRecord:
+def _features(group: str, sent: dict[str, Any] | None) -> FeatureRecord:
     record = FeatureRecord()
-    if told is None or not told["indices"]:
+    if sent is None or not sent["indices"]:
         return record
-    numbers = np.frombuffer(base64.b64decode(told["data"]), "<f4").reshape(-1, told["width"])
-    for index, tokens, row in zip(told["indices"], told["tokens"], numbers, strict=True):
+    numbers = np.frombuffer(base64.b64decode(sent["data"]), "<f4").reshape(-1, sent["width"])
+    for index, tokens, row in zip(sent["indices"], sent["tokens"], numbers, strict=True):
         record.add(group, index, tokens, torch.from_numpy(row.astype(np.float32)))
     return record

@@ -202,9 +202,9 @@ class Replicas:
                 self._drop(replica, error)
                 return None
 
-        told = side_by_side(one, list(self.live))
+        replies = side_by_side(one, list(self.live))
         self._choose(0)
-        return told
+        return replies
 
     def init_weight_transfer_engine(self, init_info: dict[str, Any]) -> None:
         """Where ranks are counted, each replica's follow those of the one before."""
@@ -229,9 +229,9 @@ class Replicas:
 
     def load_head(self, folder: Path, version: str) -> None:
         body = {"path": str(folder.resolve()), "version": version}
-        for told in self._each(lambda one: one.post("/admin/head", body)):
-            if told is not None and set(told["versions"]) != {version}:
-                raise RuntimeError(f"a replica holds heads {told['versions']}, not {version}")
+        for reply in self._each(lambda one: one.post("/admin/head", body)):
+            if reply is not None and set(reply["versions"]) != {version}:
+                raise RuntimeError(f"a replica holds heads {reply['versions']}, not {version}")
 
     def take_features(self) -> FeatureRecord:
         taken, self._recorded = self._recorded, FeatureRecord()

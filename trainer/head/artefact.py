@@ -11,7 +11,7 @@ from arrol_serve.quality.head import QualityHead
 
 
 def base_model_facts(config: Any, name: str, weights_sha256: str | None = None) -> BaseModelFacts:
-    """Of a transformers configuration, as the served model is compared with."""
+    """Facts of a transformers configuration that the served model is compared with."""
     text = config.get_text_config()
     return BaseModelFacts(
         name=name,

@@ -44,7 +44,7 @@ INPUT_SETS = {
 }
 SPLIT = (0.7, 0.15, 0.15)
 PROBE_SHARE = 0.3
-"""Of the mean length: where the default probe is put, unless one is asked for."""
+"""Share of the mean length at which the default probe is put, unless one is asked for."""
 FEWEST = 20
 """Questions; with fewer the parts of the split say nothing."""
 

@@ -35,7 +35,7 @@ class Recomputer:
 
     @torch.inference_mode()
     def features(self, group: Sequence[SampledRollout], positions: Sequence[int]) -> FeatureRecord:
-        """Of one prompt's rollout group, at ``positions`` and at each last token."""
+        """Head inputs of one prompt's rollouts, at ``positions`` and at each last token."""
         record = FeatureRecord()
         group = [rollout for rollout in group if rollout.token_ids]
         if not group:

@@ -8,7 +8,7 @@ from trainer.sections import OptimSection
 
 
 def learning_rate(config: OptimSection, step: int, steps: int) -> float:
-    """Of step ``step`` (from 0) of ``steps``: a linear warm-up, then the schedule down to 0."""
+    """The rate of ``step`` (from 0) of ``steps``: a linear warm-up, then the schedule down to 0."""
     if step < config.warmup:
         return config.lr * (step + 1) / config.warmup
     done = (step - config.warmup) / max(1, steps - config.warmup)

@@ -16,8 +16,8 @@ class PolicySettings:
     lora: LoraSection
     seed: int
     steps: int
-    """Of the whole run, for the schedule."""
+    """Steps of the whole run, for the schedule."""
     temperature: float
     """That rollouts are sampled with, so that log-probabilities are comparable."""
     max_tokens: int
-    """Of a rollout: Dr. GRPO's constant denominator."""
+    """Longest rollout: Dr. GRPO's constant denominator."""

@@ -27,7 +27,7 @@ class LearnerState:
         return {name: weight for name, weight in named if weight.requires_grad}
 
     def model(self) -> dict[str, Tensor]:
-        """Of ``trained``: what a checkpoint has to hold."""
+        """What a checkpoint has to hold of ``trained``."""
         return {name: whole(weight).cpu().contiguous() for name, weight in self.trained().items()}
 
     def optimizer(self) -> dict[str, dict[str, Tensor]]:

@@ -250,7 +250,7 @@ def training_examples(
 
 
 EVALUATION_SEED = 20_260_000
-"""Of the held-out questions that evaluations ask. A head is fitted on others, without any of these."""
+"""Seed of the questions that evaluations ask. A head is fitted on others, without any of these."""
 
 
 def held_out_questions(seed: int, count: int, level: int) -> list[tuple[str, str]]:

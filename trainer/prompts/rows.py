@@ -94,7 +94,7 @@ def _csv_rows(path: Path) -> Iterator[tuple[str, Any]]:
 
 
 def _hub_rows(name: str, subset: str, split: str) -> Iterator[tuple[str, Any]]:
-    """Of a dataset on the hub, in the hub's local forms, or saved with ``save_to_disk``."""
+    """Rows of a dataset on the hub, in the hub's local forms, or saved with ``save_to_disk``."""
     try:
         import datasets
     except ModuleNotFoundError as error:

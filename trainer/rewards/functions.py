@@ -113,7 +113,7 @@ def call(name: str, *values: str) -> tuple[str, Any]:
         function = resolve(name)
         given = dict(zip(KEYWORDS, values, strict=True))
         value: object = function(**{k: v for k, v in given.items() if k in _wanted(function)})
-    except (Exception, SystemExit) as error:  # noqa: BLE001  # told to the trainer, which counts it
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # reported to the trainer, which counts it
         return "raised", _said(error)
     try:
         number = float(value)  # type: ignore[arg-type]  # anything may be returned

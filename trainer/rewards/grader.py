@@ -51,7 +51,7 @@ class Grader:
             raise ConfigError(f"reward.function: {wrong}.", param="reward.function")
 
     def grade(self, pairs: Sequence[tuple[str, Prompt]]) -> list[Grade]:
-        """Of each (reply, prompt); equal pairs are judged once."""
+        """A grade for each (reply, prompt); equal pairs are judged once."""
         unique = list(dict.fromkeys(pairs))
         found = self._called(unique)
         grades = dict(zip(unique, found, strict=True))

@@ -48,7 +48,7 @@ class MetricsLog:
 
 
 class NoLog:
-    """Of the other ranks: the first one writes what all of them know."""
+    """The log of the other ranks: the first one writes what all of them know."""
 
     def write(self, row: Mapping[str, Any]) -> None:
         pass

@@ -14,7 +14,7 @@ from trainer.policy.report import UpdateReport
 from trainer.rewards.grader import PROBLEMS
 
 BUCKETS = {"hard": (0.0, 1 / 3), "medium": (1 / 3, 2 / 3), "easy": (2 / 3, 1.01)}
-"""Of a prompt's success rate, as its survivors weighted by 1 / propensity say."""
+"""Bounds of a prompt's success rate, estimated from survivors weighted by 1 / propensity."""
 
 
 def success_rate(group: JudgedGroup) -> tuple[float, float]:
@@ -89,7 +89,7 @@ def _rate(group: JudgedGroup) -> float:
 
 
 def _variance(group: JudgedGroup) -> float:
-    """Of the verdicts among survivors: what the policy gradient lives on."""
+    """Variance of the verdicts among survivors: what the policy gradient lives on."""
     verdicts = [float(bool(rollout.correct)) for rollout in group.survivors]
     return float(np.var(verdicts)) if verdicts else 0.0
 

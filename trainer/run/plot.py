@@ -57,7 +57,7 @@ def series(rows: Rows, key: str) -> tuple[list[int], list[float]]:
 
 
 def running_mean(values: Sequence[float]) -> np.ndarray:
-    """Of about a tenth of the steps, centred; shorter at both ends."""
+    """Moving mean over about a tenth of the steps, centred; shorter at both ends."""
     half = max(1, len(values) // 20)
     sums = np.concatenate([[0.0], np.cumsum(values)])
     at = np.arange(len(values))
