@@ -259,7 +259,7 @@ def _run(args: Any) -> None:
 
     # vLLM logs an endpoint plugin that fails to import and serves on without it: fail here instead.
     import arrol_serve.api.plugin  # noqa: F401
-    from arrol_serve.api.http_protocol import patient_protocol
+    from arrol_serve.api.middleware.http_protocol import patient_protocol
     from arrol_serve.api.middleware.lifecycle import Lifecycle
     from arrol_serve.engine.plugin.versions import serve_command
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from arrol_serve.api.examples import CHAT, COMPLETION
+from arrol_serve.api.document.examples import CHAT, COMPLETION
 from arrol_serve.config import ServerConfig
 from arrol_serve.sampling_plan import Selectors, resolve
 

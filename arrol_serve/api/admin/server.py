@@ -12,7 +12,7 @@ from vllm import envs
 
 from arrol_serve.api.admin.app import build_admin_app
 from arrol_serve.api.admin.listener import AdminSocket
-from arrol_serve.api.http_protocol import PatientProtocol
+from arrol_serve.api.middleware.http_protocol import PatientProtocol
 
 STOP_LIMIT_S = 5
 

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from arrol_serve.api.error_response import arrol_error_body
-from arrol_serve.api.strict_json import strict_loads
+from arrol_serve.api.middleware.strict_json import strict_loads
 from arrol_serve.api.ticket import TICKET
 from arrol_serve.errors import InvalidRequest
 from arrol_serve.sampling_plan import HEADER, XARG

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from arrol_serve.api.http_protocol import patient_protocol
+from arrol_serve.api.middleware.http_protocol import patient_protocol
 
 LIMIT_S = 0.3
 OFFER = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from arrol_serve.api.examples import CHAT, COMPLETION
+from arrol_serve.api.document.examples import CHAT, COMPLETION
 from tests.fuzz import fuzz
 from tests.server.conftest import Server
 

@@ -1,0 +1,1 @@
+"""What the routes document: schemas of requests and replies, and examples."""
