@@ -1,4 +1,4 @@
-"""The README's first command and a wheel, where pip knows nothing but PyPI; PyTorch's CPU index is a folder."""
+"""The README's first command and a wheel, where pip knows PyPI alone; PyTorch's CPU index is a folder."""
 
 from __future__ import annotations
 
