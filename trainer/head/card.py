@@ -9,9 +9,10 @@ from typing import Any
 from arrol_serve.quality.artifact import HeadManifest
 from arrol_serve.quality.calibration import sigmoid
 from arrol_serve.quality.head import QualityHead
+from trainer.head.card_parts import answers_section, labels_section
 from trainer.head.data import HeadData
 from trainer.head.fit import calibrated_logits
-from trainer.head.plots import auc_plot, reliability_plot, saving_plot
+from trainer.head.plots import answer_plot, auc_plot, reliability_plot, saving_plot
 
 Report = Mapping[str, Mapping[str, float]]
 
@@ -22,11 +23,13 @@ def write_card(
     ablation: Mapping[str, Report],
     alone: Report,
     saving: Sequence[Mapping[str, Any]],
+    believed: Mapping[str, Any],
     head: QualityHead,
     test: HeadData,
     hidden_size: int,
 ) -> None:
-    """``README.md``, ``auc.png``, ``reliability.png`` and ``saving.png`` in ``folder``."""
+    """``README.md``, ``auc.png``, ``reliability.png``, ``answers.png`` and ``saving.png`` in ``folder``."""
+    answer_plot(folder / "answers.png", believed["bins"])
     auc_plot(folder / "auc.png", ablation)
     saving_plot(folder / "saving.png", saving)
     logits = calibrated_logits(head, test, hidden_size)
@@ -40,8 +43,10 @@ def write_card(
         "",
         f"Made by `{made['command']}` on {made['machine']}, {made['date']}: {made['questions']} "
         f"questions ({made['data']}) x {made['samples']} rollouts, split by question "
-        f"({made['split']}). Figures below are of the test part; intervals are 95 % bootstrap ones.",
+        f"({made['split']}), {len(np.unique(test.group))} in the test part. Figures below are of the test "
+        "part; intervals are 95 % bootstrap ones.",
         "",
+        *labels_section(made["labels"]),
         "| generated tokens | rollouts | right | AUC | AUC within group | ECE |",
         "|---|---|---|---|---|---|",
     ]
@@ -62,6 +67,7 @@ def write_card(
         "",
         "![Reliability](reliability.png)",
         "",
+        *answers_section(manifest, believed),
         "What keeping the best part at one probe would have spent, and what would have survived:",
         "",
         "| probe | keep | tokens | right before | right among survivors | solvable questions kept |",

@@ -34,6 +34,9 @@ def usable(
     """
     good, bad = [], {}
     for question in questions:
+        if question.gold is None:
+            good.append(question)
+            continue
         try:
             pool.judge("", question.gold, AnswerSpec())
         except ValueError as error:
@@ -170,15 +173,20 @@ def labelled(
     questions: Sequence[Question],
     pool: AnswerPool,
 ) -> HeadData:
-    """Recorded positions with the verdicts on their rollouts; those without a verdict are left out."""
+    """Recorded positions with the verdicts on their rollouts; those without a verdict are left out.
+
+    Rollouts of questions without a gold are kept as wrong ones.
+    """
     rollouts = [rollout for group in groups for rollout in group]
-    pairs = [
-        (rollout.text, question.gold)
+    pairs = {
+        (rollout.group, rollout.index): (rollout.text, question.gold)
         for group, question in zip(groups, questions, strict=True)
         for rollout in group
-    ]
+        if question.gold is not None
+    }
     length = {(r.group, r.index): r.token_count for r in rollouts}
-    right = dict(zip(length, pool.judge_many(pairs, AnswerSpec()), strict=True))
+    right: dict[tuple[str, int], bool | None] = dict.fromkeys(length, False)
+    right |= zip(pairs, pool.judge_many(list(pairs.values()), AnswerSpec()), strict=True)
     # One row where a rollout ends at a position; sorted, because the engine forgets rollouts in no
     # particular order and fitting must not depend on it.
     places = {

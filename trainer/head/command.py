@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from arrol_serve import bundled
 from arrol_serve.quality.artifact import slug
 from trainer.errors import ConfigError
-from trainer.head.job import HeadJob, Question
+from trainer.head.job import HeadJob, Labels, Question
 from trainer.out_folder import check_writable
+from trainer.prompts.rows import rows_of, text_of
 from trainer.prompts.sources import open_source
 from trainer.sections import DataSection
 
@@ -35,6 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--question-field", default="question")
     parser.add_argument("--answer-field", default="answer")
     parser.add_argument("--levels", type=int, nargs="+", default=[5, 6], help="of arithmetic")
+    parser.add_argument(
+        "--labels",
+        choices=get_args(Labels),
+        default="gold",
+        help="what is right: the gold, or what a confident majority of a question's rollouts says, for "
+        "questions without answers",
+    )
     parser.add_argument("--questions", type=int, default=500)
     parser.add_argument("--samples", type=int, default=16, help="rollouts a question")
     parser.add_argument("--temperature", type=float, default=1.0)
@@ -81,6 +90,8 @@ def run(args: argparse.Namespace) -> Path:
         raise ConfigError("A head needs --questions and at least 2 --samples.")
     if not 0 < args.temperature <= 2:
         raise ConfigError("--temperature must be above 0 and at most 2: rollouts must differ.")
+    if args.labels == "majority" and args.layers:
+        raise ConfigError("--layers compares by golds: leave it out with --labels majority.")
     questions = _questions(args)
     is_bundled = args.model == "bundled"
     if not is_bundled and not (Path(args.model) / "config.json").exists():
@@ -110,6 +121,7 @@ def run(args: argparse.Namespace) -> Path:
         seed=args.seed,
         recompute=args.recompute,
         layers=tuple(args.layers),
+        labels=args.labels,
     )
     source = "arithmetic of levels " + " ".join(map(str, args.levels))
     shown = source if args.data == "arithmetic" else Path(args.data).name
@@ -155,6 +167,8 @@ def _positions(args: argparse.Namespace) -> tuple[int, ...]:
 
 
 def _questions(args: argparse.Namespace) -> list[Question]:
+    if args.labels == "majority" and args.data != "arithmetic":
+        return _asked_alone(args)
     section = DataSection(
         source=args.data,
         levels=tuple(args.levels),
@@ -168,4 +182,23 @@ def _questions(args: argparse.Namespace) -> list[Question]:
         prompt = source.prompt(number)
         question = Question(prompt.question, prompt.gold, args.temperature)
         found.setdefault(prompt.question, question)  # a second epoch asks nothing new
+    return list(found.values())
+
+
+def _asked_alone(args: argparse.Namespace) -> list[Question]:
+    """The first ``--questions`` rows that hold a question; golds where they are. Raises ``ConfigError``."""
+    found: dict[str, Question] = {}
+    for where, row in rows_of(args.data, "", "train"):
+        try:
+            text = text_of(row, args.question_field)
+        except ValueError as error:
+            print(f"left out: {where}: {error}", file=sys.stderr)
+            continue
+        try:
+            gold: str | None = text_of(row, args.answer_field)
+        except ValueError:
+            gold = None
+        found.setdefault(text, Question(text, gold, args.temperature))
+        if len(found) == args.questions:
+            break
     return list(found.values())

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+
+Labels = Literal["gold", "majority"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +15,8 @@ class Question:
     """What to ask, the right answer, and the temperature to sample rollouts at."""
 
     text: str
-    gold: str
+    gold: str | None
+    """None: nobody knows it; for labels by majority."""
     temperature: float = 1.0
 
 
@@ -34,3 +38,5 @@ class HeadJob:
     """Whether transformers computes the features from the kept rollouts, instead of the engine."""
     layers: tuple[int, ...] = ()
     """Others than the last, to be compared with it."""
+    labels: Labels = "gold"
+    """Right is what the gold says, or what a confident majority of the question's rollouts says."""

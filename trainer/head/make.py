@@ -13,9 +13,11 @@ from dataclasses import astuple, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 from transformers import AutoConfig
 
 from arrol_serve.answers.pool import AnswerPool
+from arrol_serve.answers.spec import AnswerSpec
 from arrol_serve.engine.setup import weights_sha256
 from arrol_serve.quality.artifact import HeadManifest, save_head
 from arrol_serve.quality.calibration import within_group_auc
@@ -26,13 +28,16 @@ from trainer.engines.local import LocalEngine
 from trainer.engines.sampling import build_engine
 from trainer.engines.sized import one_line
 from trainer.errors import ConfigError
+from trainer.head.answers import Answers, read_answers, scored_groups
 from trainer.head.artefact import base_model_facts
+from trainer.head.belief import answer_reliability, fit_belief
 from trainer.head.card import write_card
 from trainer.head.collect import SHARD, collect, usable
 from trainer.head.data import HeadData
 from trainer.head.fit import FitOptions, fit_head, report, split_groups
 from trainer.head.job import HeadJob, Question
 from trainer.head.layers import check_layers, compare_layers
+from trainer.head.majority import against_golds, majorities, relabelled
 from trainer.head.recompute import Recomputer
 from trainer.head.saving import saving_table
 from trainer.provenance import provenance
@@ -61,17 +66,24 @@ def make_head(
     """
     config = _config(job)
     check_layers(job.layers, config.get_text_config().num_hidden_layers)
-    questions, unusable = _usable(job.questions)
+    questions, unusable = _usable(job)
     _claim(job)
     sampler = open_sampler or (lambda: LocalEngine(build_engine(job.model)))
     recompute = (lambda: Recomputer(job.model).features) if job.recompute else None
     data = collect(questions, job, sampler, recompute)
-    fit, calibrate, test = split_groups(data, SPLIT, job.seed)
+    parts = split_groups(data, SPLIT, job.seed)
+    golds = {i for i, question in enumerate(questions) if question.gold is not None}
+    (fit, calibrate, test), answers, labels = labelled_parts(job, parts, golds)
     for name, part in (("fit", fit), ("calibration", calibrate), ("test", test)):
         _check_mixed(name, part)
     facts = base_model_facts(config, job.name, weights_sha256(str(job.model)))
     hidden_size = facts.hidden_size
     ablation, head = compare(fit, calibrate, test, hidden_size, job)
+    if labels is not None and golds:
+        judged = parts[2].where(np.isin(parts[2].group, list(golds)))
+        labels |= {"test_against_golds": report(head, judged, hidden_size, job.positions)}
+    belief = fit_belief(scored_groups(head, calibrate, hidden_size, answers))
+    believed = answer_reliability(scored_groups(head, test, hidden_size, answers), belief)
     ablation |= compare_layers(data, job, hidden_size, SPLIT)
     manifest = HeadManifest(
         id=f"{job.name}-head",
@@ -81,6 +93,7 @@ def make_head(
         width=head.width,
         probes=(job.probe or default_probe(data, job.positions),),
         metrics=ablation["hidden and statistics"],
+        belief=belief,
         provenance=provenance(
             {
                 "questions": len(questions),
@@ -88,6 +101,7 @@ def make_head(
                 "samples": job.samples,
                 "seed": job.seed,
                 "split": "70 % fit, 15 % calibration, 15 % test",
+                "labels": labels or "gold",
                 **about,
             }
         ),
@@ -96,9 +110,38 @@ def make_head(
     save_head(job.out, head, manifest)
     single = alone(test, job.positions)
     details = {"inputs": ablation, "statistics alone": single, "saving": saving}
+    details |= {"answers": believed}
     (job.out / "ablation.json").write_text(json.dumps(details, indent=2) + "\n")
-    write_card(job.out, manifest, ablation, single, saving, head, test, hidden_size)
+    write_card(job.out, manifest, ablation, single, saving, believed, head, test, hidden_size)
     return manifest
+
+
+Parts = Sequence[HeadData]
+
+
+def labelled_parts(
+    job: HeadJob, parts: Parts, golds: set[int]
+) -> tuple[Parts, Answers, dict[str, Any] | None]:
+    """The parts as they are fitted on, the answers of at least those after the first, and what is to be
+    said of labels by majority; None: there are none.
+    """
+    by_majority = job.labels == "majority"
+    wanted = np.unique(np.concatenate([p.group for p in (parts if by_majority else parts[1:])]))
+    answers = read_answers(job, wanted.tolist(), AnswerSpec())
+    if not by_majority:
+        return parts, answers, None
+    labels = majorities(answers)
+    if len(labels) < FEWEST:
+        raise ConfigError(
+            f"{len(labels)} of {len(answers)} questions have a confident majority; a head needs {FEWEST} at "
+            "least. Take more --samples, a lower --temperature, or easier questions."
+        )
+    about = against_golds(HeadData.concat(list(parts)), labels, answers, golds)
+    return (
+        [relabelled(part, labels, answers) for part in parts],
+        answers,
+        {"by": "majority", **about},
+    )
 
 
 def compare(
@@ -146,15 +189,21 @@ def _config(job: HeadJob) -> Any:
         ) from error
 
 
-def _usable(questions: Sequence[Question]) -> tuple[list[Question], dict[str, str]]:
-    """Questions with golds that can be compared with. Names the others; refuses to go on with few."""
+def _usable(job: HeadJob) -> tuple[list[Question], dict[str, str]]:
+    """Questions with golds that can be compared with. Names the others, which labels by majority take
+    without their golds; refuses to go on with few.
+    """
     pool = AnswerPool(workers=1, timeout_s=5.0)
     try:
-        good, bad = usable(questions, pool)
+        good, bad = usable(job.questions, pool)
     finally:
         pool.close()
+    left_out = "left out"
+    if job.labels == "majority":
+        good = [q if q.text not in bad else replace(q, gold=None) for q in job.questions]
+        left_out = "taken without its gold"
     for text, why in bad.items():
-        print(f"left out: {why}, in the question {text[:80]!r}", file=sys.stderr)
+        print(f"{left_out}: {why}, in the question {text[:80]!r}", file=sys.stderr)
     if len(good) < FEWEST:
         raise ConfigError(
             f"{len(good)} usable questions are too few for a head: it takes at least {FEWEST}, and "

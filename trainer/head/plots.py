@@ -72,6 +72,15 @@ def reliability_plot(path: Path, probabilities: np.ndarray, test: HeadData) -> N
     _save(figure, panels[0], path)
 
 
+def answer_plot(path: Path, bins: list[dict[str, Any]]) -> None:
+    """P(the answer is right) beside how often it was, over searches of all sizes."""
+    figure, axes = plt.subplots(figsize=(5, 4.7))
+    draw_reliability(axes, bins, "leading answer; area: searches", "C2")
+    axes.set_xlabel("P(the answer is right), as replies report it")
+    axes.legend(loc="upper left", fontsize=8)
+    _save(figure, axes, path)
+
+
 def _save(figure: Any, axes: Any, path: Path) -> None:
     axes.grid(alpha=0.3)
     figure.tight_layout()

@@ -7,11 +7,13 @@ import os
 import subprocess
 import sys
 import time
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from arrol_serve.belief import Belief
 from arrol_serve.engine.plugin.scorer import FeatureRecord
 from arrol_serve.quality.artifact import load_head
 from arrol_serve.quality.head import QualityHead
@@ -65,8 +67,45 @@ def test_a_head_is_made_and_reported(made: Path) -> None:
     report = json.loads((made / "one" / "ablation.json").read_text())
     assert {row["probe"] for row in report["saving"]} == {16, 32}
     assert all(0 < row["tokens"] < 1 for row in report["saving"])
-    for name in ("README.md", "auc.png", "reliability.png", "saving.png"):
+    for name in ("README.md", "auc.png", "reliability.png", "saving.png", "answers.png"):
         assert (made / "one" / name).stat().st_size > 500
+    assert manifest.belief == Belief()  # 6 calibration questions are too few for more
+    by_size = report["answers"]["by_size"]
+    assert set(by_size) == {"1", "2", "3", "4", "6"}
+    assert all(0 <= row["ece"] <= 1 for row in by_size.values())
+    assert (
+        "| rollouts | questions | P, mean | right | ECE |"
+        in (made / "one" / "README.md").read_text()
+    )
+
+
+def test_a_majority_takes_the_place_of_golds(made: Path, tmp_path: Path) -> None:
+    """Half of the questions have a gold, which judges the labels and is not fitted on."""
+    numbers = product((127, 348, 591, 806), (3, 7, 9), (14, 52, 77, 95))
+    lines: list[dict[str, object]] = [
+        {"question": f"What is {a}*{b}-{c}?"} | ({"answer": a * b - c} if i % 2 else {})
+        for i, (a, b, c) in enumerate(numbers)
+    ]
+    path = tmp_path / "questions.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in [*lines, {"text": "no question"}]))
+    words = [
+        *["--questions", "60", "--samples", "8", "--temperature", "1.4", "--max-tokens", "128"]
+    ]
+    words += ["--data", str(path), "--positions", "16", "32", "--labels", "majority"]
+    done = head(*words, "--work", str(tmp_path / "work"), "--out", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "line 49: no text in the field 'question'" in done.stderr
+    _, manifest = load_head(tmp_path / "out")
+    labels = manifest.provenance["labels"]
+    assert (labels["by"], labels["questions"], labels["golds"]) == ("majority", 48, 24)
+    assert 20 <= labels["labelled"] <= 48
+    assert labels["labels_right"] > 0.6
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert f"{labels['labelled']} of 48 questions have one" in card
+    few = [*SMALL.split(), "--work", str(made / "work"), "--labels", "majority"]
+    refused = head(*few, "--out", str(tmp_path / "few"), VLLM_CPU_KVCACHE_SPACE="nonsense")
+    assert refused.returncode != 0
+    assert "of 40 questions have a confident majority; a head needs 20" in refused.stderr
 
 
 def test_kept_rollouts_give_the_same_head_without_an_engine(made: Path, tmp_path: Path) -> None:

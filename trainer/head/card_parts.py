@@ -1,0 +1,64 @@
+"""Parts of the card: what the labels are, and whether P(the answer is right) can be believed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from arrol_serve.quality.artifact import HeadManifest
+
+SHOWN = ("1", "2", "4", "8", "16", "32", "64")
+"""Rollouts, of the table of answers."""
+
+
+def labels_section(labels: Any) -> list[str]:
+    """Nothing for golds; else what the majority's labels are worth."""
+    if labels == "gold":
+        return []
+    lines = [
+        "**Fitted without golds**: right is what the confident majority of a question's rollouts says. "
+        f"{labels['labelled']} of {labels['questions']} questions have one; the others are left out of fit "
+        "and figures, so that figures are of the easier questions and against these labels.",
+        "",
+    ]
+    if labels["labels_right"] is not None:
+        lines += [
+            f"Where a gold is known ({labels['golds']} questions), the majority is right "
+            f"{labels['labels_right']:.3f} of the time.",
+            "",
+        ]
+    if labels.get("test_against_golds"):
+        lines += [
+            "Against these golds, on all test questions that have one, with or without a majority:",
+            "",
+            "| generated tokens | right | AUC | AUC within group | ECE |",
+            "|---|---|---|---|---|",
+        ]
+        for position, row in labels["test_against_golds"].items():
+            lines.append(
+                f"| {position} | {row['base_rate']:.2f} | {row['auc']:.3f} "
+                f"| {row['auc_within_group']:.3f} ({row['auc_within_group_low']:.3f} to "
+                f"{row['auc_within_group_high']:.3f}) | {row['ece']:.3f} |"
+            )
+        lines.append("")
+    return lines
+
+
+def answers_section(manifest: HeadManifest, believed: Mapping[str, Any]) -> list[str]:
+    """Constants of the belief, and its reliability by the size of the search."""
+    belief = manifest.belief
+    lines = [
+        "Searches stop by P(the answer is right), made of the supporters' scores with "
+        f"{belief.rivals:g} competing wrong answers and a temperature of {belief.temperature:g}, fitted on "
+        "the calibration questions. On random subsets of the test questions' rollouts:",
+        "",
+        "| rollouts | questions | P, mean | right | ECE |",
+        "|---|---|---|---|---|",
+    ]
+    for size, row in believed["by_size"].items():
+        if size in SHOWN:
+            lines.append(
+                f"| {size} | {row['questions']} | {row['said']:.3f} | {row['right']:.3f} "
+                f"| {row['ece']:.3f} |"
+            )
+    return [*lines, "", "![Reliability of answers](answers.png)", ""]
