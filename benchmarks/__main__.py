@@ -8,6 +8,7 @@ import sys
 
 SUITE: dict[str, str] = {
     "accuracy": "accuracy against tokens and time: vote rules, pruning, random pruning",
+    "presets": "presets that really run against the uniform vote of 16 and 64, on fresh questions",
     "plugin_cost": "tokens/s of plain vLLM, the idle plugin, scoring on",
     "latency": "latency added to a plain request, time to ready",
     "groups": "what the bundled model's rollout groups are like, for the simulator",

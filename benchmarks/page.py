@@ -19,6 +19,7 @@ from benchmarks.render.latency import latency
 from benchmarks.render.load import load
 from benchmarks.render.paper import paper
 from benchmarks.render.plugin_cost import plugin_cost
+from benchmarks.render.presets import presets
 from benchmarks.render.scaling import scaling, step_time
 from benchmarks.render.serving import serving
 from benchmarks.render.simulation import groups, simulation
@@ -67,6 +68,7 @@ RENDERERS: dict[str, Callable[[], str]] = {
     "runs": runs,
     "accuracy": accuracy,
     "accuracy_t1": limits,
+    "presets": presets,
     "groups": groups,
     "simulation": simulation,
     "step_time": step_time,
