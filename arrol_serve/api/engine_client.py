@@ -28,11 +28,12 @@ from arrol_serve.api.request_log import RequestRecord, logged
 from arrol_serve.api.spread import EngineSpread
 from arrol_serve.api.ticket import SearchTicket, claim_ticket
 from arrol_serve.engine.candidates import EngineCall, EngineCandidates
-from arrol_serve.engine.plugin.wire import KEY, GroupPlan
+from arrol_serve.engine.plugin.wire import KEY
 from arrol_serve.engine.watch import StepWatch
 from arrol_serve.errors import ArrolError, InvalidRequest
 from arrol_serve.pipeline import Progress, search
 from arrol_serve.sampling_plan import SearchPlan
+from arrol_serve.sampling_plan.groups import group_plan
 
 
 class SearchingEngineClient:
@@ -157,7 +158,7 @@ class SearchingEngineClient:
             options = {**call.options, "data_parallel_rank": rank if asked is None else asked}
             watch = None if ticket.plan.stop_rule is None else self._watch
             candidates = EngineCandidates(
-                self._inner, replace(call, options=options), _group_plan(ticket.plan), watch
+                self._inner, replace(call, options=options), group_plan(ticket.plan), watch
             )
             book = AnswerBook(self._pool, ticket.plan.answer)
             plan = _after(ticket.plan, turn.waited_s)
@@ -216,21 +217,3 @@ def _tell(ticket: SearchTicket) -> Callable[[Progress], None] | None:
             ticket.listener(progress)
 
     return tell if ticket.plan.stream == "progress" else None
-
-
-def _group_plan(plan: SearchPlan) -> GroupPlan:
-    prune = plan.prune
-    wanted = {"quality" if plan.scorer == "head" else "confidence"}
-    if plan.vote == "confidence":
-        wanted.add("confidence")
-    return GroupPlan(
-        search="",
-        size=plan.waves.first,
-        candidates=plan.samples,
-        probes=prune.probes if prune else (),
-        policy=prune.policy if prune else {"name": "never"},
-        min_survivors=prune.min_survivors if prune else 1,
-        max_total_tokens=plan.max_total_tokens,
-        signals=tuple(sorted(wanted)),
-        prune_by="quality" if plan.scorer == "head" else "confidence",
-    )

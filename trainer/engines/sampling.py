@@ -72,17 +72,39 @@ def build_engine(
 
     Raises ``HeadMismatch`` for a head that was made for another model.
     """
-    if head is not None:
-        check_base_model(load_manifest(head), str(model))
     with _environment(IN_PROCESS):
         from vllm import LLM
-        from vllm.platforms import current_platform
 
-        # Compiling takes a minute on a CPU and gains a tiny model nothing; a GPU wants its graphs.
-        eager = current_platform.is_cpu()
-        defaults = {"dtype": "float32", "max_model_len": 512, "seed": 0, "enforce_eager": eager}
-        plugin = engine_options(head)
-        return LLM(str(model), max_num_seqs=sequences, **{**defaults, **plugin, **options})
+        return LLM(**_arguments(model, head, sequences, options))
+
+
+def build_async_engine(
+    model: Path, head: Path | None = None, *, sequences: int = 128, **options: Any
+) -> Any:
+    """As ``build_engine``, the ``AsyncLLM`` that a server has: its core is a process of its own.
+
+    Call it where its event loop runs.
+    """
+    with _environment(IN_PROCESS):
+        from vllm.engine.arg_utils import AsyncEngineArgs
+        from vllm.v1.engine.async_llm import AsyncLLM
+
+        arguments = _arguments(model, head, sequences, options)
+        return AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments, disable_log_stats=True))
+
+
+def _arguments(
+    model: Path, head: Path | None, sequences: int, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    from vllm.platforms import current_platform
+
+    if head is not None:
+        check_base_model(load_manifest(head), str(model))
+    # Compiling takes a minute on a CPU and gains a tiny model nothing; a GPU wants its graphs.
+    eager = current_platform.is_cpu()
+    defaults = {"dtype": "float32", "max_model_len": 512, "seed": 0, "enforce_eager": eager}
+    named = {"model": str(model), "max_num_seqs": sequences}
+    return {**named, **defaults, **engine_options(head), **options}
 
 
 @contextmanager

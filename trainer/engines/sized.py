@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,11 @@ def build_sized_engine(
     questions: Mapping[str, str],
     max_tokens: int,
     asked: int | None = None,
+    *,
+    build: Callable[..., Any] = build_engine,
     **options: Any,
 ) -> Any:
-    """``build_engine`` with a context of ``asked`` tokens, or as many as the questions need.
+    """``build`` with a context of ``asked`` tokens, or as many as the questions need.
 
     ``questions``: what each is called in messages -> its text. Raises ``ConfigError`` naming the
     longest one where there is no room for it, and for a folder that vLLM cannot serve.
@@ -38,7 +40,7 @@ def build_sized_engine(
             f"--max-model-len {asked} is too short: {story}. Leave it out, or lower --max-tokens."
         )
     try:
-        return build_engine(model, head, max_model_len=asked or needed, **options)
+        return build(model, head, max_model_len=asked or needed, **options)
     except ArrolError:  # says itself what is wrong
         raise
     except Exception as error:  # whatever vLLM may raise on its way up

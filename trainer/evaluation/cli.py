@@ -11,17 +11,20 @@ from pathlib import Path
 from arrol_serve import home
 from arrol_serve.bundled import MODEL_NAME
 from arrol_serve.errors import ArrolError
-from trainer.evaluation.answer_option import FORMS
 from trainer.evaluation.compare import compare, read_report, table
-from trainer.evaluation.datasets import KINDS
 from trainer.evaluation.evaluate import evaluate
 from trainer.evaluation.methods import METHODS
 from trainer.evaluation.options import read_options
 from trainer.evaluation.plots import draw_comparison
+from trainer.evaluation.words import add_data, add_sampling
 
 
 def parser() -> argparse.ArgumentParser:
-    p = argparse.ArgumentParser(prog="arrol-eval", description=__doc__)
+    p = argparse.ArgumentParser(
+        prog="arrol-eval",
+        description=__doc__,
+        epilog="arrol-eval tune --help: search settings chosen for a model and its head.",
+    )
     p.add_argument(
         "--model", default=MODEL_NAME, help="folder of the model, or its name with --url"
     )
@@ -38,43 +41,15 @@ def parser() -> argparse.ArgumentParser:
         metavar="RUN",
         help="folders of two finished runs: sample nothing, compare them; --out keeps the result",
     )
-    _data_options(p.add_argument_group("data"))
-    _sampling_options(p.add_argument_group("sampling"))
+    add_data(p.add_argument_group("data"))
+    sampling = p.add_argument_group("sampling")
+    add_sampling(sampling, samples=16)
+    _arm_options(sampling)
     _server_options(p.add_argument_group("a running server instead of an engine in this process"))
     return p
 
 
-def _data_options(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--data", help=f"one or more, split by commas: {KINDS}")
-    group.add_argument("--data-dir", type=Path, help="folder of the named sets; or ARROL_DATA")
-    group.add_argument("--question-field", default="question", help="dots lead into nested fields")
-    group.add_argument("--answer-field", default="answer")
-    group.add_argument("--answer-after", default="", help="what the answer follows, such as ####")
-    group.add_argument("--subset", default="", help="of a dataset on a hub")
-    group.add_argument("--split", default="test", help="of a dataset on a hub")
-    group.add_argument("--limit", type=int, help="questions of each data set")
-    group.add_argument("--answer", default="auto", help=f"how replies are read: {FORMS}")
-    group.add_argument("--answer-timeout", type=float, default=5.0, help="seconds for one answer")
-
-
-def _sampling_options(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--samples", type=int, default=16)
-    group.add_argument("--temperature", type=float, default=1.0)
-    group.add_argument(
-        "--top-p", type=float, default=1.0, help="1: off, whatever the model's file says"
-    )
-    group.add_argument(
-        "--top-k", type=int, default=0, help="0: off, whatever the model's file says"
-    )
-    group.add_argument(
-        "--max-tokens",
-        type=int,
-        help="of a reply; default: half of the model's context, at most 4096; 256 for the bundled one",
-    )
-    group.add_argument("--max-model-len", type=int, help="default: what the longest question needs")
-    group.add_argument(
-        "--seed", type=int, default=0, help="runs of different seeds share no sample"
-    )
+def _arm_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--probe", type=int, default=32, help="tokens at which pruned arms look")
     group.add_argument("--keep", type=float, default=0.5, help="share that the pruned arms keep")
     group.add_argument(
@@ -99,13 +74,10 @@ def _server_options(group: argparse._ArgumentGroup) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    args = parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
     try:
         home.settle()
-        if args.compare:
-            compare_runs(args.compare[0], args.compare[1], args.out)
-        else:
-            evaluate(read_options(vars(args)))
+        _run(words)
     except (ArrolError, OSError) as error:
         print(f"arrol-eval: {error}", file=sys.stderr)
         return 2
@@ -113,6 +85,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("arrol-eval: interrupted; the same command goes on from here", file=sys.stderr)
         return 130
     return 0
+
+
+def _run(words: Sequence[str]) -> None:
+    if words[:1] == ["tune"]:
+        from trainer.evaluation.tuning.command import tune
+
+        tune(words[1:])
+        return
+    args = parser().parse_args(words)
+    if args.compare:
+        compare_runs(args.compare[0], args.compare[1], args.out)
+    else:
+        evaluate(read_options(vars(args)))
 
 
 def compare_runs(first: Path, second: Path, out: Path | None) -> None:

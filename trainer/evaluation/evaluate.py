@@ -39,13 +39,13 @@ def evaluate(asked: EvalOptions) -> None:
     items = load(asked.data.split(","), source_of(asked))
     backend = _backend(asked, items, spec)
     methods = chosen_methods(asked.methods, backend.offers)
-    settings = _settings(asked, items, backend.through)
+    settings = run_settings(asked, items, backend.through)
     open_folder(asked.out, settings)
     arms = list(dict.fromkeys([UNPRUNED, *(METHODS[m].arm for m in methods)]))
     pool = AnswerPool(workers=1, timeout_s=asked.answer_timeout)
     try:
         problems = unusable(pool, items, spec)
-        _tell(problems)
+        tell_unusable(problems)
         usable = [item for item in items if item.id not in problems]
         if not usable:
             raise DataError(f"no usable gold answer: {next(iter(problems.values()))}")
@@ -100,7 +100,7 @@ def source_of(asked: EvalOptions) -> Source:
     )
 
 
-def _tell(problems: Mapping[str, str]) -> None:
+def tell_unusable(problems: Mapping[str, str]) -> None:
     if problems:
         shown = [f"  {why}" for why in list(problems.values())[:SHOWN]]
         more = [f"  and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
@@ -108,7 +108,7 @@ def _tell(problems: Mapping[str, str]) -> None:
         print("\n".join([head, *shown, *more]), file=sys.stderr)
 
 
-def _settings(asked: EvalOptions, items: Sequence[Item], through: str) -> dict[str, Any]:
+def run_settings(asked: EvalOptions, items: Sequence[Item], through: str) -> dict[str, Any]:
     """What must not change when a run goes on; no paths, so that runs elsewhere compare."""
     texts = json.dumps([[i.id, i.sha256] for i in items])
     return {

@@ -28,12 +28,20 @@ class Reply:
     confidence: float | None = None
     votes: bool = True
     """False: the arm's own rule keeps it from voting."""
+    probes: tuple[tuple[int, float], ...] = ()
 
 
 def unusable(pool: AnswerPool, items: Sequence[Item], spec: AnswerSpec) -> dict[str, str]:
     """Question id -> why its gold cannot be used, with the file and the line."""
     listed = [item for item in items if item.key is None]  # a task of reasoning-gym knows its own
-    outcomes = pool.run_many(gold_problem, [(item.gold, spec) for item in listed])
+    jobs = [(item.gold, spec) for item in listed]
+    pool.run_many(gold_problem, [("0", AnswerSpec())])  # the first one waits for its process
+    outcomes = pool.run_many(gold_problem, jobs)
+    again = [place for place, outcome in enumerate(outcomes) if outcome.failure]
+    for place, outcome in zip(
+        again, pool.run_many(gold_problem, [jobs[i] for i in again]), strict=True
+    ):
+        outcomes[place] = outcome  # late twice is slow, once may be a busy machine
     late = f"it takes more than {pool.timeout_s:g} s to compare"
     found = [late if o.failure else o.value for o in outcomes]
     return {
@@ -67,7 +75,7 @@ def grade(
     """Only finished replies are read; the others hold no settled answer and count as wrong."""
     voting = [i for i, reply in enumerate(replies) if reply.fate is Fate.FINISHED]
     answers, late = asyncio.run(_cluster(pool, voting, replies, spec))
-    verdicts = _judge(pool, item, [replies[i].text for i in voting], spec)
+    verdicts = judge(pool, item, [replies[i].text for i in voting], spec)
     right = dict(zip(voting, verdicts, strict=True))
     samples = tuple(
         Sample(
@@ -79,6 +87,7 @@ def grade(
             quality=reply.quality,
             confidence=reply.confidence,
             votes=reply.votes,
+            probes=reply.probes,
         )
         for i, reply in enumerate(replies)
     )
@@ -86,9 +95,10 @@ def grade(
     return replace(record, timeouts=max(late, verdicts.count(None)))
 
 
-def _judge(
+def judge(
     pool: AnswerPool, item: Item, texts: Sequence[str], spec: AnswerSpec
 ) -> list[bool | None]:
+    """Whether each text's answer is right; None: no verdict in time."""
     if item.key is None:
         return pool.judge_many([(text, item.gold) for text in texts], spec)
     jobs = [(settled_part(text), item.key, spec) for text in texts]

@@ -27,6 +27,8 @@ class Sample:
     confidence: float | None = None
     votes: bool = True
     """False: the arm's own rule keeps it from voting."""
+    probes: tuple[tuple[int, float], ...] = ()
+    """(tokens, score) wherever it was looked at on the way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +75,15 @@ def _repair(path: Path) -> None:
         os.truncate(path, whole)
 
 
+def _sample(body: dict[str, Any]) -> Sample:
+    probes = tuple((int(tokens), float(score)) for tokens, score in body.pop("probes", ()))
+    return Sample(**body, probes=probes)
+
+
 def _parse(line: str, where: str) -> Record:
     try:
         body: dict[str, Any] = json.loads(line)
-        samples = tuple(Sample(**sample) for sample in body.pop("samples"))
+        samples = tuple(_sample(sample) for sample in body.pop("samples"))
         return Record(samples=samples, **body)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise RecordError(

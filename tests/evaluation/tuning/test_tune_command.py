@@ -1,0 +1,106 @@
+"""``arrol-eval tune`` on the bundled model, whole, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from arrol_serve.bundled import HEADS, MODEL_NAME
+from arrol_serve.presets import load_presets
+from arrol_serve.quality.artifact import load_manifest
+from tests.evaluation.tuning.replay_cases import plan_of
+from tests.paths import MODEL, ROOT
+from trainer.evaluation.cli import main
+
+LIMIT_S = 400.0
+pytestmark = pytest.mark.timeout(900)
+WORDS = ["--data", "arithmetic:6", "--limit", "20", "--samples", "8", "--temperature", "1.75"]
+WORDS += ["--policies", "40"]
+
+
+def start(out: Path, *words: str, **environment: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "trainer.evaluation.cli", "tune", *WORDS, *words]
+    return subprocess.Popen(
+        [*command, "--out", str(out)],
+        cwd=ROOT,
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    try:
+        out, error = process.communicate(timeout=LIMIT_S)
+    finally:
+        process.kill()
+    assert process.returncode == 0, error[-3000:]
+    return out
+
+
+def test_a_tuning_that_was_killed_goes_on_and_ends_with_presets(tmp_path: Path) -> None:
+    records = tmp_path / "records.jsonl"
+    process = start(tmp_path)
+    end = time.monotonic() + LIMIT_S
+    while not (records.exists() and records.stat().st_size):
+        assert process.poll() is None, process.communicate()[1][-3000:]
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    process.kill()
+    process.communicate()
+    kept = records.read_bytes()
+    said = finish(start(tmp_path))
+    assert records.read_bytes().startswith(kept[: kept.rfind(b"\n") + 1])
+    assert len(records.read_text().splitlines()) == 20
+    found = json.loads((tmp_path / "tune.json").read_text())
+    assert (found["chosen_on"], found["reported_on"]) == (10, 10)
+    assert found["live"].keys() == found["presets"].keys() == {"fast", "balanced", "best"}
+    for row in found["live"].values():
+        assert row["same_outcome"] >= 0.9
+        assert abs(row["tokens_against_replay"]) < 0.1
+    assert found["presets"]["best"]["tokens_relative"] < 1.5
+    assert "| really run |" in said
+    assert (tmp_path / "report.md").read_text() in said
+    assert (tmp_path / "tune.png").stat().st_size > 5000
+    check_presets(tmp_path / "presets.json")
+    # The pass is kept: a second choice needs no engine, and comes to the same.
+    finish(start(tmp_path, "--no-run", VLLM_CPU_KVCACHE_SPACE="nonsense"))
+    again = json.loads((tmp_path / "tune.json").read_text())
+    assert again["presets"] == found["presets"]
+    assert again["live"] == {}
+
+
+def check_presets(path: Path) -> None:
+    """The server takes the file, and every preset in it is a plan."""
+    manifest = load_manifest(HEADS / MODEL_NAME)
+    presets = load_presets(path, head=(manifest.id, manifest.version))
+    for body in presets.values():
+        assert plan_of(body).samples <= 8
+    made = json.loads(path.read_text())
+    assert made["model"]["id"] == MODEL_NAME
+    assert made["provenance"]["settings"]["temperature"] == 1.75
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--model", str(MODEL)], "--head: a search is tuned for a quality head"),
+        (["--samples", "3"], "--samples 3: at least 4"),
+        (["--policies", "0"], "--policies 0: at least 1"),
+        (["--limit", "19"], "19 questions with a usable gold answer: a tuning needs at least 20"),
+        (["--temperature", "0"], "--temperature 0 gives the same reply every time"),
+        (["--head", "nowhere"], "nowhere"),
+    ],
+)
+def test_what_cannot_be_tuned_is_refused_at_once(
+    tmp_path: Path, words: list[str], why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["tune", *WORDS, *words, "--out", str(tmp_path)]) == 2
+    assert why in capsys.readouterr().err

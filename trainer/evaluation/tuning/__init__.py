@@ -1,0 +1,1 @@
+"""``arrol-eval tune``: one unpruned pass, thousands of search plans replayed from it, presets chosen."""

@@ -1,0 +1,91 @@
+"""From many measured plans to three presets, by what people compare with: the uniform vote. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.evaluation.tuning.recorded import Recorded
+from trainer.evaluation.tuning.sweep import Measured, front
+
+Array = NDArray[np.float64]
+USUAL = 16
+"""Samples of the vote that people use."""
+COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+@dataclass(frozen=True, slots=True)
+class Uniform:
+    """The uniform vote of k plain samples on Q questions."""
+
+    samples: int
+    right: Array
+    """[Q] how right it is on the mean over subsets and ties."""
+    tokens: Array
+    """[Q]"""
+    clock: Array
+    """[Q] decode steps of k candidates at once, k being the first ones."""
+
+
+def uniform_votes_of(questions: Sequence[Recorded]) -> dict[int, Uniform]:
+    """By k: powers of two, the usual number, and all."""
+    most = len(questions[0].tokens)
+    counts = sorted({k for k in (*COUNTS, USUAL, most) if k <= most})
+    return {
+        k: Uniform(
+            k,
+            np.array([q.uniform[k - 1] for q in questions]),
+            np.array([k * q.mean_tokens for q in questions]),
+            np.array([float(max(q.tokens[:k])) for q in questions]),
+        )
+        for k in counts
+    }
+
+
+def choose(plans: Sequence[Measured], uniform: Mapping[int, Uniform]) -> dict[str, Measured]:
+    """The presets, by name.
+
+    fast: the cheapest that is as right as the usual vote and as quick. balanced: the cheapest that is as
+    right as the vote of all samples. best: the most accurate for no more tokens than the usual vote. Where
+    none is, the most accurate that is as cheap and, for fast, as quick. "As right" is by a standard error:
+    the best of thousands looks better than it is.
+    """
+    usual, most = uniform[min(USUAL, max(uniform))], uniform[max(uniform)]
+    cost = float(usual.tokens.mean())
+    quick = [p for p in plans if np.median(p.clock) <= np.median(usual.clock)]
+    affordable = [p for p in plans if p.cost <= cost] or list(plans)
+    best = _most_accurate(affordable)
+    fast = _cheapest(quick, lambda p: _as_right(p, usual)) or _most_accurate(
+        [p for p in quick if p.cost <= cost / 2] or affordable
+    )
+    balanced = _cheapest(affordable, lambda p: _as_right(p, most)) or best
+    return {"fast": fast, "balanced": balanced, "best": best}
+
+
+def shown_front(
+    plans: Sequence[Measured], uniform: Mapping[int, Uniform], most: int
+) -> list[Measured]:
+    """At most ``most`` plans of the front, evenly spread; none that is worse than a vote of 4."""
+    floor = float(uniform[min(4, max(uniform))].right.mean())
+    found = [p for p in front(plans) if p.accuracy >= floor]
+    if len(found) <= most:
+        return found
+    places = np.linspace(0, len(found) - 1, most).round().astype(int)
+    return [found[i] for i in dict.fromkeys(places.tolist())]
+
+
+def _as_right(plan: Measured, vote: Uniform) -> bool:
+    difference = plan.right - vote.right
+    return bool(difference.mean() >= difference.std() / math.sqrt(len(difference)))
+
+
+def _cheapest(plans: Sequence[Measured], good: Callable[[Measured], bool]) -> Measured | None:
+    return min((p for p in plans if good(p)), key=lambda p: p.cost, default=None)
+
+
+def _most_accurate(plans: Sequence[Measured]) -> Measured:
+    return max(plans, key=lambda p: (p.accuracy, -p.cost))

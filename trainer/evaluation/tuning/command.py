@@ -1,0 +1,183 @@
+"""``arrol-eval tune`` from its words to its presets: read this first."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from functools import cached_property
+from typing import Any
+
+from arrol_serve.answers.pool import AnswerPool
+from arrol_serve.presets import FILE
+from arrol_serve.quality.artifact import load_manifest
+from trainer.errors import DataError
+from trainer.evaluation.answer_option import parse_answer
+from trainer.evaluation.datasets import Item, load, set_of
+from trainer.evaluation.evaluate import run_settings, source_of, tell_unusable
+from trainer.evaluation.grading import unusable
+from trainer.evaluation.runs import open_folder
+from trainer.evaluation.tuning.choose import choose, shown_front, uniform_votes_of
+from trainer.evaluation.tuning.grid import recorded_positions
+from trainer.evaluation.tuning.live import LiveEngine
+from trainer.evaluation.tuning.one_pass import sample_pass
+from trainer.evaluation.tuning.options import LEAST_QUESTIONS, TuneOptions, read
+from trainer.evaluation.tuning.plot import draw
+from trainer.evaluation.tuning.presets import presets_file, write_presets
+from trainer.evaluation.tuning.recorded import Recorded, halves
+from trainer.evaluation.tuning.report import markdown
+from trainer.evaluation.tuning.results import beside, plan_row, uniform_rows
+from trainer.evaluation.tuning.run_presets import run_presets
+from trainer.evaluation.tuning.search import Found, find
+from trainer.evaluation.tuning.sweep import Measured, Sweep, replay_processes
+from trainer.provenance import provenance
+
+FRONT = 12
+"""Plans of the front in the report."""
+
+
+def tune(argv: Sequence[str]) -> None:
+    """Sample what is missing, replay, choose, run, report. Raises what ``cli.main`` prints."""
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    with ExitStack() as stack:
+        run = _Tuning(read(argv), stack)
+        questions = run.sample()
+        first, second = halves(questions)
+        with replay_processes() as processes:
+            found = find(
+                Sweep(processes, first, run.server), run.asked.policies, run.evaluation.seed
+            )
+            presets = choose(found.plans, uniform_votes_of(first))
+            front = shown_front(found.plans, uniform_votes_of(first), FRONT)
+            bodies = [plan.body for plan in (*front, *presets.values())]
+            reported = Sweep(processes, second, run.server).measure(bodies, "second half")
+        shown = dict(zip(presets, reported[len(front) :], strict=True))
+        live = run.run_presets(second, presets) if run.asked.run else {}
+        body = run.about(questions, first, second, found)
+        body |= _rows(front, reported[: len(front)], shown, live, first, second)
+        run.write(body, presets)
+
+
+class _Tuning:
+    """What the steps of one tuning share."""
+
+    def __init__(self, asked: TuneOptions, stack: ExitStack) -> None:
+        self.asked, self.evaluation, self._stack = asked, asked.evaluation, stack
+        self._spec = parse_answer(self.evaluation.answer)
+        self._manifest = load_manifest(asked.head)
+        self._items = load(self.evaluation.data.split(","), source_of(self.evaluation))
+        head = f"{self._manifest.id} {self._manifest.version}"
+        self._settings = run_settings(self.evaluation, self._items, "tune") | {"head": head}
+        open_folder(self.evaluation.out, self._settings)
+        self._pool = AnswerPool(workers=2, timeout_s=self.evaluation.answer_timeout)
+        stack.callback(self._pool.close)
+        self._items = self._usable()
+
+    @property
+    def server(self) -> dict[str, Any]:
+        """The configuration that plans are resolved under: the head, and its constants."""
+        manifest = self._manifest
+        named = {"head": str(self.asked.head), "head_id": manifest.id, "probes": manifest.probes}
+        return {**named, "belief": manifest.belief, "max_samples": self.evaluation.samples}
+
+    @cached_property
+    def _engine(self) -> LiveEngine:
+        """Built when it is needed: a finished pass that is replayed again needs none."""
+        questions = {item.where or item.id: item.question for item in self._items}
+        engine = LiveEngine(
+            self.asked.model,
+            self.asked.head,
+            self.evaluation.settings,
+            questions,
+            self.evaluation.max_model_len,
+        )
+        self._stack.callback(engine.close)
+        return engine
+
+    def _usable(self) -> list[Item]:
+        problems = unusable(self._pool, self._items, self._spec)
+        tell_unusable(problems)
+        found = [item for item in self._items if item.id not in problems]
+        if len(found) < LEAST_QUESTIONS:
+            raise DataError(
+                f"{len(found)} questions with a usable gold answer: a tuning needs at least "
+                f"{LEAST_QUESTIONS}, of which half choose, and some hundred to be worth anything"
+            )
+        return found
+
+    def sample(self) -> list[Recorded]:
+        """The unpruned pass; what is kept is not sampled again."""
+        probes = recorded_positions(self.evaluation.max_tokens)
+        return sample_pass(
+            lambda items: self._engine.sample(items, probes),
+            self._pool,
+            self._items,
+            self.evaluation.out,
+            self._spec,
+        )
+
+    def run_presets(
+        self, half: Sequence[Recorded], presets: Mapping[str, Measured]
+    ) -> dict[str, Measured]:
+        """Each preset really run on these questions, in their order."""
+        by_id = {item.id: item for item in self._items}
+        items = [by_id[question.id] for question in half]
+        bodies = {name: plan.body for name, plan in presets.items()}
+        return run_presets(self._engine, items, bodies, self.server, self._pool, self._spec)
+
+    def about(
+        self,
+        questions: Sequence[Recorded],
+        first: Sequence[Recorded],
+        second: Sequence[Recorded],
+        found: Found,
+    ) -> dict[str, Any]:
+        """What was tuned, on what, how."""
+        cut = sum(ballot is None for q in questions for ballot in q.ballots)
+        return {
+            "settings": self._settings,
+            "head": {"id": self._manifest.id, "version": self._manifest.version},
+            "sets": list(dict.fromkeys(set_of(item.id) for item in self._items)),
+            "questions": len(questions),
+            "chosen_on": len(first),
+            "reported_on": len(second),
+            "truncated": cut / sum(len(q.ballots) for q in questions),
+            "plans": found.tried,
+            "replays": found.replays,
+        }
+
+    def write(self, body: Mapping[str, Any], presets: Mapping[str, Measured]) -> None:
+        """The figures, the report, the picture and the presets file."""
+        folder = self.evaluation.out
+        (folder / "tune.json").write_text(json.dumps(body, indent=1) + "\n")
+        text = markdown(body)
+        (folder / "report.md").write_text(text)
+        draw(body, folder / "tune.png")
+        made = provenance({"settings": self._settings, "questions": body["questions"]})
+        bodies = {name: plan.body for name, plan in presets.items()}
+        file = presets_file(bodies, self.asked.model, self._settings["model"], self._manifest, made)
+        write_presets(file, folder / FILE)
+        print(text)
+        print(
+            f"Presets: {folder / FILE}. arrol-serve takes them with --presets {folder / FILE}, or when "
+            f"they lie in {self.asked.head}."
+        )
+
+
+def _rows(
+    front: Sequence[Measured],
+    reported: Sequence[Measured],
+    shown: Mapping[str, Measured],
+    live: Mapping[str, Measured],
+    first: Sequence[Recorded],
+    second: Sequence[Recorded],
+) -> dict[str, Any]:
+    before, after = uniform_votes_of(first), uniform_votes_of(second)
+    return {
+        "uniform": uniform_rows(after),
+        "front_chosen": [plan_row(plan, before) for plan in front],
+        "front": [plan_row(plan, after) for plan in reported],
+        "presets": {name: plan_row(plan, after) for name, plan in shown.items()},
+        "live": {name: beside(plan, shown[name], after) for name, plan in live.items()},
+    }
