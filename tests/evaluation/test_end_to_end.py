@@ -19,7 +19,7 @@ from trainer.evaluation.cli import main
 OPTIONS = ["--data", "arithmetic:6,arithmetic:5", "--limit", "4", "--samples", "4", "--chunk", "4"]
 OPTIONS += ["--temperature", "1.75"]
 METHODS = "pass@1,uniform,quality,pruned,deepconf-online-90"
-LIMIT_S = 280.0
+LIMIT_S = 420.0
 pytestmark = pytest.mark.timeout(900)
 
 
