@@ -24,7 +24,7 @@ from arrol_serve.quality.artifact import load_manifest
 from arrol_serve.quality.calibration import expected_calibration_error
 from benchmarks.record import write_result
 from trainer.bundled import make_head
-from trainer.evaluation.datasets import ARITHMETIC_SEED, MOST_GENERATED, Item
+from trainer.evaluation.datasets import MOST_GENERATED, Item
 from trainer.evaluation.runs import open_folder
 from trainer.evaluation.sampling import Settings
 from trainer.evaluation.statistics import bootstrap, paired
@@ -33,7 +33,7 @@ from trainer.evaluation.tuning.live import LiveEngine
 from trainer.evaluation.tuning.one_pass import sample_pass
 from trainer.evaluation.tuning.run_presets import run_presets
 from trainer.evaluation.tuning.sweep import Measured
-from trainer.prompts.arithmetic import held_out_questions
+from trainer.prompts.arithmetic import EVALUATION_SEED, held_out_questions
 
 FRESH_SEED = 20_270_000
 """Of questions that nothing else in the repository uses."""
@@ -61,7 +61,7 @@ def fresh_questions(count: int, levels: Sequence[int]) -> list[Item]:
     seen = {question.text for question in make_head.questions(2000, make_head.MIX, 1000)}
     per_level = []
     for level in levels:
-        tuned = held_out_questions(ARITHMETIC_SEED, MOST_GENERATED, level)
+        tuned = held_out_questions(EVALUATION_SEED, MOST_GENERATED, level)
         known = seen | {text for text, _ in tuned}
         drawn = held_out_questions(FRESH_SEED, share + 200, level)
         per_level.append([pair for pair in drawn if pair[0] not in known][:share])

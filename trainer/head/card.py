@@ -43,7 +43,7 @@ def write_card(
         "",
         f"Made by `{made['command']}` on {made['machine']}, {made['date']}: {made['questions']} "
         f"questions ({made['data']}) x {made['samples']} rollouts, split by question "
-        f"({made['split']}), {len(np.unique(test.group))} in the test part. Figures below are of the test "
+        f"({made['split']}), {len(set(test.group.tolist()))} in the test part. Figures below are of the test "
         "part; intervals are 95 % bootstrap ones.",
         "",
         *labels_section(made["labels"]),
