@@ -33,7 +33,8 @@ ALL: tuple[tuple[str, ...], ...] = (
 )  # fmt: skip
 """What ``all`` runs: every result file of the repository."""
 ELSEWHERE = {
-    "gpu": "heads, accuracy and training of models of 1 to 2 billion parameters; needs a GPU"
+    "answers": "how well replies are read, beside other scorers; needs a file of replies",
+    "gpu": "heads, accuracy and training of models of 1 to 2 billion parameters; needs a GPU",
 }
 WRITERS = {
     "table": "write the README's results from the result files",

@@ -12,6 +12,7 @@ from functools import partial
 from benchmarks.__main__ import SUITE
 from benchmarks.record import RESULTS, read_result
 from benchmarks.render.accuracy import accuracy, limits
+from benchmarks.render.answers import answers
 from benchmarks.render.behaviour import behaviour
 from benchmarks.render.goals import goals
 from benchmarks.render.group_signal import group_signal
@@ -72,6 +73,7 @@ RENDERERS: dict[str, Callable[[], str]] = {
     "groups": groups,
     "simulation": simulation,
     "step_time": step_time,
+    "answers": answers,
     "behaviour": behaviour,
     "serving": serving,
     "scaling": scaling,

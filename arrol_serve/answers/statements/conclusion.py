@@ -11,6 +11,11 @@ _SENTENCES = re.compile(r"(?<=[.!?。])[*_]*\s+|\n+")
 _OPTION = re.compile(
     r"\b(?:is|are|be) (?:most likely |probably )?(?:option )?\(([A-Z])\)(?=[ .,;:*])"
 )
+_HENCE = re.compile(
+    r"\W*(?:therefore|thus|hence|so|consequently|also|folglich|por (?:lo )?tanto"
+    r"|donc|quindi|portanto|因此|所以|следовательно)\b",
+    re.IGNORECASE,
+)
 _WINDOW = 600
 
 
@@ -25,7 +30,7 @@ def find(text: str) -> Statement | None:
     last = sentences[-1].strip()
     option = _OPTION.search(last)
     answer = option[1] if option else None
-    if answer is None and len(sentences) > 1:
+    if answer is None and (len(sentences) > 1 or _HENCE.match(last)):
         answer = aim(last.rstrip("*_ ")[:-1])
     if answer is None:
         return None

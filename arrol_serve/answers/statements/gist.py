@@ -41,7 +41,7 @@ _VERB = re.compile(
     r"|paid|pays?|will|spent|can (?:buy|make|get)|make|gives?|equals|leaves|spends|takes?"
     r"|total(?: of)?|exactly|altogether|left|only|be|ist|sind|hat|haben|kostet|beträgt|era|es|son"
     r"|tiene|fue|cuesta|approximately|about|roughly|around|est|sont|a|sera|равн[оа]|составляет"
-    r"|стоит|bado|ni|ana|=)|[:=：])[ ]?(?:\\?\$)?$",
+    r"|стоит|bado|ni|ana|=)|[:=：])[ ]?\**(?:\\?\$)?$",
     re.IGNORECASE,
 )
 

@@ -35,6 +35,7 @@ _TYPED = frozenset(
         "infinity",
     ]
 )
+_LED = re.compile(r"[*\"']*(yes|no|true|false)[*\"']*[,.:;–—]", re.IGNORECASE)
 _HEADING = re.compile(
     r"(?:Step|Part|Case|Schritt|Paso|Étape|Шаг|步骤|第)[ ]?[0-9]|.*:\s*$", re.IGNORECASE
 )
@@ -68,6 +69,9 @@ def alone(text: str) -> Statement | None:
         return None
     if len(said) <= MAX_ALONE and "\n" not in said and _is_answer(said):
         return Statement(0, len(text), said, "the reply is nothing else", Trust.ALONE)
+    led = _LED.match(said)
+    if led and "\n" not in said:
+        return Statement(0, led.end(), led[1], "the first word", Trust.ALONE)
     last = said.rpartition("\n")[2].strip()
     if (
         last != said

@@ -32,7 +32,9 @@ _LABEL = re.compile(
 _FILLER = re.compile(
     r"^(?:therefore|thus|hence|simply|just|clearly|indeed|exactly|probably|most likely|likely"
     r"|definitely|actually|then|given by"
-    r"|as follows|the following|equal to|option|choice|letter|also|still|either|in fact|of course"
+    r"|as follows|the following|equal to"
+    r"|la opción|opción|l'option|a opção|opção|вариант|opsi|seçenek"
+    r"|option|choice|letter|also|still|either|in fact|of course"
     r"|now|obviously|finally"
     r"|ungefähr|etwa|environ|aproximadamente|the letter|the option|the choice|选项|选|that it is"
     r"|is)\b[,:]?\s*(?=\S)|^[,:：]\s*",

@@ -17,7 +17,10 @@ _NEGATED = re.compile(
     re.I,
 )
 _RESULT = re.compile(
-    r"\b(?:final|end) (?:result|value|count|total|number|solution)(?: [^\n.:=]{0,40}?)?(?:\s+is"
+    r"(?<!\w)(?:endergebnis|ergebnis|resultado(?: final)?|r[ée]sultat(?: final)?|risultato"
+    r"|результат|итого|итог)"
+    r"(?:\s+(?:ist|es|est|è|é)|[*_]*\s*[:：=])[*_]*\s*"
+    r"|\b(?:final|end) (?:result|value|count|total|number|solution)(?: [^\n.:=]{0,40}?)?(?:\s+is"
     r"|\s*[:：=])[*_]*\s*"
     r"|(?<![一-鿿])(?:故|因此|所以|应|應|应该|可)?(?:选择|選擇|选|選)(?:项|項)?"
     r"(?:是|为|為)?[:：]?[ ]*(?=[A-Za-z(（*【])"

@@ -19,6 +19,7 @@ _WIDE = re.compile(
     re.IGNORECASE,
 )
 _END_OF_ANSWER = re.compile(r"<eoa>|<eos>|<\|[a-z_]{2,20}\|>|【|\n[ \t]*\n")
+_DOUBLE = re.compile(r"\[\[([^\[\]'\",\n]{1,60})\]\]")
 _GLM = re.compile(r"<\|begin_of_box\|>(.{0,2000}?)<\|end_of_box\|>", re.DOTALL)
 
 
@@ -31,6 +32,9 @@ def find(text: str) -> Iterator[Statement]:
         end = _END_OF_ANSWER.search(text, opening.end())
         stop = end.start() if end else len(text)
         yield _marked(opening.end(), stop, text, opening[0].strip(" :："))
+    for found in _DOUBLE.finditer(text, max(0, len(text) - 200)):
+        if not text[found.end() :].strip(" .*_\n"):
+            yield _marked(found.start(1), found.end(1), text, "[[ ]]")
     for box in ends(_GLM.finditer(text)):
         yield _marked(box.start(1), box.end(1), text, "box tokens")
 

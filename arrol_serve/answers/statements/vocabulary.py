@@ -21,17 +21,18 @@ _LATIN = (
     r"|jawaban(?:nya)?|jawapan"
     r"|cevap|yanıt|odpowied[źz]|odpověď|odpoveď|odgovor|răspuns(?:ul)?|válasz|vastaus|atsakymas|vastus|đáp án"
     r"|câu trả lời|sagot|erantzuna|resposta|përgjigjja)"
-    r"(?: (?:finale?|final|correcta?|correcte|corretta|definitiv[ae]|akhir|cuối cùng|đúng"
+    r"(?: (?:finale?|final|correcta?|correcte|corretta|definitiv[ae]|sahihi|sahih|akhir|cuối cùng|đúng"
     r"|chính xác|prawidłowa|końcowa))?"
 )
 _OTHER = (
     r"(?:окончательный |правильный |итоговый )?ответ|відповідь|отговор|одговор|απάντηση|"
-    r"(?:الإجابة|الجواب|جواب|پاسخ)(?: \w+)?|תשובה|התשובה(?: \w+)?|उत्तर|উত্তর|సమాధానం|பதில்|விடை"
+    r"(?:الإجابة|الجواب|جواب|پاسخ)(?: (?!هو|هي)\w+)?|תשובה|התשובה(?: \w+)?|उत्तर|উত্তর|సమాధానం|பதில்|விடை"
     r"|ఉత్తరం|ഉത്തരം"
-    r"|ಉತ್ತರ|જવાબ|ਜਵਾਬ|คำตอบ(?:\w+)?|ຄໍາຕອບ|ចម្លើយ|အဖြေ|պատասխան|პასუხი"
+    r"|ಉತ್ತರ|જવાબ|ਜਵਾਬ|คำตอบ|ຄໍາຕອບ|ចម្លើយ|အဖြေ|պատասխան|პასუხი"
 )
 _CJK = (
-    r"(?:最终|最終|正确|正確|标准|参考)?的?(?:答案|答え|回答|解答|答复|정답|답변?|최종 답)"
+    r"(?:最终|最終|正确|正確|标准|参考|最佳)?的?(?:正确选项|正確選項|答案|答え|回答|解答|答复"
+    r"|정답|답변?|최종 답)"
     r"(?:选项|選項|应该|应当|應該|应为)?"
 )
 _IS = (
@@ -48,7 +49,7 @@ _CORES = re2.compile(
     r"|отговор|одговор|απάντηση"
     r"|الإجابة|الجواب|جواب|پاسخ|תשובה|उत्तर|উত্তর|సమాధానం|பதில்|விடை|ఉత్తరం|ഉത്തരം|ಉತ್ತರ|જવાબ|ਜਵਾਬ"
     r"|คำตอบ|ຄໍາຕອບ|ចម្លើយ|အဖြေ"
-    r"|պատասխան|პასუხი|答案|答え|回答|解答|答复|정답|답"
+    r"|պատասխան|პასუხი|答案|正确选项|正確選項|答え|回答|解答|答复|정답|답"
 )
 _LABEL = re.compile(
     rf"(?P<en>(?<![\w<]){_EN}(?![\w>])|(?<![\w]){_EN_OPTION}(?!\w))"
@@ -79,9 +80,9 @@ COPULA = re.compile(
     r"[\"'*_`]*)\s*"
     r"(?P<sign>(?:is|are|was|would be|will be|should be|must be|equals|therefore|thus|ist|lautet"
     r"|beträgt|es|est"
-    r"|è|é|är|er|on|este|jest|adalah|ialah|ni|là|estas|bude|vale)\b"
+    r"|è|é|är|er|on|este|jest|adalah|ialah|ni|là|estas|bude|vale|je|ay)\b"
     r"(?:[ ]?[*_]*[:：])?|[:：=]|[-–—]\s|=>|->|→|⇒"
-    r"|(?:是|为|為|選|选|は|が|은|는)(?:[ ]?[:：])?)[*_`]*[ \t]*",
+    r"|(?:是|为|為|選|选|は|が|은|는|है|হলো|হল|هو|هي|คือ)(?:[ ]?[:：])?)[*_`]*[ \t]*",
     re.IGNORECASE,
 )
 TAG_NAMES = (

@@ -23,6 +23,7 @@ READ: dict[str, list[tuple[str, str, str | None]]] = {
         ("auto", "<answer>\\boxed{7}</answer>", "7"),
         ("auto", "【解答】略。\n【答案】BCD", "BCD"),
         ("auto", "<answer></answer> The answer is 9.", "9"),
+        ("auto", "My verdict: [[A]]", "A"),
     ],
     "JSON": [
         ("auto", '{"steps": "3*4", "answer": 12}', "12"),
@@ -50,6 +51,7 @@ READ: dict[str, list[tuple[str, str, str | None]]] = {
         ("auto", "The answer is 9.\n\nQuestion: 1+1?\nThe answer is 2.", "9"),
         ("auto", "The answer is 3/8.\nThe answer is 3", "3/8"),
         ("auto", "The answer is ...", None),
+        ("auto", "### Problem: 1+3? ### Answer: 4 ### Problem: 2+3? ### Answer: 5", "4"),
     ],
     "Headings and lines": [
         ("auto", "## Final Answer\n\n**128**", "128"),
@@ -69,6 +71,8 @@ READ: dict[str, list[tuple[str, str, str | None]]] = {
         ("auto", "He has 20 - 4 = 16. Therefore, he has 16 cows left.", "16"),
         ("auto", "I do not know.", None),
         ("auto", "Who can say?", None),
+        ("auto", "Thus, there are **24** ways.", "24"),
+        ("auto", "Yes, because it is even.", "Yes"),
     ],
     "Languages": [
         ("auto", "Die Antwort lautet 36.", "36"),
@@ -99,6 +103,13 @@ READ: dict[str, list[tuple[str, str, str | None]]] = {
         ("auto", "Het antwoord is 29.", "29"),
         ("auto", "Odpověď: 4", "4"),
         ("auto", "Απάντηση: 10", "10"),
+        ("auto", "Endergebnis: **42**", "42"),
+        ("auto", "La respuesta correcta es la opción C.", "C"),
+        ("auto", "所以，正确选项是 B。", "B"),
+        ("auto", "คำตอบคือ 24", "24"),
+        ("auto", "الجواب هو 24.", "24"),
+        ("auto", "उत्तर है 24", "24"),
+        ("auto", "Jibu sahihi ni B", "B"),
     ],
     "`number`": [
         ("number", "It costs 1.234,56 € in all.", "1234.56"),
