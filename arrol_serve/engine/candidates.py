@@ -12,6 +12,7 @@ from vllm.outputs import RequestOutput
 from vllm.sampling_params import RequestOutputKind, SamplingParams
 
 from arrol_serve.engine.base import Event, Moved, Passed
+from arrol_serve.engine.output import read_output
 from arrol_serve.engine.plugin.wire import KEY, GroupPlan, MemberPlan, Report
 from arrol_serve.engine.watch import StepWatch
 from arrol_serve.pruning.threshold import sigmoid
@@ -174,8 +175,8 @@ class EngineCandidates:
                 yield event
 
     def _rollout(self, index: int, output: RequestOutput) -> Rollout:
-        report: Report | None = (output.kv_transfer_params or {}).get(KEY)
-        completion = output.outputs[0]
+        reply = read_output(output)
+        report = reply.report
         quality = confidence = None
         probes: tuple[ProbeScore, ...] = ()
         if report is not None:
@@ -186,9 +187,9 @@ class EngineCandidates:
             probes = _probe_scores(report)
         return Rollout(
             index=index,
-            text=completion.text,
-            token_count=len(completion.token_ids),
-            fate=fate_of(completion.finish_reason, completion.stop_reason),
+            text=reply.text,
+            token_count=len(reply.token_ids),
+            fate=fate_of(reply.finish_reason, reply.stop_reason),
             quality=quality,
             confidence=confidence,
             probes=probes,

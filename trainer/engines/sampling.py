@@ -192,15 +192,17 @@ def member_plan(group: GroupRequest, index: int, size: int) -> MemberPlan:
 
 
 def sampled_rollout(group: str, index: int, output: Any) -> SampledRollout:
-    completion = output.outputs[0]
+    from arrol_serve.engine.output import read_output
+
+    reply = read_output(output)
     return SampledRollout(
         group=group,
         index=index,
-        text=completion.text,
-        token_ids=tuple(completion.token_ids),
-        finish_reason=completion.finish_reason,
-        stop_reason=completion.stop_reason,
-        report=(output.kv_transfer_params or {}).get(KEY, {}),
-        prompt_ids=tuple(output.prompt_token_ids or ()),
-        logprobs=() if completion.logprobs is None else tuple(completion.logprobs.logprobs),
+        text=reply.text,
+        token_ids=reply.token_ids,
+        finish_reason=reply.finish_reason,
+        stop_reason=reply.stop_reason,
+        report=reply.report or {},
+        prompt_ids=reply.prompt_ids,
+        logprobs=reply.logprobs,
     )

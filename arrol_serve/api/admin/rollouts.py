@@ -13,7 +13,8 @@ from vllm.sampling_params import SamplingParams
 
 from arrol_serve.api.admin.schema import Features, RolloutReply, RolloutsReply, RolloutsRequest
 from arrol_serve.engine.candidates import EngineCall, EngineCandidates
-from arrol_serve.engine.plugin.wire import KEY, GroupPlan
+from arrol_serve.engine.output import read_output
+from arrol_serve.engine.plugin.wire import GroupPlan
 from arrol_serve.errors import InvalidRequest
 
 RELEASE_LIMIT_S = 30.0
@@ -83,15 +84,15 @@ def _plan(asked: RolloutsRequest) -> GroupPlan:
 
 
 def _reply(index: int, output: RequestOutput) -> RolloutReply:
-    completion = output.outputs[0]
+    reply = read_output(output)
     return RolloutReply(
         index=index,
-        text=completion.text,
-        token_ids=list(completion.token_ids),
-        logprobs=[] if completion.logprobs is None else list(completion.logprobs.logprobs),
-        finish_reason=completion.finish_reason,
-        stop_reason=completion.stop_reason,
-        report=(output.kv_transfer_params or {}).get(KEY, {}),
+        text=reply.text,
+        token_ids=list(reply.token_ids),
+        logprobs=list(reply.logprobs),
+        finish_reason=reply.finish_reason,
+        stop_reason=reply.stop_reason,
+        report=dict(reply.report or {}),
     )
 
 
