@@ -25,7 +25,14 @@ QUESTIONS = (
 )
 TEMPERATURE = 1.75
 """High: at 1 this small model is so sure of itself that its candidates hardly differ."""
-OPTIONS = {"samples": 16, "prune": {"keep": 0.5}}
+OPTIONS = {"preset": "balanced"}
+WHY = {
+    "confidence": "sure enough",
+    "agreement": "they agree",
+    "all_done": "none left",
+    "deadline": "out of time",
+    "budget": "out of tokens",
+}
 START_LIMIT_S = 300
 
 
@@ -77,7 +84,10 @@ def show(question: str, reply: Any) -> None:
         print(f"    {line}")
     print(f"  answer      {found['answer']}   confidence {found['confidence']:.2f}")
     print(f"  votes       {votes}")
-    print(f"  candidates  {samples['finished']} finished, {samples['pruned']} pruned")
+    print(
+        f"  candidates  {samples['finished']} finished, {samples['pruned']} pruned, of at most "
+        f"{samples['requested']}; {WHY[found['stop']]}"
+    )
     print(
         f"  tokens      {tokens['generated']} generated, about {tokens['saved_estimate']} saved, "
         f"{found['latency_ms']} ms"

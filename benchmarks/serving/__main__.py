@@ -38,7 +38,9 @@ PROMPTS = {
 """Prompt form -> what is added to the question. The first is the peers' best case."""
 FULL = {"1": 64, "8": 192, "32": 384}
 """Questions at once -> questions."""
-ASKED = ("samples", "temperature", "max_tokens", "data", "data_dir", "model", "head", "probe")
+ASKED = (
+    "samples", "temperature", "max_tokens", "data", "data_dir", "model", "head", "probe", "arms",
+)  # fmt: skip
 """Options that a result is of."""
 PLACES = ("data_dir", "model", "head")
 """Of which a result shows the last part only."""
@@ -82,7 +84,10 @@ def questions(settings: Mapping[str, Any], prompt: str) -> list[Question]:
 
 
 def arms_of(settings: Mapping[str, Any]) -> list[Arm]:
-    return arms(settings["samples"], settings["probe"], settings["served_as"])
+    found = arms(settings["samples"], settings["probe"], settings["served_as"])
+    words = settings["arms"]
+    kept = {found[BASELINE].name, UNIFORM}
+    return [a for a in found if not words or a.name in kept or any(w in a.name for w in words)]
 
 
 def block_size(settings: Mapping[str, Any], concurrency: int | str) -> int:
@@ -148,6 +153,9 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--data-dir", help="folder of the named sets")
     parser.add_argument("--temperature", type=float, default=1.75)
     parser.add_argument("--max-tokens", type=int, default=200)
+    parser.add_argument(
+        "--arms", nargs="+", help="only arms whose name has one of these words; the baseline stays"
+    )
     parser.add_argument("--probe", type=int, default=32, help="tokens at which pruned arms look")
     parser.add_argument("--name", default="serving", help="of the result file")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the result file")
@@ -170,9 +178,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     with everybody(settings, args.venvs) as urls:
         measure(urls, settings, journal)
         streams = first_bytes(urls, settings)
-    names = [arm.name for arm in arms_of(settings)]
-    rows = summarise(list(journal.blocks.values()), names[BASELINE], UNIFORM)
-    settings |= {"first_byte_s": streams, "baseline": names[BASELINE]}
+    baseline = arms(args.samples)[BASELINE].name
+    rows = summarise(list(journal.blocks.values()), baseline, UNIFORM)
+    settings |= {"first_byte_s": streams, "baseline": baseline}
     if not args.quick:
         shown = {key: Path(v).name if key in PLACES and v else v for key, v in settings.items()}
         seeds = [EVALUATION_SEED]

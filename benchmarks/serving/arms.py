@@ -14,6 +14,7 @@ SERVER = "arrol-serve"
 """The engine's own server, ours and plain vLLM's in one: without ``arrol`` a request is plain vLLM."""
 UNIFORM = "arrol-serve, uniform vote"
 """The arm that accuracy is compared with."""
+PRESETS = ("fast", "balanced", "best")
 Choose = Callable[[Sequence[Mapping[str, Any]]], str]
 
 
@@ -62,6 +63,7 @@ def arms(samples: int, probe: int = 32, model: str = MODEL_NAME) -> list[Arm]:
             SERVER,
             search(samples, "quality", prune=quarter, **early),
         ),
+        *(Arm(f"arrol-serve, {name}", SERVER, {"arrol": {"preset": name}}) for name in PRESETS),
         Arm(f"{ITS_HUB} self-consistency", ITS_HUB, {"budget": samples}),
     ]
     return [replace(arm, model=model) for arm in found] + [

@@ -55,6 +55,7 @@ def test_replies_are_judged_by_their_answer() -> None:
 SETTINGS: dict[str, Any] = {
     "samples": 16,
     "probe": 32,
+    "arms": None,
     "served_as": "arrol-tiny",
     "least_block": 4,
     "questions": {"1": 4, "8": 17},
