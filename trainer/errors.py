@@ -12,6 +12,10 @@ class ConfigError(ArrolError, ValueError):
     """A recipe, an option or a folder that cannot work; ``param`` names the setting."""
 
 
+class ModelError(ConfigError):
+    """A model that this trainer would compute wrongly."""
+
+
 class DataError(ConfigError):
     """A data set that cannot be used; the message names the file and the line."""
 

@@ -13,7 +13,7 @@ from arrol_serve.engine.plugin.scorer import FeatureRecord
 from arrol_serve.rollout import PRUNED_STOP_REASON
 from trainer.engines.base import RolloutEngine
 from trainer.engines.sampling import GroupRequest, SampledRollout
-from trainer.policy.advantages import group_advantages
+from trainer.policy.advantages import group_advantages, without_signal
 from trainer.policy.batch import TrainRow
 from trainer.prompts.prompt import Prompt, PromptSource
 from trainer.ranks import Ranks
@@ -203,6 +203,7 @@ def train_rows(
 ) -> list[TrainRow]:
     """The survivors of every group that teaches something, with advantages over survivors alone.
 
+    With a KL term the others are there too, with advantage 0: they pull towards the initial model.
     ``dynamic`` sampling trains on mixed groups only, whatever a shaped reward tells the others apart by.
     """
     rows = []
@@ -213,11 +214,13 @@ def train_rows(
         found = group_advantages(
             [rollout.reward for rollout in survivors],
             [rollout.propensity for rollout in survivors],
-            snips=options.correction == "snips",
+            correction=options.correction,
             divide=not options.dr_grpo,
         )
         if found is None:
-            continue
+            if options.kl_weight == 0 or dynamic:
+                continue
+            found = without_signal(len(survivors))
         rows += [
             TrainRow(
                 rollout.sampled.prompt_ids,

@@ -141,7 +141,8 @@ class Trainer:
         clock, step = Stopwatch(), self.done
         found = self.sampler.gather(self.cursor, self._policy_of, clock)
         rows = train_rows(found.groups, self.config.algorithm, dynamic=self.sampler.dynamic)
-        report = self.learner.update(rows, step)
+        sampled = sum(len(group.rollouts) for group in found.groups)
+        report = self.learner.update(rows, step, sampled)
         figures: dict[str, float] = {}
         with clock.phase("head"):
             recorded = head_rows(found.features, found.groups)

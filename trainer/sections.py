@@ -137,19 +137,29 @@ class RewardSection(Section):
 
 
 class AlgorithmSection(Section):
-    clip_low: float = Field(default=0.2, gt=0, lt=1)
-    clip_high: float = Field(default=0.28, gt=0)
-    """Equal to ``clip_low``: GRPO; larger: DAPO's clip-higher."""
+    clip_low: float | None = Field(default=None, gt=0, lt=1)
+    """None: 0.2; with ``sequence_ratio`` 3e-4."""
+    clip_high: float | None = Field(default=None, gt=0)
+    """None: 0.28; with ``sequence_ratio`` 4e-4. Equal to ``clip_low``: GRPO; larger: DAPO's clip-higher."""
     sequence_ratio: bool = False
-    """GSPO: one importance ratio a sequence, the geometric mean of its tokens'."""
+    """GSPO (arXiv 2507.18071): one importance ratio a sequence, the geometric mean of its tokens'. Its
+    ratios hardly leave 1, hence its own clips."""
     dr_grpo: bool = False
     """Advantages not divided by the spread, loss divided by a constant."""
-    correction: Literal["none", "snips"] = "none"
-    """For pruning: ``none`` as in the paper, ``snips``: self-normalised 1 / propensity weights."""
+    correction: Literal["none", "snips", "ipw"] = "none"
+    """For pruning: ``none`` as in the paper. ``snips``: 1 / propensity, normalised in each group, which
+    leaves prompts whose rollouts were pruned more with less weight. ``ipw``: not normalised in groups, so
+    that every prompt counts as if nothing had been pruned."""
     kl_weight: float = Field(default=0.0, ge=0)
     """Of the k3 estimate of the distance to the initial model."""
     truncate_ratio: float = Field(default=2.0, ge=1)
     """Cap of the importance weight between engine and trainer."""
+
+    @property
+    def clips(self) -> tuple[float, float]:
+        """How far the ratio may fall below and rise above 1 before the gain stops growing."""
+        low, high = (3e-4, 4e-4) if self.sequence_ratio else (0.2, 0.28)
+        return self.clip_low or low, self.clip_high or high
 
 
 class OptimSection(Section):

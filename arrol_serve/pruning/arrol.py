@@ -10,6 +10,9 @@ from arrol_serve.errors import InvalidRequest
 from arrol_serve.pruning.survival import GroupView, Verdict, number, uniform
 from arrol_serve.pruning.threshold import sigmoid
 
+MAX_SHIFT = 4.0
+"""No more of ``delta`` changes anything: kappa, lam (rho - q) and p are within 1, 2 and 1."""
+
 
 @dataclass(frozen=True, slots=True)
 class Arrol:
@@ -34,7 +37,7 @@ class Arrol:
     def __post_init__(self) -> None:
         bounds: dict[str, tuple[float, float]] = {
             "kappa": (0, 1),
-            "delta": (-1, 1),
+            "delta": (-MAX_SHIFT, MAX_SHIFT),
             "rho": (0, 1),
             "lam": (-2, 2),
         }

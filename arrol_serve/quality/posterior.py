@@ -7,6 +7,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from arrol_serve.quality.calibration import sigmoid
 
+MAX_SHIFT = 4.0
+"""As of ``pruning.arrol``, which takes the shift."""
+
 
 class BinnedPosterior:
     """Counts of right and wrong over B bins of sigmoid(score), with exponential forgetting.
@@ -50,13 +53,16 @@ def solve_delta(
     p_min: float = 0.1,
     p_max: float = 0.9,
 ) -> float:
-    """The shift that makes the mean survival over rollouts with posteriors ``q`` equal kappa."""
+    """The shift that makes the mean survival over rollouts with posteriors ``q`` equal kappa.
+
+    Where [p_min, p_max] does not reach kappa, one that comes as near as it does.
+    """
     values = np.asarray(q, np.float64)
 
     def mean(delta: float) -> float:
         return float(np.clip(kappa + delta + lam * (rho - values), p_min, p_max).mean())
 
-    low, high = -2.0, 2.0
+    low, high = -MAX_SHIFT, MAX_SHIFT
     for _ in range(60):
         middle = (low + high) / 2
         low, high = (middle, high) if mean(middle) < kappa else (low, middle)

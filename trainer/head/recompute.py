@@ -18,6 +18,7 @@ from torch.nn.utils.rnn import pad_sequence
 from arrol_serve.engine.plugin.scorer import FLOOR, FeatureRecord
 from arrol_serve.quality.statistics import RunningStatistics
 from trainer.engines.sampling import SampledRollout
+from trainer.policy.logits import OutputLayer, check_logits
 from trainer.policy.logprobs import LOGITS
 
 
@@ -31,6 +32,7 @@ class Recomputer:
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         found = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
         self._model: Any = found.to(self._device).eval()
+        check_logits(self._model)
         self._layers = tuple(layers)
 
     @torch.inference_mode()
@@ -75,11 +77,11 @@ class Recomputer:
 
     def _read(self, states: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """Log-probability of each sampled token and entropy of its distribution, [sum of T]."""
-        layer = self._model.get_output_embeddings()
+        layer = OutputLayer(self._model)
         size = max(1, LOGITS // self._model.config.get_text_config().vocab_size)
         chosen, entropies = [], []
         for rows, sampled in zip(torch.split(states, size), torch.split(tokens, size), strict=True):
-            logprobs = torch.log_softmax(layer(rows).float(), dim=-1)
+            logprobs = torch.log_softmax(layer(rows), dim=-1)
             chosen.append(logprobs.gather(1, sampled[:, None]).squeeze(1))
             entropies.append(-torch.linalg.vecdot(logprobs.exp(), logprobs.clamp(min=FLOOR)))
         return torch.cat(chosen), torch.cat(entropies)

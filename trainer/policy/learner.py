@@ -60,8 +60,14 @@ class Learner:
         """As transformers knows it."""
         return self.policy.inner
 
-    def update(self, rows: Sequence[TrainRow], step: int) -> UpdateReport:
-        """``optim.minibatches`` optimizer steps on ``rows``; none where there is nothing to learn."""
+    def update(
+        self, rows: Sequence[TrainRow], step: int, sampled: int | None = None
+    ) -> UpdateReport:
+        """``optim.minibatches`` optimizer steps on ``rows``; none where there is nothing to learn.
+
+        ``sampled``: rollouts that the rows were left of; None: as many. A step whose gradient is not
+        finite is left out, and counted.
+        """
         report = UpdateReport(lr=learning_rate(self.settings.optim, step, self.settings.steps))
         began = time.monotonic()
         order = list(range(len(rows)))
@@ -75,9 +81,10 @@ class Learner:
         old = dict(zip(apart, passes, strict=True))
         reference = self._reference(rows) if self.settings.algorithm.kl_weight > 0 else None
         report.logprob_s = time.monotonic() - began
+        each = (sampled or len(rows)) / self.settings.optim.minibatches
         with self._dropout(step):
             for start in range(0, len(rows), size):
-                self._step(rows, order[start : start + size], old, reference, report)
+                self._step(rows, order[start : start + size], old, reference, report, each)
         report.add_up(self.ranks)
         report.update_s = time.monotonic() - began - report.logprob_s
         return report
@@ -109,14 +116,11 @@ class Learner:
         old: Mapping[int, Tensor],
         reference: list[Tensor] | None,
         report: UpdateReport,
+        sampled: float,
     ) -> None:
         """One optimizer step; gradients accumulate over micro-batches under one denominator."""
-        total = denominator(
-            sum(len(rows[i].token_ids) for i in chosen),
-            len(chosen),
-            self.settings.max_tokens,
-            self.settings.algorithm,
-        )
+        options = self.settings.algorithm
+        total = denominator([rows[i] for i in chosen], sampled, self.settings.max_tokens, options)
         self.optimizer.zero_grad(set_to_none=True)
         for places, counts in self._mine([rows[i] for i in chosen]):
             micro = [chosen[place] for place in places]
@@ -126,8 +130,12 @@ class Learner:
             (sums.loss * scale).backward()  # type: ignore[no-untyped-call]
             if counts:
                 report.add(sums, away, total)
-        report.grad_norm += self._apply(report.lr)
-        report.steps += 1
+        norm = self._apply(report.lr)
+        if math.isfinite(norm):
+            report.grad_norm += norm
+            report.steps += 1
+        else:
+            report.skipped += 1
 
     def _loss(
         self,
@@ -164,9 +172,10 @@ class Learner:
     def _apply(self, lr: float) -> float:
         trained = self.state.trained().values()
         norm = whole(torch.nn.utils.clip_grad_norm_(trained, self.settings.optim.clip_norm))
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr
-        self.optimizer.step()
+        if math.isfinite(float(norm)):
+            for group in self.optimizer.param_groups:
+                group["lr"] = lr
+            self.optimizer.step()
         return float(norm)
 
     @torch.no_grad()

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from trainer.policy.batch import TokenBatch
+from trainer.policy.logits import OutputLayer
 
 LOGITS = 1 << 26
 """Logits held at once in float32 (256 MiB); more completion tokens than that go in chunks."""
@@ -25,7 +26,7 @@ def completion_logprobs(
     chunk's logits again instead of keeping them.
     """
     hidden = model.base_model(input_ids=batch.inputs, use_cache=False).last_hidden_state
-    hidden, layer = hidden[batch.row, batch.position], model.get_output_embeddings()
+    hidden, layer = hidden[batch.row, batch.position], OutputLayer(model)
     size = max(1, limit // model.config.get_text_config().vocab_size)
     if len(hidden) <= size:
         return _chosen(layer, hidden, batch.tokens, temperature)
@@ -33,12 +34,11 @@ def completion_logprobs(
     return torch.cat([_chunk(layer, rows, tokens, temperature) for rows, tokens in pairs])
 
 
-def _chosen(layer: Any, hidden: Tensor, tokens: Tensor, temperature: float) -> Tensor:
-    logits = layer(hidden).float()
-    return -F.cross_entropy(logits / temperature, tokens, reduction="none")
+def _chosen(layer: OutputLayer, hidden: Tensor, tokens: Tensor, temperature: float) -> Tensor:
+    return -F.cross_entropy(layer(hidden) / temperature, tokens, reduction="none")
 
 
-def _chunk(layer: Any, hidden: Tensor, tokens: Tensor, temperature: float) -> Tensor:
+def _chunk(layer: OutputLayer, hidden: Tensor, tokens: Tensor, temperature: float) -> Tensor:
     found: Tensor = checkpoint(
         _chosen, layer, hidden, tokens, temperature, use_reentrant=False, preserve_rng_state=False
     )

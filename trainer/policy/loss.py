@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from trainer.policy.batch import TokenBatch
+from trainer.policy.batch import TokenBatch, TrainRow
 from trainer.sections import AlgorithmSection
 
 LIMIT = 20.0
@@ -54,7 +55,8 @@ def policy_loss(batch: TokenBatch, inputs: LossInputs, options: AlgorithmSection
     else:
         advantage, weight = advantage[batch.row], weight[batch.row]
     ratio = change.exp()
-    kept = ratio.clamp(1 - options.clip_low, 1 + options.clip_high)
+    low, high = options.clips
+    kept = ratio.clamp(1 - low, 1 + high)
     gain = torch.minimum(ratio * advantage, kept * advantage)
     trust = mismatch.exp().clamp(max=options.truncate_ratio).detach()
     loss = -(weight * trust * gain).sum()
@@ -74,14 +76,22 @@ def k3(new: Tensor, reference: Tensor) -> Tensor:
     return d.exp() - d - 1
 
 
-def denominator(tokens: int, rows: int, max_tokens: int, options: AlgorithmSection) -> float:
+def denominator(
+    rows: Sequence[TrainRow], sampled: float, max_tokens: int, options: AlgorithmSection
+) -> float:
     """What the loss sums of one optimizer step are divided by, all micro-batches together.
 
-    GRPO and DAPO: its tokens; GSPO: its sequences; Dr. GRPO: sequences times the longest allowed.
+    GRPO and DAPO: its tokens; GSPO: its sequences; with ``correction = "ipw"`` each counts by its weight,
+    so that they stand for all that were sampled. Dr. GRPO: a constant, the rollouts sampled for this
+    step, with signal or without, pruned or not, times the longest allowed.
     """
-    if options.sequence_ratio:
-        return float(rows)
-    return float(rows * max_tokens if options.dr_grpo else tokens)
+    if options.dr_grpo:
+        return sampled * max_tokens
+    ipw = options.correction == "ipw"
+    sizes = (1 if options.sequence_ratio else len(row.token_ids) for row in rows)
+    return float(
+        sum(size * (row.weight if ipw else 1) for size, row in zip(sizes, rows, strict=True))
+    )
 
 
 def _row_mean(values: Tensor, batch: TokenBatch) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from trainer.policy.adapters import add_adapters
 from trainer.policy.batch import TokenBatch
+from trainer.policy.logits import check_logits
 from trainer.policy.logprobs import completion_logprobs
 from trainer.policy.settings import PolicySettings
 from trainer.precision import compute_dtype
@@ -51,9 +52,12 @@ def trained_model(folder: Path, settings: PolicySettings) -> PolicyModel:
 
 
 def load_model(folder: Path) -> Any:
+    """Raises ``ModelError`` for a model whose log-probabilities would come out wrong."""
     from transformers import AutoModelForCausalLM
 
-    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    check_logits(model)
+    return model
 
 
 def _checkpoint_layers(model: Any) -> None:

@@ -15,6 +15,8 @@ class UpdateReport:
     """Sums become means in ``metrics``."""
 
     steps: int = 0
+    skipped: int = 0
+    """Optimizer steps left out because their gradient was not finite."""
     loss: float = 0.0
     grad_norm: float = 0.0
     lr: float = 0.0

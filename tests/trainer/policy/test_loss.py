@@ -38,7 +38,7 @@ def reference(options: AlgorithmSection) -> float:
             changes, gaps = [sum(changes) / count], [sum(gaps) / count]
         for change, gap in zip(changes, gaps, strict=True):
             ratio = math.exp(change)
-            low, high = 1 - options.clip_low, 1 + options.clip_high
+            low, high = 1 - options.clips[0], 1 + options.clips[1]
             gain = min(ratio * advantage, min(max(ratio, low), high) * advantage)
             total -= weight * min(math.exp(gap), options.truncate_ratio) * gain
     return total
@@ -83,9 +83,30 @@ def test_k3_is_zero_at_home_and_positive_away() -> None:
 
 
 def test_denominators() -> None:
-    assert denominator(90, 4, 100, AlgorithmSection()) == 90
-    assert denominator(90, 4, 100, AlgorithmSection(sequence_ratio=True)) == 4
-    assert denominator(90, 4, 100, AlgorithmSection(dr_grpo=True)) == 400
+    trained = [TrainRow((1,), (2,) * n, (0.0,) * n, 1.0, w) for n, w in ((30, 2.0), (60, 4.0))]
+    assert denominator(trained, 16, 100, AlgorithmSection()) == 90
+    assert denominator(trained, 16, 100, AlgorithmSection(correction="ipw")) == 30 * 2 + 60 * 4
+    assert denominator(trained, 16, 100, AlgorithmSection(sequence_ratio=True)) == 2
+    constant = AlgorithmSection(dr_grpo=True)  # those without signal and the pruned ones count too
+    assert denominator(trained, 16, 100, constant) == 1600
+
+
+def test_gspo_has_clips_of_its_own() -> None:
+    assert AlgorithmSection().clips == (0.2, 0.28)
+    assert AlgorithmSection(sequence_ratio=True).clips == (3e-4, 4e-4)
+    assert AlgorithmSection(sequence_ratio=True, clip_high=0.1).clips == (3e-4, 0.1)
+
+
+def test_a_step_without_a_finite_gradient_is_left_out_and_counted() -> None:
+    learner = Learner(MODEL, load_config(None).policy)
+    before = {name: weight.clone() for name, weight in learner.weights().items()}
+    broken = TrainRow((1, 2), (3, 4), (-1.0, -1.0), math.inf, 1.0)
+    report = learner.update([broken], 0)
+    assert (report.steps, report.skipped) == (0, 1)
+    for name, weight in learner.weights().items():
+        assert torch.equal(weight, before[name])
+    report = learner.update([TrainRow((1, 2), (3, 4), (-1.0, -1.0), 1.0, 1.0)], 1)
+    assert (report.steps, report.skipped) == (1, 0)
 
 
 def test_packing_keeps_to_its_budget_and_loses_nothing() -> None:

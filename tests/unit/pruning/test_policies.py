@@ -58,6 +58,17 @@ def test_equal_scores_are_kept_in_equal_shares_whoever_comes_first(keep: float) 
     assert kept == 32 * keep
 
 
+@pytest.mark.parametrize("kappa", [0.01, 0.05, 0.5, 0.92, 0.95, 1.0])
+@pytest.mark.parametrize(("rho", "lam"), [(0.5, 0.5), (0.0, 2.0), (1.0, 2.0), (0.5, 0.0)])
+def test_a_shift_that_was_solved_for_is_one_that_the_rule_takes(
+    kappa: float, rho: float, lam: float
+) -> None:
+    for q in ([0.0], [1.0], [0.0, 0.5, 1.0]):
+        delta = solve_delta(q, kappa=kappa, rho=rho, lam=lam)
+        POLICIES["arrol"](kappa=kappa, delta=delta, rho=rho, lam=lam)
+        POLICIES["arrol_signed"](kappa=kappa, delta=delta, rho=rho, lam=lam)
+
+
 def test_top_fraction_reaches_keep_over_several_probes() -> None:
     spec = {"name": "top_fraction", "keep": 0.25}
     first = survivors(spec, SCORES, probes=2, probe=0)
