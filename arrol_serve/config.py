@@ -72,7 +72,9 @@ class ServerConfig(BaseModel):
 
     def presets_in_force(self) -> Mapping[str, Mapping[str, Any]]:
         """Preset name -> ``arrol`` object."""
-        return safe_presets(self.has_head) if self.presets is None else self.presets
+        if self.presets is not None:
+            return self.presets
+        return safe_presets(self.has_head and self.scorer != "confidence", self.max_samples)
 
     def aliases_of(self, model: str) -> dict[str, dict[str, Any]]:
         """Alias name -> ``arrol`` object for one served model."""

@@ -32,6 +32,7 @@ WHY = {
     "all_done": "none left",
     "deadline": "out of time",
     "budget": "out of tokens",
+    "aborted": "called off by an operator",
 }
 START_LIMIT_S = 300
 

@@ -23,12 +23,13 @@ from arrol_serve.sampling_plan import SearchPlan
 from arrol_serve.search.course import Course, Launch, Stop
 from arrol_serve.voting import Ballot, Tally, tally
 
-StopCause = Literal["all_done", "confidence", "agreement", "deadline", "budget"]
+StopCause = Literal["all_done", "confidence", "agreement", "deadline", "budget", "aborted"]
+"""``aborted``: others called candidates off, so no more were started."""
 
 READING_S = 0.25
 """Seconds past the deadline for the answers of candidates that ended just before it."""
 DRAIN_S = 1.0
-"""Seconds after which candidates that were called off, but not yet known to the engine, are so again."""
+"""Seconds, at most, after which candidates that were called off before the engine knew them are so again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +78,18 @@ async def search(
     *,
     choices: int = 1,
     listener: Callable[[Progress], None] | None = None,
+    holds: Callable[[int], None] | None = None,
     generated: Callable[[], None] | None = None,
 ) -> SearchOutcome:
     """Sample, prune and vote; return up to ``choices`` rollouts with distinct answers.
 
-    ``generated`` is called once nothing more will be: reading the last answers needs no engine.
+    ``holds`` hears at each launch how many candidates are in the engine; ``generated`` is called once
+    nothing more will be: reading the last answers needs no engine.
     Raises ``DeadlineExceeded`` when the deadline passes before any rollout is usable, and
     ``EngineUnavailable`` if others aborted all of them. Whatever happens, no candidate outlives the
     call.
     """
-    run = _Search(candidates, book, plan, listener)
+    run = _Search(candidates, book, plan, listener, holds)
     try:
         await run.sample()
         if generated is not None:
@@ -107,9 +110,10 @@ class _Search:
         book: AnswerBook,
         plan: SearchPlan,
         listener: Callable[[Progress], None] | None,
+        holds: Callable[[int], None] | None,
     ) -> None:
         self._candidates, self._book, self._plan = candidates, book, plan
-        self._listener = listener
+        self._listener, self._holds = listener, holds
         self._course = Course(plan.waves, plan.stop_rule)
         self._began = time.monotonic()
         self._rollouts: dict[int, Rollout] = {}
@@ -136,6 +140,8 @@ class _Search:
                 if event in done:
                     self._take(event.result())
                     event = None
+                    while self._candidates.pending:  # or tokens run ahead of what they led to
+                        self._take(await self._candidates.next_event())
                 self._collect(done)
                 if self._time_left() == 0:
                     self._stop = "deadline"
@@ -212,8 +218,8 @@ class _Search:
                 self._stop = decision.reason
                 self._uncount(decision.counted)
                 return
-            if self._cap_reached():
-                self._stop = "budget"
+            if self._cap_reached() or self._aborted:
+                self._stop = "aborted" if self._aborted else "budget"
                 return
             await self._launch(decision)
 
@@ -221,7 +227,14 @@ class _Search:
         self._waves += 1
         self._live.update(wave.candidates)
         await self._candidates.launch(wave.candidates)
+        if self._holds is not None:
+            self._holds(len(self._live))
         self._tell()
+
+    @property
+    def _aborted(self) -> bool:
+        """Whether somebody else has called candidates off: nothing was yet by this search."""
+        return any(r.fate is Fate.CANCELLED for r in self._rollouts.values())
 
     def _uncount(self, counted: frozenset[int]) -> None:
         """Candidates that ended beside the decision are as good as called off."""
@@ -238,10 +251,12 @@ class _Search:
 
     async def _call_off(self) -> None:
         """End what still runs; its tokens count, and what ended by itself just now still votes."""
+        patience = DRAIN_S / 128
         while self._candidates.running:
             await self._candidates.cancel()
+            patience = min(DRAIN_S, 2 * patience)
             try:
-                async with asyncio.timeout(DRAIN_S):
+                async with asyncio.timeout(patience):
                     while self._candidates.running:
                         event = await self._candidates.next_event()
                         if isinstance(event, Rollout):

@@ -11,23 +11,26 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from arrol_serve.errors import InvalidRequest, complaint
 
 FILE = "presets.json"
-_STEPS = {"fast": 8, "balanced": 16, "best": 32}
+_MOST = {"fast": 8, "balanced": 16, "best": 32}
 """Most samples of the presets of a model that nobody has tuned."""
 _CONFIDENCE = {"fast": 0.8, "balanced": 0.9, "best": 0.95}
 
 
-def safe_presets(has_head: bool) -> Mapping[str, Mapping[str, Any]]:
-    """Presets for a model that nobody has tuned; without a head they stop by agreement, unpruned."""
-    return {name: _with_head(name) if has_head else _without_head(name) for name in _STEPS}
+def safe_presets(by_head: bool, max_samples: int) -> Mapping[str, Mapping[str, Any]]:
+    """Presets for a model that nobody has tuned; without a head they stop by agreement, unpruned.
+
+    None on servers that allow a single sample.
+    """
+    if max_samples < 2:
+        return {}
+    return {name: _safe(name, by_head, min(most, max_samples)) for name, most in _MOST.items()}
 
 
-def _with_head(name: str) -> dict[str, Any]:
+def _safe(name: str, by_head: bool, samples: int) -> dict[str, Any]:
+    if not by_head:
+        return {"samples": samples, "early_stop": {"agreement": _CONFIDENCE[name]}}
     stop = {"confidence": _CONFIDENCE[name]}
-    return {"samples": _STEPS[name], "early_stop": stop, "prune": {"keep": 0.5}}
-
-
-def _without_head(name: str) -> dict[str, Any]:
-    return {"samples": _STEPS[name], "early_stop": {"agreement": _CONFIDENCE[name]}}
+    return {"samples": samples, "early_stop": stop, "prune": {"keep": 0.5}}
 
 
 class ModelFacts(BaseModel):

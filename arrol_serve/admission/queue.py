@@ -94,6 +94,14 @@ class FairQueue:
             del self._lanes[entry.key]
         return list(self._ready())
 
+    def grow(self, entry: Entry, share: float) -> None:
+        """A running entry holds more than was expected of it."""
+        more = _units(share) - entry.units
+        if entry.running and more > 0:
+            entry.share, entry.units = share, entry.units + more
+            self._lanes[entry.key].in_engine += more
+            self._in_engine[entry.search] += more
+
     def _ready(self) -> Iterator[Entry]:
         while (entry := self._next()) is not None:
             lane = self._lanes[entry.key]

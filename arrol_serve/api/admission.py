@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakSet
 
@@ -64,7 +64,11 @@ class Admission:
 
     @asynccontextmanager
     async def _turn(self, entry: Entry, request: Request, patience_s: float) -> AsyncIterator[Turn]:
-        turn, began = Turn(lambda: self._leave(entry, turn)), time.monotonic()
+        turn = Turn(
+            lambda: self._leave(entry, turn),
+            lambda samples: self._grow(entry, replace(request, samples=samples)),
+        )
+        began = time.monotonic()
         ran = self._turns[entry] = asyncio.Event()
         self._announced.discard(entry)
         try:
@@ -78,6 +82,11 @@ class Admission:
                 self._lengths[request.search].saw(turn.generated / started)
         finally:
             self._leave(entry, turn)
+
+    def _grow(self, entry: Entry, request: Request) -> None:
+        mean = self._lengths[request.search].mean
+        self._queue.grow(entry, share(request, self._engine, mean))
+        metrics.LOAD.set(self._queue.in_engine)
 
     def _leave(self, entry: Entry, turn: Turn) -> None:
         if self._turns.pop(entry, None) is None:
@@ -119,11 +128,16 @@ class Turn:
     """What a request got."""
 
     _leave: Callable[[], None]
+    _grow: Callable[[int], None]
     waited_s: float = 0.0
     generated: int = 0
     """Tokens of all its candidates; set by whoever counts them."""
     candidates: int = 0
     """That it started; 0: as many as were announced."""
+
+    def holds(self, candidates: int) -> None:
+        """So many are in the engine now; where that is more than before, it counts."""
+        self._grow(candidates)
 
     def end(self, generated: int, candidates: int) -> None:
         """Nothing more will be generated: let others in, though the request goes on."""

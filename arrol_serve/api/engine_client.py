@@ -153,15 +153,20 @@ class SearchingEngineClient:
 
     async def _run(self, ticket: SearchTicket, call: EngineCall, turn: Turn) -> EngineCandidates:
         """The search on one engine: the one a caller named, or the one with the least to do."""
-        with self._spread.place(ticket.plan.at_once) as rank:
+        with self._spread.place(ticket.plan.at_once) as place:
             asked = call.options.get("data_parallel_rank")
-            options = {**call.options, "data_parallel_rank": rank if asked is None else asked}
+            options = {**call.options, "data_parallel_rank": place.rank if asked is None else asked}
             watch = None if ticket.plan.stop_rule is None else self._watch
             candidates = EngineCandidates(
                 self._inner, replace(call, options=options), group_plan(ticket.plan), watch
             )
             book = AnswerBook(self._pool, ticket.plan.answer)
             plan = _after(ticket.plan, turn.waited_s)
+
+            def holds(running: int) -> None:
+                place.holds(running)
+                turn.holds(running)
+
             try:
                 ticket.outcome = await search(
                     candidates,
@@ -169,6 +174,7 @@ class SearchingEngineClient:
                     plan,
                     choices=ticket.choices,
                     listener=_tell(ticket),
+                    holds=holds,
                     generated=lambda: turn.end(candidates.generated, candidates.launched),
                 )
             finally:

@@ -4,6 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Place:
+    """Of one search."""
+
+    rank: int | None
+    """The engine's data-parallel rank; None: there is only one."""
+    held: int
+    """Candidates that it counts for."""
+    _outstanding: list[int] | None = None
+
+    def holds(self, candidates: int) -> None:
+        """So many are in the engine now; where that is more than before, it counts."""
+        more = max(0, candidates - self.held)
+        self.held += more
+        if self._outstanding is not None and self.rank is not None:
+            self._outstanding[self.rank] += more
 
 
 class EngineSpread:
@@ -18,17 +37,18 @@ class EngineSpread:
         self._next = 0
 
     @contextmanager
-    def place(self, candidates: int) -> Iterator[int | None]:
-        """The engine's data-parallel rank while the search runs; None: there is only one."""
+    def place(self, candidates: int) -> Iterator[Place]:
+        """The search's place while it runs."""
         engines = len(self._outstanding)
         if engines == 1:
-            yield None
+            yield Place(None, candidates)
             return
         order = [(self._next + i) % engines for i in range(engines)]  # ties go round
         rank = min(order, key=self._outstanding.__getitem__)
         self._next = (rank + 1) % engines
-        self._outstanding[rank] += candidates
+        place = Place(rank, 0, self._outstanding)
+        place.holds(candidates)
         try:
-            yield rank
+            yield place
         finally:
-            self._outstanding[rank] -= candidates
+            self._outstanding[rank] -= place.held

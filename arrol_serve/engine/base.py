@@ -35,6 +35,10 @@ class CandidateSampler(Protocol):
     def running(self) -> int:
         """Candidates launched and not yet delivered by ``next_event``."""
 
+    @property
+    def pending(self) -> bool:
+        """Whether ``next_event`` has something to say at once."""
+
     def tokens(self, index: int) -> int:
         """Tokens that a launched candidate is known to have generated."""
 

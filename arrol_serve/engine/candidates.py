@@ -68,6 +68,10 @@ class EngineCandidates:
     def running(self) -> int:
         return len(self._tasks)
 
+    @property
+    def pending(self) -> bool:
+        return not self._events.empty()
+
     def tokens(self, index: int) -> int:
         return self._tokens[index]
 

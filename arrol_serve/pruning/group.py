@@ -163,12 +163,13 @@ class Group:
             seed=self._seed,
             earlier=tuple(self._judged[probe]),
         )
-        scores = {i: self._members[i].score for i in indices}
+        # By number in the search, not in the group: every candidate has a coin of its own.
+        scores = {self._before + i: self._members[i].score for i in indices}
         verdicts = self.policy.judge(scores, view)
         self._judged[probe] += scores.values()
         decisions = []
         for index in indices:
-            member, verdict = self._members[index], verdicts[index]
+            member, verdict = self._members[index], verdicts[self._before + index]
             member.next_probe += 1
             member.probes.append(ProbeScore(member.tokens, member.score, verdict.survival))
             decisions.append(Decision(index, member.tokens, member.score, verdict))

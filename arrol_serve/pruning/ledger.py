@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import OrderedDict
 
 MOST = 4096
-"""Searches that are remembered; the oldest are forgotten first."""
+"""Searches that are remembered."""
 
 
 class Ledger:
-    """Counts while a search has members in the engine, and for a while between its groups."""
+    """Counts while a search has members in the engine, and for a while between its groups.
+
+    The least recently heard of are forgotten first.
+    """
 
     def __init__(self) -> None:
         self._spent: OrderedDict[str, int] = OrderedDict()
@@ -23,4 +26,5 @@ class Ledger:
     def spend(self, search: str, tokens: int) -> int:
         """Add tokens; the search's total."""
         self._spent[search] = total = self._spent.get(search, 0) + tokens
+        self._spent.move_to_end(search)
         return total

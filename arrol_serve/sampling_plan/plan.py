@@ -78,7 +78,7 @@ class SearchPlan:
 
     @property
     def at_once(self) -> int:
-        """Candidates that it is likely to have in the engine at its peak: two waves overlap."""
+        """Candidates that it is likely to have in the engine at first: two waves overlap."""
         return min(self.samples, self.waves.first + self.waves.then)
 
 
@@ -231,7 +231,7 @@ def _stop_rule(options: ArrolOptions, belief: Belief | None) -> StopRule | None:
             param="arrol.early_stop.confidence",
         )
     if belief is None or stop.agreement is not None:
-        return ByAgreement(stop.agreement or DEFAULT_AGREEMENT, options.vote)
+        return ByAgreement(stop.agreement or DEFAULT_AGREEMENT, options.vote, belief)
     return ByConfidence(stop.confidence or DEFAULT_CONFIDENCE, options.vote, belief)
 
 

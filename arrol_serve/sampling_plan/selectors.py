@@ -23,6 +23,7 @@ from arrol_serve.sampling_plan.options import (
 
 HEADER = "x-arrol-"
 XARG = "arrol_"
+STOPS = ("confidence", "agreement")
 _OFF: dict[str, Any] = {"samples": 1}
 _INTEGER = re.compile(r"[+-]?\d{1,18}")
 
@@ -104,6 +105,8 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
         old = merged.get(key)
         if key == "prune" and isinstance(value, Mapping):
             merged[key] = _merge_prune(old if isinstance(old, Mapping) else {}, value)
+        elif key == "early_stop" and isinstance(value, Mapping):
+            merged[key] = _merge_stop(old if isinstance(old, Mapping) else {}, value)
         elif isinstance(old, Mapping) and isinstance(value, Mapping):
             merged[key] = {**old, **value}
         else:
@@ -112,6 +115,13 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
         if above.get(name) is not None and other not in above:
             merged.pop(other, None)
     return merged
+
+
+def _merge_stop(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """A layer that names one way to stop takes the place of the other one below."""
+    given = {key for key in STOPS if above.get(key) is not None}
+    kept = below if not given else {k: v for k, v in below.items() if k not in STOPS or k in given}
+    return {**kept, **above}
 
 
 def _merge_prune(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

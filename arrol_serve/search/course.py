@@ -145,10 +145,9 @@ class Course:
         if self.waves.probe is None or wave != self._latest or wave in self._judged_waves:
             return
         members = [c for c in self._all if c.wave == wave]
-        lives = [c for c in members if c.passed is not None]
-        if lives and all(c.ended or c.passed is not None for c in members):
+        if all(c.ended or c.passed is not None for c in members):
             self._judged_waves.add(wave)
-            self._moments.add((lives[0].start + self.waves.probe, wave))
+            self._moments.add((members[0].start + self.waves.probe, wave))
 
     def _reached(self, at: int, wave: int) -> bool:
         running = (self._all[i] for i in self._running)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from arrol_serve.belief import Belief, posterior
+from arrol_serve.belief import Belief
 from arrol_serve.voting import Ballot, VoteRule, beta_majority, decided, tally
 
 Reason = Literal["confidence", "agreement"]
@@ -45,7 +45,7 @@ class ByConfidence:
         leader = max(evidence, key=lambda a: (evidence[a], a), default="")
         coming = [p * max(0.0, self.belief.evidence(p)) for p in running if p is not None]
         evidence[leader] = evidence.get(leader, 0.0) + math.fsum(coming)
-        return posterior(evidence)[leader] >= self.confidence
+        return self.belief.posterior(evidence)[leader] >= self.confidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +54,13 @@ class ByAgreement:
 
     agreement: float
     vote: VoteRule
+    belief: Belief | None = None
+    """What the vote goes by, if it is by ``evidence``."""
     reason: Reason = "agreement"
 
     def settled(self, ballots: Sequence[Ballot], outstanding: int) -> bool:
         """Whether the search may stop, though ``outstanding`` more candidates were allowed."""
-        return decided(tally(ballots, self.vote), outstanding, self.agreement)
+        return decided(tally(ballots, self.vote, self.belief), outstanding, self.agreement)
 
     def in_reach(self, ballots: Sequence[Ballot], running: Sequence[float | None]) -> bool:
         """Whether those that run would settle it if all agreed with the leader."""

@@ -245,7 +245,7 @@ def test_every_flat_header_reaches_its_place() -> None:
     }
     plan = search(headers={f"X-Arrol-{name}": value for name, value in flat.items()})
     assert plan.waves == Waves(8, 4, 2, probe=plan.prune.probes[-1] if plan.prune else None)
-    assert plan.stop_rule == ByAgreement(0.9, "uniform")
+    assert plan.stop_rule == ByAgreement(0.9, "uniform", plan.belief)
     assert plan.prune is not None
     assert plan.prune.policy == {"name": "successive_halving", "keep": 0.5}
     assert plan.prune.probes == (24, 48)
@@ -347,7 +347,23 @@ def test_a_preset_takes_the_place_of_what_is_below_and_yields_to_what_is_above()
     assert plan.stop_rule == ByConfidence(0.7, "rank", tuned.belief)
 
 
+@pytest.mark.parametrize(
+    ("below", "above"), [("confidence", "agreement"), ("agreement", "confidence")]
+)
+def test_another_way_to_stop_takes_the_place_of_the_presets(below: str, above: str) -> None:
+    config = HEADED.model_copy(update={"presets": {"mine": {"early_stop": {below: 0.8}}}})
+    plan = resolve(Selectors(body={"preset": "mine", "early_stop": {above: 0.9}}), config)
+    assert plan is not None
+    assert plan.stop_rule is not None
+    assert plan.stop_rule.reason == above
+
+
 def test_every_model_has_presets() -> None:
+    small = HEADED.model_copy(update={"max_samples": 3, "aliases": {}})
+    by_confidence = HEADED.model_copy(update={"scorer": "confidence"})
+    for config in (HEADED, PLAIN, small, by_confidence):
+        check_defaults(config)
+    assert PLAIN.model_copy(update={"max_samples": 1}).presets_in_force() == {}
     for config in (HEADED, PLAIN):
         aliases = config.aliases_of("m")
         assert {"m-fast", "m-balanced", "m-best"} <= aliases.keys()

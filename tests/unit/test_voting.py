@@ -65,10 +65,10 @@ def test_with_a_belief_confidence_is_the_probability_of_the_leader() -> None:
     for rule, answer in (("evidence", "a"), ("quality", "b"), ("uniform", "b")):
         result = tally(tied, rule, belief)
         assert result.standings[0].answer == answer
-        assert result.confidence == pytest.approx(odds[answer] / 37)
+        assert result.confidence == pytest.approx(odds[answer] / 39)
     assert [s.weight for s in tally(tied, "evidence", belief).standings] == [
-        pytest.approx(27 / 37),
-        pytest.approx(9 / 37),
+        pytest.approx(27 / 39),
+        pytest.approx(9 / 39),
     ]
 
 

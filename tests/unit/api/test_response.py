@@ -20,7 +20,7 @@ def test_the_summary_says_what_happened() -> None:
     assert report == {
         "applied": True,
         "answer": "1/2",
-        "confidence": 0.8048,  # 9 / (1 + 9 + (9/7)^(2/3))
+        "confidence": 0.7339,  # 9 / (3^(2/3) + 9 + (9/7)^(2/3))
         "agreement": 0.5,
         "vote": "quality",
         "scorer": "head",
@@ -108,7 +108,7 @@ def test_headers_before_and_after_the_outcome() -> None:
     assert headers(ticket) == {"x-arrol-applied": "true", "x-arrol-samples": "4"}
     assert headers(ended(ticket)) == {
         "x-arrol-applied": "true",
-        "x-arrol-confidence": "0.8048",
+        "x-arrol-confidence": "0.7339",
         "x-arrol-samples": "4",
         "x-arrol-pruned": "1",
         "x-arrol-generated-tokens": "100",

@@ -89,6 +89,14 @@ def test_a_later_group_is_judged_against_the_scores_before_it() -> None:
     assert ended(made.observe(1, 3, 2.5)) == [0]  # of six the best three live: 3.0, 2.5 and 2.0
 
 
+def test_every_candidate_of_a_search_has_a_coin_of_its_own() -> None:
+    patterns = set()
+    for started in range(0, 64, 8):
+        made = joined(8, policy={"name": "arrol"}, started=started, min_survivors=0)
+        patterns.add(tuple(d.verdict.survives for i in range(8) for d in made.observe(i, 3, 0.0)))
+    assert len(patterns) > 4
+
+
 @pytest.mark.parametrize("size", [127, 128, 129, 160, 256, 300])
 def test_half_are_pruned_however_many_are_beyond_the_engines_places(size: int) -> None:
     """128 places, first come first served: who queues starts as others end."""

@@ -31,4 +31,19 @@ def test_it_does_not_grow_for_ever() -> None:
     for number in range(MOST + 1):
         ledger.open(str(number), 9)
     assert ledger.spend("0", 1) == 1
+
+
+def test_one_that_is_heard_of_is_not_forgotten() -> None:
+    ledger = Ledger()
+    ledger.open("long", 0)
+    for number in range(2 * MOST):
+        ledger.open(str(number), 9)
+        ledger.spend("long", 1)
+    assert ledger.spend("long", 1) == 2 * MOST + 1
+
+
+def test_the_latest_is_there() -> None:
+    ledger = Ledger()
+    for number in range(MOST + 1):
+        ledger.open(str(number), 9)
     assert ledger.spend(str(MOST), 1) == 10

@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arrol_serve.belief import Belief
@@ -122,6 +122,22 @@ def test_a_stop_counts_no_candidate_of_a_later_wave() -> None:
     assert made.next() == Stop("confidence", frozenset(range(4)), 9)
 
 
+def test_a_straggler_of_an_earlier_wave_holds_up_no_further_ones() -> None:
+    """The whole second wave ended before its probe, and nothing of it is left to wait for."""
+    made = course(16, 2, 2, probe=64)
+    made.begin()
+    made.passed(0, 0.1)
+    made.passed(1, 0.1)
+    for index in (0, 1):
+        made.generated(index, 65)
+    assert made.next() == Launch(range(2, 4), 64)
+    end(made, 1, 70, "a", 0.1)
+    end(made, 2, 50, "b", 0.1)
+    end(made, 3, 40, "c", 0.1)
+    made.generated(0, 200)
+    assert made.next() == Launch(range(4, 6), 128)
+
+
 def test_agreement_needs_no_scores() -> None:
     made = course(rule=ByAgreement(0.9, "uniform"))
     made.begin()
@@ -186,6 +202,7 @@ cases = st.integers(1, 24).flatmap(
 )
 
 
+@settings(deadline=None)
 @given(cases, st.integers(1, 6), st.integers(1, 6), st.integers(1, 8), st.randoms())
 def test_any_pace_leads_to_the_same_first_wave_and_a_stop_that_is_sure_enough(
     case: tuple[list[int], list[str], list[float]],
@@ -209,6 +226,7 @@ def test_any_pace_leads_to_the_same_first_wave_and_a_stop_that_is_sure_enough(
         assert len(started) == len(tokens)
 
 
+@settings(deadline=None)
 @given(cases, st.integers(1, 6), st.integers(0, 2**32), st.integers(0, 2**32))
 def test_within_a_wave_the_pace_of_candidates_changes_nothing(
     case: tuple[list[int], list[str], list[float]], then: int, one: int, other: int
