@@ -105,7 +105,9 @@ def dump_config(config: TrainConfig) -> str:
     for name, section in config.model_dump(mode="json").items():
         lines.append(f"[{name}]")
         lines += [
-            f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in section.items()
+            f"{key} = {json.dumps(value, ensure_ascii=False)}"
+            for key, value in section.items()
+            if value is not None  # TOML has no null: what is left out is it
         ]
         lines.append("")
     return "\n".join(lines)
