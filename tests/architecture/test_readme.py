@@ -48,7 +48,8 @@ def test_the_demo_prints_what_is_shown(capsys: pytest.CaptureFixture[str]) -> No
     lines = shown.splitlines()
     assert lines[0] in QUESTIONS
     arrol = {
-        "samples": {"finished": 8, "pruned": 8},
+        "samples": {"requested": 16, "finished": 8, "pruned": 8},
+        "stop": "confidence",
         "tokens": {"generated": 1, "saved_estimate": 1},
         "votes": [{"answer": "4", "count": 1, "weight": 1.0}],
         "answer": "4",
