@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from arrol_serve import bundled, home, keys
 from arrol_serve.api.admin import listener
 from arrol_serve.errors import ArrolError, InvalidRequest, UnsupportedEngine
-from arrol_serve.options import build_parser, server_config
+from arrol_serve.options import build_parser, heads_asked, server_config
 from arrol_serve.presets import FILE as PRESETS
 from arrol_serve.presets import load_presets
 
@@ -110,14 +110,15 @@ def resolve_args(ours: argparse.Namespace, rest: list[str]) -> Any:
     _allow_plugin()
     args = vllm_args(rest)
     from arrol_serve.engine.plugin.weights import BACKEND
-    from arrol_serve.engine.setup import check_base_model, prepare
+    from arrol_serve.engine.setup import adapter_heads, check_base_model, prepare
 
-    head = _head_folder(ours.head, args.model)
+    asked, adapters = heads_asked(ours.head)
+    head = _head_folder(asked, args.model)
     manifest = prepare(args, head)
-    changed: dict[str, Any] = {}
+    changed: dict[str, Any] = {"adapter_heads": adapter_heads(args, adapters)}
     if manifest is not None and head is not None:
         check_base_model(manifest, args.model)
-        changed = {"head": str(head), "head_id": manifest.id, "probes": manifest.probes}
+        changed |= {"head": str(head), "head_id": manifest.id, "probes": manifest.probes}
         changed["belief"] = manifest.belief
     elif config.scorer == "head":
         raise InvalidRequest("--scorer head needs a quality head: name one with --head DIR.")

@@ -22,6 +22,17 @@ BUILT_IN_ALIASES: dict[str, dict[str, Any]] = {
 """Many clients send temperature 0 whatever the model, and can choose nothing but the model."""
 
 
+class AdapterHead(BaseModel):
+    """A LoRA adapter's own quality head."""
+
+    model_config = ConfigDict(frozen=True)
+
+    head: str
+    """Its folder."""
+    head_id: str
+    probes: tuple[int, ...]
+
+
 class ServerConfig(BaseModel):
     """Limits, defaults and aliases."""
 
@@ -65,6 +76,19 @@ class ServerConfig(BaseModel):
     """How its scores become the probability of an answer."""
     presets: dict[str, dict[str, Any]] | None = None
     """Names for ``arrol`` objects; None: ``presets.DEFAULTS``, or those beside the head."""
+
+    adapter_heads: dict[str, AdapterHead] = Field(default_factory=dict)
+    """By the adapter's name; set by the CLI."""
+
+    def of_adapter(self, name: str) -> ServerConfig:
+        """The configuration of an adapter's searches: with its own head, or with none.
+
+        The base model's head has not seen an adapter's hidden states.
+        """
+        own = self.adapter_heads.get(name)
+        if own is None:
+            return self.model_copy(update={"head": None, "head_id": None, "scorer": None})
+        return self.model_copy(update=own.model_dump())
 
     @property
     def has_head(self) -> bool:

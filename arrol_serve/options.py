@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     option = parser.add_argument
     option(
-        "--head", metavar="DIR", help='quality head, or "none"; default: the one shipped for MODEL'
+        "--head",
+        action="append",
+        default=[],
+        metavar="DIR|NAME=DIR",
+        help='quality head, or "none"; NAME=DIR: of a LoRA adapter; default: the one shipped for '
+        "MODEL, and none for adapters",
     )
     option(
         "--arrol-config",
@@ -106,6 +112,22 @@ def _alias(text: str) -> tuple[str, dict[str, Any]]:
     if not separator or not name:
         raise argparse.ArgumentTypeError("must be NAME=JSON")
     return name, _json_object(body)
+
+
+def heads_asked(values: Sequence[str]) -> tuple[str | None, dict[str, Path]]:
+    """The base model's head, as given, and the folder of each adapter's. Raises ``InvalidRequest``."""
+    base, adapters = [], {}
+    for value in values:
+        name, separator, folder = value.partition("=")
+        if separator and name and not Path(value).exists():
+            adapters[name] = Path(folder)
+        else:
+            base.append(value)
+    if len(base) > 1:
+        raise InvalidRequest(
+            f"--head names {len(base)} heads of the base model: give one. An adapter's is NAME=DIR."
+        )
+    return (base[0] if base else None), adapters
 
 
 def server_config(ours: argparse.Namespace) -> ServerConfig:

@@ -44,7 +44,7 @@ class Accounting:
         metrics.GROUPS.set(ticket.engine_groups)
         self._count_candidates(outcome)
         _count_vote(outcome)
-        if outcome.plan.scorer == "head":
+        if outcome.plan.scorer == "head" and ticket.adapter is None:
             self._name_head(ticket.head_version)
 
     def _count_candidates(self, outcome: SearchOutcome) -> None:

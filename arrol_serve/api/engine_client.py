@@ -117,8 +117,13 @@ class SearchingEngineClient:
             streaming and ticket.opens
         ):  # lets vLLM send the role chunk while the search waits and goes on
             yield opening(call)
-        with _errors_for(call), logged(record):
-            winners = await self._winners(ticket, call, turn, record)
+        try:
+            with _errors_for(call), logged(record):
+                winners = await self._winners(ticket, call, turn, record)
+        except GenerationError:
+            if ticket.quiet:
+                return
+            raise
         if not streaming:
             yield together(winners, call)
             return
@@ -158,7 +163,10 @@ class SearchingEngineClient:
             options = {**call.options, "data_parallel_rank": place.rank if asked is None else asked}
             watch = None if ticket.plan.stop_rule is None else self._watch
             candidates = EngineCandidates(
-                self._inner, replace(call, options=options), group_plan(ticket.plan), watch
+                self._inner,
+                replace(call, options=options),
+                replace(group_plan(ticket.plan), adapter=ticket.adapter),
+                watch,
             )
             book = AnswerBook(self._pool, ticket.plan.answer)
             plan = _after(ticket.plan, turn.waited_s)

@@ -18,6 +18,7 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import TypedDict
 
+from arrol_serve.api.error_shapes import shaped_for
 from arrol_serve.errors import ArrolError, Overloaded, complaint
 from arrol_serve.sampling_plan.options import clip
 
@@ -83,6 +84,16 @@ def arrol_error_body(error: ArrolError) -> dict[str, Any]:
     body = error_body(error.status, error.message, error.param, error.code)
     body["error"]["type"] = error.kind
     return body
+
+
+def error_of(failure: BaseException) -> tuple[int, dict[str, Any]]:
+    """Status and body for what ended a stream: ours, if it is behind what vLLM made of it."""
+    cause: BaseException | None = failure
+    while cause is not None and not isinstance(cause, ArrolError):
+        cause = cause.__cause__ or cause.__context__
+    if cause is None:
+        return 500, error_body(500, "The server failed. Try again.")
+    return cause.status, arrol_error_body(cause)
 
 
 async def arrol_error_handler(_: Request, error: Exception) -> JSONResponse:
@@ -175,7 +186,7 @@ class ErrorShapeMiddleware:
                 body += message.get("body", b"")
                 if not message.get("more_body", False):
                     held, start = start, None
-                    await _send_shaped(send, held, body)
+                    await _send_shaped(send, held, body, scope["path"])
 
         await self.app(scope, receive, shaped)
 
@@ -194,13 +205,13 @@ def _shaped_event(message: Message) -> Message:
     return {**message, "body": sse_line(shaped).encode()}
 
 
-async def _send_shaped(send: Send, start: Message, body: bytes) -> None:
+async def _send_shaped(send: Send, start: Message, body: bytes, path: str) -> None:
     try:
         parsed = json.loads(body) if body else ""
     except ValueError:
         parsed = body.decode("utf-8", "replace")
     status, shaped = reshape(start["status"], parsed or CODES.get(start["status"], "error"))
-    payload = json.dumps(shaped, ensure_ascii=False).encode()
+    payload = json.dumps(shaped_for(path, status, shaped), ensure_ascii=False).encode()
     own = (b"content-length", b"content-type")
     kept = [(name, value) for name, value in start["headers"] if name.lower() not in own]
     if status in (429, 503) and all(name.lower() != b"retry-after" for name, _ in kept):

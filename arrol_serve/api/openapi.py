@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,8 +11,12 @@ import vllm
 from fastapi import FastAPI
 
 from arrol_serve import __version__
-from arrol_serve.api import chat, completion, models
+from arrol_serve.api import chat, completion, messages, models, responses
 
+OPENAIS = {
+    "SearchableResponsesRequest": ("input", "tools", "tool_choice", "previous_input_messages"),
+    "SearchedResponse": ("output", "tools", "tool_choice", "input_messages", "output_messages"),
+}
 KEY_SCHEME = "api_key"
 RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
 
@@ -22,15 +28,13 @@ def openapi_document() -> dict[str, Any]:
         version=__version__,
         description="OpenAI's API with candidate search, in-engine pruning and weighted votes.",
     )
-    for module in (chat, completion, models):
+    for module in (chat, completion, responses, messages, models):
         app.include_router(module.router)
     document = app.openapi()
     document["info"]["x-vllm"] = ".".join(
         vllm.__version__.split(".")[:2]
     )  # its fields differ by version
     schemas = document["components"]["schemas"]
-    for name in ("HTTPValidationError", "ValidationError"):  # ours are 400, in OpenAI's shape
-        schemas.pop(name, None)
     document["components"]["securitySchemes"] = {
         KEY_SCHEME: {
             "type": "http",
@@ -40,11 +44,35 @@ def openapi_document() -> dict[str, Any]:
     }
     document["security"] = [{KEY_SCHEME: []}, {}]
     for operation in _operations(document):
-        operation["responses"].pop("422", None)
+        operation["responses"].pop("422", None)  # ours are 400, in the route's own shape
         for status in ("429", "503"):
             if status in operation["responses"]:
                 operation["responses"][status]["headers"] = RETRY_AFTER
+    _shorten(schemas)
+    document["components"]["schemas"] = _reachable(schemas, document["paths"])
     return document
+
+
+def _shorten(schemas: dict[str, Any]) -> None:
+    """Leave the unions of the responses API, hundreds of OpenAI's own types, to OpenAI's description."""
+    for name, fields in OPENAIS.items():
+        for field in fields:
+            schemas[name]["properties"][field] = {"description": "As in OpenAI's API."}
+
+
+def _reachable(schemas: dict[str, Any], paths: dict[str, Any]) -> dict[str, Any]:
+    """Those that ``paths`` lead to."""
+    found: set[str] = set()
+    left = _named(paths)
+    while left:
+        found |= left
+        left = set().union(*(_named(schemas[name]) for name in left)) - found
+    return {name: schema for name, schema in schemas.items() if name in found}
+
+
+def _named(part: dict[str, Any]) -> set[str]:
+    """The schemas that a part of the document refers to."""
+    return set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(part)))
 
 
 def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -14,7 +14,7 @@ from starlette.middleware import Middleware
 
 from arrol_serve.admission.rates import Rates
 from arrol_serve.answers.pool import AnswerPool
-from arrol_serve.api import chat, completion, models
+from arrol_serve.api import chat, completion, messages, models, responses
 from arrol_serve.api.accounting import Accounting
 from arrol_serve.api.admin.listener import AdminSocket
 from arrol_serve.api.admin.server import AdminServer
@@ -43,7 +43,7 @@ class ArrolEndpoint:
 
     def attach_router(self, app: FastAPI) -> None:
         self._app = app
-        for module in (chat, completion, models):
+        for module in (chat, completion, responses, messages, models):
             app.include_router(module.router)
 
     async def init_state(self, engine_client: Any, state: State, args: Namespace) -> None:
@@ -53,7 +53,9 @@ class ArrolEndpoint:
         """
         check_generates(await engine_client.get_supported_tasks(), args.model)
         config: ServerConfig = getattr(args, "arrol_config", None) or ServerConfig()
-        state.arrol = build_state(config, tuple(args.served_model_name or [args.model]))
+        adapters = [module.name for module in args.lora_modules or ()]
+        served = tuple(args.served_model_name or [args.model])
+        state.arrol = build_state(config, served, adapters)
         pool = AnswerPool(config.verifier_workers, config.verifier_timeout_s)
         try:
             await asyncio.gather(probe_engine(engine_client), pool.warm())

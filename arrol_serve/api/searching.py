@@ -75,7 +75,9 @@ async def serve(request: Any, raw_request: Request, endpoint: Endpoint) -> Any:
         return await endpoint.plain(request, raw_request)
     endpoint.handler.engine_client.check_admission(ticket.plan.samples)
     return await answer(
-        Asked(request, raw_request, ticket, model, arrol.config.head_id), raw_request, endpoint
+        Asked(request, raw_request, ticket, model, arrol.config_of(ticket.adapter).head_id),
+        raw_request,
+        endpoint,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -51,19 +51,40 @@ class ArrolState:
     config: ServerConfig
     served: tuple[str, ...]
     aliases: Mapping[str, tuple[str, Mapping[str, Any]]]
-    """Alias -> (served model, ``arrol`` object)."""
+    """Alias -> (served model or adapter, ``arrol`` object)."""
+
+    def adapter(self, model: str) -> str | None:
+        """``model`` if it is none of the base model's names: adapters may also come while we serve."""
+        return None if model in self.served else model
+
+    def config_of(self, adapter: str | None) -> ServerConfig:
+        """What holds for searches of the base model, or of an adapter."""
+        return self.config if adapter is None else self.config.of_adapter(adapter)
 
 
-def build_state(config: ServerConfig, served: tuple[str, ...]) -> ArrolState:
-    """Resolve the aliases of every served name. Raises ``InvalidRequest`` for broken ones."""
+def build_state(
+    config: ServerConfig, served: tuple[str, ...], adapters: Sequence[str] = ()
+) -> ArrolState:
+    """Resolve the aliases of every served name, and of adapters those that they can do.
+
+    Raises ``InvalidRequest`` for broken ones.
+    """
     check_defaults(config)
     aliases: dict[str, tuple[str, Mapping[str, Any]]] = {}
-    for model in served:
+    for model in (*served, *adapters):
         for name, body in config.aliases_of(model).items():
-            if name in served:
+            if name in served or name in adapters:
                 raise InvalidRequest(f"Alias {name} is the name of a served model: rename it.")
-            aliases.setdefault(name, (model, body))
+            if model in served or _works(body, config.of_adapter(model)):
+                aliases.setdefault(name, (model, body))
     return ArrolState(config, served, aliases)
+
+
+def _works(options: Mapping[str, Any], config: ServerConfig) -> bool:
+    try:
+        return resolve(Selectors(alias=options), config) is not None
+    except InvalidRequest:  # it needs a head
+        return False
 
 
 def select(
@@ -85,14 +106,15 @@ def select(
         xargs=request.vllm_xargs or {},
         alias=alias[1] if alias else None,
     )
-    plan = resolve(selectors, arrol.config)
+    adapter = arrol.adapter(request.model or arrol.served[0])
+    plan = resolve(selectors, arrol.config_of(adapter))
     if request.vllm_xargs:
         request.vllm_xargs = _foreign(request.vllm_xargs)
     if plan is None:
         _check_size(request, arrol.config)
         return None, shown
     _refuse_unsupported(request)
-    ticket = SearchTicket(plan, getattr(request, "n", None) or 1)
+    ticket = SearchTicket(plan, getattr(request, "n", None) or 1, adapter)
     _fit_sampling(request, ticket, handler.default_sampling_params)
     _check_probes(request, ticket, selectors, handler.model_config.max_model_len)
     if plan.stream == "progress" and not request.stream:
@@ -166,9 +188,10 @@ MAX_PROMPTS = 2048
 
 def _check_size(request: Any, config: ServerConfig) -> None:
     """A plain request must not be larger than a search may be."""
-    if request.n is not None and request.n > config.max_samples:
+    n: Any = getattr(request, "n", None)
+    if n is not None and n > config.max_samples:
         raise InvalidRequest(
-            f"n may be at most {config.max_samples} on this server, got {clip(request.n)}.",
+            f"n may be at most {config.max_samples} on this server, got {clip(n)}.",
             param="n",
         )
     prompt: Any = getattr(request, "prompt", None)

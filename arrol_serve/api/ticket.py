@@ -18,8 +18,12 @@ class SearchTicket:
     plan: SearchPlan
     choices: int = 1
     """OpenAI's ``n``: distinct answers to return at most."""
+    adapter: str | None = None
+    """LoRA adapter that answers; None: the base model."""
     opens: bool = True
     """Whether an empty output comes before the search, so that vLLM can open its stream."""
+    quiet: bool = False
+    """Whether a failure ends vLLM's stream without a word, so that the route can say it in its own."""
     temperature: float | None = None
     """What is sampled at in place of the request's 0; None: what the request says."""
     notes: list[str] = field(default_factory=list)

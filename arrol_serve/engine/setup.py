@@ -7,13 +7,14 @@ import json
 import os
 import shutil
 import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vllm.platforms import current_platform
 
+from arrol_serve.config import AdapterHead
 from arrol_serve.engine.plugin.compat import check_vllm
 from arrol_serve.engine.plugin.wire import KEY
 from arrol_serve.errors import HeadMismatch, InvalidRequest
@@ -97,6 +98,28 @@ def prepare(args: Any, head: Path | None) -> HeadManifest | None:
     for name, value in engine_options(head, getattr(args, "additional_config", None)).items():
         setattr(args, name, value)
     return manifest
+
+
+def adapter_heads(args: Any, folders: Mapping[str, Path]) -> dict[str, AdapterHead]:
+    """Have the worker load the heads of LoRA adapters; call after ``prepare``.
+
+    Raises ``InvalidRequest`` for an adapter that is not served, ``HeadMismatch`` for a head that does not
+    fit the model's shapes.
+    """
+    served = [module.name for module in getattr(args, "lora_modules", None) or ()]
+    found: dict[str, AdapterHead] = {}
+    for name, folder in folders.items():
+        if name not in served:
+            raise InvalidRequest(
+                f"--head {name}={folder}: no adapter is served as {name}. Served by --lora-modules: "
+                f"{', '.join(served) or 'none'}.",
+                param="head",
+            )
+        manifest = load_head(folder)[1]
+        check_fits(manifest, **_shapes(Path(args.model)))
+        found[name] = AdapterHead(head=str(folder), head_id=manifest.id, probes=manifest.probes)
+    args.additional_config[KEY]["adapter_heads"] = {n: str(f.resolve()) for n, f in folders.items()}
+    return found
 
 
 def _check_cores(args: Any) -> None:

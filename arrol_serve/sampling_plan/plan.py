@@ -181,8 +181,8 @@ def _scorer(options: ArrolOptions, config: ServerConfig) -> Scorer:
     scorer = options.scorer or default
     if scorer == "head" and not config.has_head:
         raise InvalidRequest(
-            'This server has no quality head: use "scorer": "confidence", or fit a head for the '
-            "model and start the server with --head FOLDER.",
+            'There is no quality head for this model: use "scorer": "confidence", or fit a head for '
+            "it and start the server with --head FOLDER, for an adapter with --head NAME=FOLDER.",
             param="arrol.scorer",
         )
     return scorer

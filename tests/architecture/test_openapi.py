@@ -10,7 +10,7 @@ import pytest
 import yaml
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from arrol_serve.api.document.examples import CHAT, COMPLETION
+from arrol_serve.api.document.examples import CHAT, COMPLETION, MESSAGES, RESPONSES
 from arrol_serve.config import ServerConfig
 from arrol_serve.sampling_plan import Selectors, resolve
 
@@ -35,7 +35,9 @@ def test_openapi_yaml_is_an_openapi_document() -> None:
     assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
 
 
-@pytest.mark.parametrize("example", [*CHAT.values(), *COMPLETION.values()])
+@pytest.mark.parametrize(
+    "example", [v for route in (CHAT, COMPLETION, MESSAGES, RESPONSES) for v in route.values()]
+)
 def test_examples_are_searches_that_a_server_takes(example: dict[str, dict[str, object]]) -> None:
     config = ServerConfig(head="heads/x", head_id="x", probes=(24,))
     options = example["value"].get("arrol")
@@ -47,5 +49,5 @@ def test_every_refusal_of_our_routes_is_documented() -> None:
     for operation in (op for path in paths.values() for op in path.values()):
         assert "422" not in operation["responses"]
         assert "401" in operation["responses"]
-    for path in ("/v1/chat/completions", "/v1/completions"):
+    for path in ("/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages"):
         assert {"400", "413", "429", "503"} <= set(paths[path]["post"]["responses"])

@@ -10,14 +10,25 @@ import pytest
 from arrol_serve import __version__, bundled
 from arrol_serve.cli import main, nearest_option, vllm_args
 from arrol_serve.errors import InvalidRequest
-from arrol_serve.options import build_parser, server_config
+from arrol_serve.options import build_parser, heads_asked, server_config
 
 
 def test_our_options_are_taken_and_the_rest_is_vllms() -> None:
     line = ["org/model", "--head", "none", "--port", "9", "--scorer", "confidence", "--headless"]
     ours, rest = build_parser().parse_known_args(line)
-    assert (ours.head, ours.scorer) == ("none", "confidence")
+    assert (ours.head, ours.scorer) == (["none"], "confidence")
     assert rest == ["org/model", "--port", "9", "--headless"]
+
+
+def test_heads_of_the_model_and_of_its_adapters(tmp_path: Path) -> None:
+    odd = tmp_path / "a=b"
+    odd.mkdir()
+    found = heads_asked(["none", "tuned=heads/t", f"other={odd}"])
+    assert found == ("none", {"tuned": Path("heads/t"), "other": odd})
+    assert heads_asked([str(odd)]) == (str(odd), {})
+    assert heads_asked([]) == (None, {})
+    with pytest.raises(InvalidRequest, match="names 2 heads"):
+        heads_asked(["one", "two"])
 
 
 def test_flags_stand_over_the_file(tmp_path: Path) -> None:
@@ -48,6 +59,7 @@ def test_flags_stand_over_the_file(tmp_path: Path) -> None:
         (["--prot", "9"], "Did you mean --port?"),
         (["--haed", "none"], "Did you mean --head?"),
         (["--head", "/nowhere"], "There is no head in /nowhere"),
+        (["--head", "tuned=/nowhere"], "no adapter is served as tuned"),
         (["--api-server-count", "2"], "--api-server-count must be 1"),
         (["--api-key", "secret", str(bundled.MODEL)], "is a model folder: put it first"),
         (["--headless"], "--headless starts no HTTP server"),

@@ -48,6 +48,14 @@ COMPLETION: dict[str, Any] = {
     "plain": {"value": {"model": MODEL, "prompt": "17*23-40="}},
     "search": {"value": {"model": MODEL, "prompt": "17*23-40=", "arrol": _SEARCH}},
 }
+RESPONSES: dict[str, Any] = {
+    "plain": {"value": {"model": MODEL, "input": "What is 17*23-40?"}},
+    "search": {"value": {"model": MODEL, "input": "What is 17*23-40?", "arrol": _SEARCH}},
+}
+MESSAGES: dict[str, Any] = {
+    "plain": {"value": {"model": MODEL, "messages": _ASKED, "max_tokens": 200}},
+    "search": {"value": {"model": MODEL, "messages": _ASKED, "max_tokens": 200, "arrol": _SEARCH}},
+}
 
 
 def request_body(examples: dict[str, Any]) -> dict[str, Any]:

@@ -6,17 +6,23 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
     BaseModel,
+    ConfigDict,
     ModelWrapValidatorHandler,
     TypeAdapter,
     ValidationError,
     WithJsonSchema,
     model_validator,
 )
+from vllm.entrypoints.anthropic.protocol import (
+    AnthropicMessagesRequest,
+    AnthropicMessagesResponse,
+)
 from vllm.entrypoints.openai.chat_completion.protocol import (
     ChatCompletionRequest,
     ChatCompletionResponse,
 )
 from vllm.entrypoints.openai.completion.protocol import CompletionRequest, CompletionResponse
+from vllm.entrypoints.openai.responses.protocol import ResponsesRequest, ResponsesResponse
 
 from arrol_serve.api.response import ArrolReport
 from arrol_serve.errors import complaint
@@ -89,6 +95,20 @@ class SearchableCompletionRequest(Typed, CompletionRequest):
     arrol: ArrolField = None
 
 
+class SearchableResponsesRequest(Typed, ResponsesRequest):
+    """vLLM's request with our object."""
+
+    field_names: ClassVar[set[str] | None] = None
+    arrol: ArrolField = None
+
+
+class SearchableMessagesRequest(Typed, AnthropicMessagesRequest):
+    """vLLM's request with our object."""
+
+    model_config = ConfigDict(extra="allow")  # so that our keys in the wrong place are seen
+    arrol: ArrolField = None
+
+
 class SearchedChatResponse(ChatCompletionResponse):
     """vLLM's response; ``arrol`` is there when a search was asked for."""
 
@@ -97,5 +117,17 @@ class SearchedChatResponse(ChatCompletionResponse):
 
 class SearchedCompletionResponse(CompletionResponse):
     """vLLM's response; ``arrol`` is there when a search was asked for."""
+
+    arrol: ArrolReport | None = None
+
+
+class SearchedResponse(ResponsesResponse):
+    """vLLM's response; ``arrol`` is there when a search was asked for."""
+
+    arrol: ArrolReport | None = None
+
+
+class SearchedMessage(AnthropicMessagesResponse):
+    """vLLM's message; ``arrol`` is there when a search was asked for."""
 
     arrol: ArrolReport | None = None

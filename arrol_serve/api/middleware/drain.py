@@ -9,7 +9,8 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from arrol_serve.api.error_response import DATA, arrol_error_body, sse_line
+from arrol_serve.api.error_response import arrol_error_body
+from arrol_serve.api.error_shapes import last_words, shaped_for
 from arrol_serve.errors import ArrolError, EngineUnavailable
 
 HEALTH = ("/health", "/ping")
@@ -34,7 +35,7 @@ class Drain:
     async def handle(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request, or refuse it."""
         read_only = scope["method"] in ("GET", "HEAD") and scope["path"] not in HEALTH
-        exchange = Exchange(self, receive, send)
+        exchange = Exchange(self, scope["path"], receive, send)
         if self.refusal is not None and not read_only:
             await exchange.cut_off(self.refusal)
             return
@@ -64,8 +65,9 @@ class Drain:
 class Exchange:
     """One request and its response as the app sees them."""
 
-    def __init__(self, drain: Drain, receive: Receive, send: Send) -> None:
-        self._drain, self._receive, self._send = drain, receive, send
+    def __init__(self, drain: Drain, path: str, receive: Receive, send: Send) -> None:
+        self._drain, self._path = drain, path
+        self._receive, self._send = receive, send
         self._started = self._streams = False
         self._cut = asyncio.Event()
         self._receiver: asyncio.Task[Any] | None = None
@@ -103,16 +105,17 @@ class Exchange:
         self._cut.set()
         try:
             async with asyncio.timeout(SEND_LIMIT_S):
-                await self._last_words(arrol_error_body(reason), reason)
+                await self._last_words(reason)
         except TimeoutError:
             pass  # a client that does not read; the connection is closed on it
         if self._receiver is not None:
             self._receiver.cancel()
 
-    async def _last_words(self, body: dict[str, Any], reason: ArrolError) -> None:
-        payload = f"{sse_line(body)}{DATA}[DONE]\n\n".encode()
+    async def _last_words(self, reason: ArrolError) -> None:
+        body = arrol_error_body(reason)
+        payload = last_words(self._path, reason.status, body).encode()
         if not self._started:
-            payload = json.dumps(body).encode()
+            payload = json.dumps(shaped_for(self._path, reason.status, body)).encode()
             headers = [
                 (b"content-type", b"application/json"),
                 (b"content-length", str(len(payload)).encode()),
@@ -135,4 +138,4 @@ def _is_stream(start: Message) -> bool:
 def _is_failure(message: Message, streams: bool) -> bool:
     if message["type"] == "http.response.start":
         return int(message["status"]) >= 500
-    return streams and message.get("body", b"").startswith(b'data: {"error"')
+    return streams and message.get("body", b"").startswith((b'data: {"error"', b"event: error"))

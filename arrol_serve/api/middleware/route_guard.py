@@ -19,7 +19,7 @@ from arrol_serve.errors import InvalidRequest
 from arrol_serve.sampling_plan import HEADER, XARG
 from arrol_serve.sampling_plan.options import clip
 
-SEARCHING = ("/v1/chat/completions", "/v1/completions")
+SEARCHING = ("/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages")
 COUNTING = ("/tokenize", "/detokenize", "/v1/messages/count_tokens")
 LONGEST_ID = 256
 """Characters of a request id: it comes back in every chunk of a stream."""

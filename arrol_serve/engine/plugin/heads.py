@@ -40,6 +40,8 @@ class Heads:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.current = NamedHead()
+        self.adapters: dict[str, NamedHead] = {}
+        """Of LoRA adapters, by their names; loaded at start, and not swapped."""
         self._clock = clock
         self._pins: dict[str, _Pin] = {}
         self._left: dict[str, float] = {}
@@ -52,12 +54,16 @@ class Heads:
         named = {id(self.current), *(id(pin.named) for pin in self._pins.values())}
         return len(named)
 
-    def admit(self, search: str, candidates: int) -> NamedHead:
-        """The head for one more candidate of a search that has ``candidates`` in all."""
+    def admit(self, search: str, candidates: int, adapter: str | None = None) -> NamedHead:
+        """The head for one more candidate of a search that has ``candidates`` in all.
+
+        An adapter without a head of its own has none: the base model's knows other hidden states.
+        """
         self._forget()
         pin = self._pins.get(search)
         if pin is None:
-            pin = self._pins[search] = _Pin(self.current, candidates)
+            named = self.current if adapter is None else self.adapters.get(adapter, NamedHead())
+            pin = self._pins[search] = _Pin(named, candidates)
         pin.to_come -= 1
         pin.here += 1
         self._left.pop(search, None)

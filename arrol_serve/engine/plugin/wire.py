@@ -51,6 +51,8 @@ class MemberPlan(TypedDict):
     """Tokens, at most ``CONFIDENCE_WINDOW``, that the signal ``confidence`` is the mean of."""
     record: list[int] | None
     """Token counts at which to keep the head's inputs for training; None: keep none."""
+    adapter: str | None
+    """LoRA adapter whose own head scores; None: the base model's."""
     watched: bool
     """Whether a report goes out when the candidate has been judged at a probe and lives on."""
 
@@ -76,6 +78,7 @@ class GroupPlan:
     prune_by: str = "quality"
     confidence_window: int = CONFIDENCE_WINDOW
     record: Sequence[int] | None = None
+    adapter: str | None = None
     watched: bool = False
 
     def member(self, index: int) -> MemberPlan:
@@ -98,6 +101,7 @@ class GroupPlan:
             prune_by=self.prune_by,
             confidence_window=self.confidence_window,
             record=None if self.record is None else list(self.record),
+            adapter=self.adapter,
             watched=self.watched,
         )
 

@@ -59,9 +59,11 @@ class ArrolWorker(PlatformWorker):
         if getattr(self.model_runner, "sampler", None) is not None:
             self.tap = SamplerTap(self.model_runner.sampler)
             self.model_runner.sampler = self.tap
-        head = (self.vllm_config.additional_config or {}).get(KEY, {}).get("head")
-        if head is not None:
-            self.arrol_load_head(head)
+        ours = (self.vllm_config.additional_config or {}).get(KEY, {})
+        if ours.get("head") is not None:
+            self.arrol_load_head(ours["head"])
+        for adapter, folder in ours.get("adapter_heads", {}).items():
+            self.scorer.heads.adapters[adapter] = self._ready(folder, None)
         return done
 
     def arrol_load_head(self, folder: str, version: str | None = None) -> str:
@@ -70,12 +72,16 @@ class ArrolWorker(PlatformWorker):
         Searches that have begun keep theirs. Raises ``HeadMismatch`` (and keeps the head in force)
         if it does not fit this model.
         """
+        named = self._ready(folder, version)
+        self.scorer.heads.current = named
+        assert named.version is not None  # noqa: S101  # the manifest has one
+        return named.version
+
+    def _ready(self, folder: str, version: str | None) -> NamedHead:
         head, manifest = load_head(Path(folder))
         check_model(manifest, self.model_config)
-        version = version or manifest.version
         ready = head.to(self.device).eval().requires_grad_(False)
-        self.scorer.heads.current = NamedHead(ready, version)
-        return version
+        return NamedHead(ready, version or manifest.version)
 
     def arrol_status(self) -> dict[str, Any]:
         """Proof that this worker is loaded, and what it holds."""

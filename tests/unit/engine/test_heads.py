@@ -74,3 +74,12 @@ def test_searches_whose_others_never_come_are_let_go_in_time(heads: Heads, clock
     heads.release("two")
     clock.now += LINGER_S
     assert heads.in_use == 1
+
+
+def test_an_adapter_has_its_own_head_or_none() -> None:
+    heads = Heads()
+    heads.current = NamedHead(version="base")
+    heads.adapters["tuned"] = NamedHead(version="tuned")
+    assert heads.admit("one", 1).version == "base"
+    assert heads.admit("two", 1, "tuned").version == "tuned"
+    assert heads.admit("three", 1, "another").version is None

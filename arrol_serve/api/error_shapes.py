@@ -1,0 +1,65 @@
+"""The error forms of routes that do not speak as chat completions do, made of OpenAI's."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal
+
+from typing_extensions import TypedDict
+
+ANTHROPIC_ROUTES = "/v1/messages"
+RESPONSES_ROUTES = "/v1/responses"
+ANTHROPIC_KINDS = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+    504: "timeout_error",
+}
+DONE = "data: [DONE]\n\n"
+
+
+class AnthropicErrorInfo(TypedDict):
+    type: str
+    message: str
+    param: str | None
+    code: str | None
+
+
+class AnthropicErrorBody(TypedDict):
+    """An error of a route of Anthropic's API, with OpenAI's ``param`` and ``code`` beside it."""
+
+    type: Literal["error"]
+    error: AnthropicErrorInfo
+
+
+def anthropic_error(status: int, body: dict[str, Any]) -> dict[str, Any]:
+    """Anthropic's form of an OpenAI error body."""
+    inner = body["error"]
+    kind = ANTHROPIC_KINDS.get(status, "invalid_request_error" if status < 500 else "api_error")
+    beside = {"param": inner.get("param"), "code": inner.get("code")}
+    return {"type": "error", "error": {"type": kind, "message": inner["message"], **beside}}
+
+
+def response_error_event(body: dict[str, Any]) -> dict[str, Any]:
+    """The event that ends a stream of the responses API, but for its number."""
+    return {
+        "type": "error",
+        **{key: body["error"].get(key) for key in ("code", "message", "param")},
+    }
+
+
+def shaped_for(path: str, status: int, body: dict[str, Any]) -> dict[str, Any]:
+    """An OpenAI error body as the route at ``path`` says it."""
+    return anthropic_error(status, body) if path.startswith(ANTHROPIC_ROUTES) else body
+
+
+def last_words(path: str, status: int, body: dict[str, Any]) -> str:
+    """What ends the stream of the route at ``path`` with an error."""
+    if path.startswith(ANTHROPIC_ROUTES):
+        return f"event: error\ndata: {json.dumps(anthropic_error(status, body))}\n\n"
+    if path.startswith(RESPONSES_ROUTES):
+        return f"event: error\ndata: {json.dumps(response_error_event(body))}\n\n"
+    return f"data: {json.dumps(body)}\n\n{DONE}"

@@ -1,0 +1,130 @@
+"""POST /v1/messages, Anthropic's API: vLLM's own handler, with a search behind it when asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request
+from vllm.entrypoints.anthropic.api_router import create_messages as vllm_create_messages
+from vllm.entrypoints.serve.exception_handling.error_response import create_error_response
+from vllm.entrypoints.serve.utils.api_utils import validate_json_request
+
+from arrol_serve.api.error_response import error_of
+from arrol_serve.api.error_shapes import AnthropicErrorBody, anthropic_error
+from arrol_serve.api.document.examples import MESSAGES, request_body
+from arrol_serve.api.response import arrol_object
+from arrol_serve.api.document.schema import SearchableMessagesRequest, SearchedMessage
+from arrol_serve.api.searching import ERROR_RESPONSES, STREAM_CONTENT, Asked, answer, serve
+from arrol_serve.api.middleware.strict_json import StrictRoute
+from arrol_serve.api.ticket import TICKET
+from arrol_serve.errors import ArrolError
+from arrol_serve.pipeline import Progress
+
+router = APIRouter(route_class=StrictRoute)
+ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"model": AnthropicErrorBody} for status in ERROR_RESPONSES
+}
+
+
+@router.post(
+    "/v1/messages",
+    dependencies=[Depends(validate_json_request)],
+    responses={200: {"model": SearchedMessage, **STREAM_CONTENT}, **ERRORS},
+    openapi_extra=request_body(MESSAGES),
+)
+async def create_messages(request: SearchableMessagesRequest, raw_request: Request) -> Any:
+    """A message; with ``arrol`` in the body, the winner of a vote over many."""
+    endpoint = MessagesEndpoint(raw_request.app.state.anthropic_serving_messages)
+    return await serve(request, raw_request, endpoint)
+
+
+@dataclass(frozen=True, slots=True)
+class MessagesEndpoint:
+    """``Endpoint`` of the route."""
+
+    handler: Any
+
+    def plain(self, request: Any, raw_request: Request) -> Awaitable[Any]:
+        """As a search is: vLLM's route makes a 500 of whatever the engine client refuses."""
+        if self.handler is None:
+            route: Awaitable[Any] = vllm_create_messages(request, raw_request)
+            return route
+        asked = Asked(request, raw_request, None, request.model, None)
+        return answer(asked, raw_request, self)
+
+    async def create(self, request: Any, raw_request: Request) -> Any:
+        if (ticket := TICKET.get()) is not None:
+            ticket.quiet = True  # vLLM's conversion takes an error in the stream for a broken chunk
+        try:
+            return await self.handler.create_messages(request, raw_request)
+        except ArrolError:
+            raise
+        except Exception as error:
+            response = create_error_response(error)
+            if response.error.code >= 500:
+                raise
+            return response  # what vLLM's conversion refuses
+
+    def whole(self, asked: Asked, result: Any) -> dict[str, Any]:
+        body: dict[str, Any] = result.model_dump(exclude_none=True)
+        if asked.ticket is None:
+            return body
+        return _amended({**body, "model": asked.model}, asked)
+
+    def amender(self, asked: Asked) -> MessageAmender:
+        return MessageAmender(asked)
+
+
+def _amended(body: dict[str, Any], asked: Asked) -> dict[str, Any]:
+    """The message, or the event that ends it, with true usage and the ``arrol`` object."""
+    ticket = asked.searched()
+    body["usage"] = {**(body.get("usage") or {}), "output_tokens": ticket.generated_tokens}
+    report = arrol_object(ticket, asked.head_id)
+    return body if report is None else {**body, "arrol": report}
+
+
+class MessageAmender:
+    """Rewrites a stream of Anthropic's events."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+        self._ended = False
+
+    def __call__(self, item: Any) -> Iterator[str]:
+        """The lines to send for vLLM's events, a ``Progress`` or an exception."""
+        if isinstance(item, Progress):
+            yield _event({"type": "ping", "arrol": {"progress": asdict(item)}})
+        elif isinstance(item, Exception):
+            ticket = self._asked.ticket
+            yield self._error((ticket.failure if ticket else None) or item)
+        else:
+            for event in filter(None, item.split("\n\n")):
+                if not self._ended:
+                    yield self._one(event)
+
+    def keep_alive(self) -> str:
+        return _event({"type": "ping"})
+
+    def _one(self, event: str) -> str:
+        body = json.loads(event.partition("\ndata: ")[2])
+        ticket = self._asked.ticket
+        if ticket is not None and ticket.failure is not None:
+            return self._error(ticket.failure)
+        if body["type"] == "error":
+            return self._error(RuntimeError(body["error"]["message"]))
+        if body["type"] == "message_start" and ticket is not None:
+            body["message"]["model"] = self._asked.model
+        elif body["type"] == "message_delta" and ticket is not None:
+            body = _amended(body, self._asked)
+        return _event(body)
+
+    def _error(self, error: Exception) -> str:
+        self._ended = True
+        return _event(anthropic_error(*error_of(error)))
+
+
+def _event(body: dict[str, Any]) -> str:
+    return f"event: {body['type']}\ndata: {json.dumps(body, ensure_ascii=False)}\n\n"

@@ -1,0 +1,81 @@
+"""LoRA adapters on the real server: each is searched with its own head, or by confidence."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+import torch
+from openai import OpenAI
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM
+
+from arrol_serve.bundled import HEADS, MODEL
+from tests.server.conftest import start, tail
+
+HEAD = HEADS / "arrol-tiny"
+ASK: Any = [{"role": "user", "content": "What is 12*3+5?"}]
+
+
+def adapter(folder: Path) -> str:
+    """An adapter that turns the model a little; its folder."""
+    torch.manual_seed(0)
+    config = LoraConfig(
+        r=4, lora_alpha=8, target_modules=["q_proj", "v_proj"], init_lora_weights=False
+    )
+    get_peft_model(AutoModelForCausalLM.from_pretrained(MODEL), config).save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def adapted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAI]:
+    folder = tmp_path_factory.mktemp("adapters")
+    own = folder / "own-head"
+    shutil.copytree(HEAD, own)
+    card = json.loads((own / "head.json").read_text())
+    (own / "head.json").write_text(json.dumps(card | {"id": "own-head", "version": "own"}))
+    at = adapter(folder / "lora")
+    words = ["--enable-lora", "--max-lora-rank", "8", "--lora-modules", f"own={at}", f"bare={at}"]
+    process, server = start(folder / "log", *words, "--head", f"own={own}")
+    with server.client() as client:
+        yield client
+    process.terminate()
+    assert process.wait(60) == 0, tail(server.log)
+
+
+def search(client: OpenAI, model: str, **arrol: Any) -> Any:
+    options = {"samples": 4, "return": "candidates"} | arrol
+    return client.chat.completions.create(
+        model=model, messages=ASK, seed=3, max_tokens=60, extra_body={"arrol": options}
+    )
+
+
+def test_an_adapter_with_a_head_is_scored_by_it(adapted: OpenAI) -> None:
+    base, own = search(adapted, "arrol-tiny"), search(adapted, "own")
+    assert base.arrol["head"] == {"id": "arrol-tiny-head", "version": base.arrol["head"]["version"]}
+    assert own.arrol["head"] == {"id": "own-head", "version": "own"}
+    assert all(c["quality"] is not None for c in own.arrol["candidates"])
+    texts = [[c["text"] for c in reply.arrol["candidates"]] for reply in (base, own)]
+    assert texts[0] != texts[1]  # the adapter answers, not the base model
+
+
+def test_an_adapter_without_one_is_searched_by_confidence(adapted: OpenAI) -> None:
+    found = search(adapted, "bare", prune={"keep": 0.5, "probes": [8]}).arrol
+    assert (found["scorer"], found["head"]) == ("confidence", None)
+    assert found["samples"]["pruned"] == 2
+    assert all(c["quality"] is None for c in found["candidates"])
+    with pytest.raises(openai.BadRequestError, match="--head NAME=FOLDER"):
+        search(adapted, "bare", scorer="head")
+
+
+def test_adapters_have_aliases(adapted: OpenAI) -> None:
+    listed = {model.id: model for model in adapted.models.list().data}
+    assert {"own", "bare", "own-vote16", "own-prune16", "bare-vote16"} <= set(listed)
+    reply: Any = adapted.chat.completions.create(model="own-vote16", messages=ASK, max_tokens=30)
+    assert reply.model == "own-vote16"
+    assert (reply.arrol["head"]["id"], reply.arrol["samples"]["started"]) == ("own-head", 16)
