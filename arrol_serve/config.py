@@ -31,6 +31,7 @@ class AdapterHead(BaseModel):
     """Its folder."""
     head_id: str
     probes: tuple[int, ...]
+    belief: Belief
 
 
 class ServerConfig(BaseModel):
@@ -86,9 +87,8 @@ class ServerConfig(BaseModel):
         The base model's head has not seen an adapter's hidden states.
         """
         own = self.adapter_heads.get(name)
-        if own is None:
-            return self.model_copy(update={"head": None, "head_id": None, "scorer": None})
-        return self.model_copy(update=own.model_dump())
+        found = dict.fromkeys(("head", "head_id", "scorer")) if own is None else dict(own)
+        return self.model_copy(update={**found, "presets": None})  # those in force are the base head's
 
     @property
     def has_head(self) -> bool:

@@ -143,8 +143,10 @@ class SearchingEngineClient:
         try:
             async with turn as got:
                 record.queue_ms = round(got.waited_s * 1000)
-                candidates = await self._run(ticket, call, got)
-                record.tokens = ticket.generated_tokens
+                try:
+                    candidates = await self._run(ticket, call, got)
+                finally:  # who leaves pays for what was generated
+                    record.tokens = got.generated = ticket.spent_tokens
         except Exception as error:
             ticket.failure = error
             raise
@@ -186,6 +188,7 @@ class SearchingEngineClient:
                     generated=lambda: turn.end(candidates.generated, candidates.launched),
                 )
             finally:
+                ticket.spent_tokens = candidates.generated
                 ticket.head_version = candidates.head_version
                 ticket.engine_groups = candidates.engine_groups
         return candidates

@@ -34,6 +34,8 @@ class SearchTicket:
     prompt_tokens: int = 0
     head_version: str | None = None
     engine_groups: int = 0
+    spent_tokens: int = 0
+    """All that was generated, whether or not there is an outcome."""
     claimed: bool = False
 
     @property

@@ -22,6 +22,10 @@ LONGEST_ID = 64
 """Characters of a client's request id that its candidates' names in the engine begin with."""
 
 
+LAST_OUTPUT_S = 1.0
+"""Seconds that aborted candidates have to say what they had generated."""
+
+
 @dataclass(frozen=True, slots=True)
 class EngineCall:
     """One request as vLLM's serving layer hands it to the engine client."""
@@ -152,6 +156,8 @@ class EngineCandidates:
         finally:
             if self._watch is not None:
                 self._watch.leave(request_id)
+        if last is not None:
+            self._tokens[index] = len(last.outputs[0].token_ids)
         if last is None and failure is None:
             failure = RuntimeError(f"the engine returned nothing for candidate {index}")
         self._events.put_nowait(_Ended(index, last, failure))
@@ -208,6 +214,7 @@ class EngineCandidates:
             return
         try:
             await self._client.abort([self._request_id(index) for index in tasks])
+            await asyncio.wait(tasks.values(), timeout=LAST_OUTPUT_S)
         finally:
             for task in tasks.values():
                 task.cancel()

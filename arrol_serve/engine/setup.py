@@ -117,7 +117,12 @@ def adapter_heads(args: Any, folders: Mapping[str, Path]) -> dict[str, AdapterHe
             )
         manifest = load_head(folder)[1]
         check_fits(manifest, **_shapes(Path(args.model)))
-        found[name] = AdapterHead(head=str(folder), head_id=manifest.id, probes=manifest.probes)
+        found[name] = AdapterHead(
+            head=str(folder),
+            head_id=manifest.id,
+            probes=manifest.probes,
+            belief=manifest.belief,
+        )
     args.additional_config[KEY]["adapter_heads"] = {n: str(f.resolve()) for n, f in folders.items()}
     return found
 

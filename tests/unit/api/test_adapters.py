@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from arrol_serve.belief import Belief
 from arrol_serve.api.selection import build_state, select
 from arrol_serve.config import AdapterHead, ServerConfig
 from arrol_serve.errors import InvalidRequest
 from tests.unit.api.searches import HEADED
 
-OWN = AdapterHead(head="heads/own", head_id="own-v1", probes=(7,))
+OWN = AdapterHead(head="heads/own", head_id="own-v1", probes=(7,), belief=Belief())
 ALIASES: dict[str, Any] = {
     "{model}-prune": {"prune": {}},
     "{model}-sure": {"prune": {"threshold": 0.3}},
