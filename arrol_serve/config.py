@@ -88,7 +88,9 @@ class ServerConfig(BaseModel):
         """
         own = self.adapter_heads.get(name)
         found = dict.fromkeys(("head", "head_id", "scorer")) if own is None else dict(own)
-        return self.model_copy(update={**found, "presets": None})  # those in force are the base head's
+        return self.model_copy(
+            update={**found, "presets": None}
+        )  # those in force are the base head's
 
     @property
     def has_head(self) -> bool:

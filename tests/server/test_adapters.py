@@ -26,7 +26,7 @@ def adapter(folder: Path) -> str:
     """An adapter that turns the model a little; its folder."""
     torch.manual_seed(0)
     config = LoraConfig(
-        r=4, lora_alpha=8, target_modules=["q_proj", "v_proj"], init_lora_weights=False
+        r=4, lora_alpha=64, target_modules=["q_proj", "v_proj"], init_lora_weights=False
     )
     get_peft_model(AutoModelForCausalLM.from_pretrained(MODEL), config).save_pretrained(folder)
     return str(folder)
@@ -51,7 +51,12 @@ def adapted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAI]:
 def search(client: OpenAI, model: str, **arrol: Any) -> Any:
     options = {"samples": 4, "return": "candidates"} | arrol
     return client.chat.completions.create(
-        model=model, messages=ASK, seed=3, max_tokens=60, extra_body={"arrol": options}
+        model=model,
+        messages=ASK,
+        seed=3,
+        max_tokens=60,
+        logprobs=True,
+        extra_body={"arrol": options},
     )
 
 
@@ -60,8 +65,8 @@ def test_an_adapter_with_a_head_is_scored_by_it(adapted: OpenAI) -> None:
     assert base.arrol["head"] == {"id": "arrol-tiny-head", "version": base.arrol["head"]["version"]}
     assert own.arrol["head"] == {"id": "own-head", "version": "own"}
     assert all(c["quality"] is not None for c in own.arrol["candidates"])
-    texts = [[c["text"] for c in reply.arrol["candidates"]] for reply in (base, own)]
-    assert texts[0] != texts[1]  # the adapter answers, not the base model
+    sure = [[one.logprob for one in reply.choices[0].logprobs.content] for reply in (base, own)]
+    assert sure[0] != pytest.approx(sure[1], abs=1e-3)  # the adapter answers, not the base model
 
 
 def test_an_adapter_without_one_is_searched_by_confidence(adapted: OpenAI) -> None:

@@ -143,6 +143,16 @@ def test_a_client_that_leaves_the_queue_leaves_nothing(small: Server) -> None:
     nobody_is_left(small)
 
 
+def test_who_leaves_pays_for_what_was_generated(small: Server) -> None:
+    lines = json_lines(small.log.read_text(errors="replace"))
+    for stream in (False, True):
+        leave(small, BIG | {"stream": stream, "max_tokens": 480}, 0.5)
+    nobody_is_left(small)
+    told = json_lines(small.log.read_text(errors="replace"))[len(lines) :]
+    left = [line for line in told if line.get("outcome") == "client_left"]
+    assert [line["tokens"] > 0 for line in left] == [True, True]
+
+
 def test_the_deadline_counts_from_arrival(small: Server) -> None:
     hurried = BIG | {"arrol": BIG["arrol"] | {"deadline_s": 1.0}}
     replies = asyncio.run(at_once(*[(small, BIG)] * 3, (small, hurried)))

@@ -123,9 +123,7 @@ class RowScorer:
         self._slots[req_id] = slot
         self._plans[req_id] = plan
         self._counts[req_id] = 0
-        self._heads[req_id] = self.heads.admit(
-            plan["search"], plan["candidates"], plan["adapter"]
-        )
+        self._heads[req_id] = self.heads.admit(plan["search"], plan["candidates"], plan["adapter"])
         at = torch.tensor([slot], device=self.device)
         self.statistics.reset(at)
         self._window[at] = 0.0

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from arrol_serve.belief import Belief
 from arrol_serve.api.selection import build_state, select
+from arrol_serve.belief import Belief
 from arrol_serve.config import AdapterHead, ServerConfig
 from arrol_serve.errors import InvalidRequest
 from tests.unit.api.searches import HEADED
@@ -38,13 +38,15 @@ def ask(model: str, arrol: Any = None) -> SimpleNamespace:
 
 def test_aliases_of_adapters_are_those_that_their_heads_can_do() -> None:
     state = build_state(CONFIG, ("base",), ("own", "bare"))
-    assert {name: model for name, (model, _) in state.aliases.items()} == {
+    ours = tuple(name.removeprefix("{model}") for name in ALIASES)
+    assert {name: of for name, (of, _) in state.aliases.items() if name.endswith(ours)} == {
         "base-prune": "base",
         "base-sure": "base",
         "own-prune": "own",
         "own-sure": "own",
         "bare-prune": "bare",
     }
+    assert {"base-fast", "own-fast", "bare-fast"} <= set(state.aliases)  # presets are aliases too
 
 
 @pytest.mark.parametrize(
