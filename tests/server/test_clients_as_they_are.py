@@ -127,6 +127,23 @@ def test_what_a_search_found_stands_in_headers_too(server: Server) -> None:
     assert reply.headers["x-arrol-stop"] == found["stop"]
 
 
+@pytest.mark.parametrize("path", ["/tokenize", "/invocations", "/v1/responses", "/v1/messages"])
+def test_a_key_that_stands_twice_is_refused_everywhere(server: Server, path: str) -> None:
+    headers = {"authorization": f"Bearer {server.key}", "content-type": "application/json"}
+    body = b'{"model": "arrol-tiny", "model": "duo", "prompt": "2+2"}'
+    reply = httpx.post(f"{server.url}{path}", content=body, headers=headers, timeout=60)
+    assert (reply.status_code, reply.json()["error"]["param"]) == (400, "model")
+    assert "twice" in reply.json()["error"]["message"]
+
+
+def test_cancelling_generates_nothing_and_may_carry_headers(server: Server) -> None:
+    headers = {"authorization": f"Bearer {server.key}", "X-Arrol-Samples": "2"}
+    reply = httpx.post(
+        f"{server.url}/v1/responses/resp_nothing/cancel", headers=headers, timeout=60
+    )
+    assert reply.status_code == 404
+
+
 def test_a_request_id_has_a_length(server: Server) -> None:
     reply = post(server, "/v1/chat/completions", ASK, **{"X-Request-Id": "r" * 257})
     assert reply.json()["error"]["param"] == "X-Request-Id"

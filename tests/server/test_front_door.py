@@ -62,14 +62,15 @@ def test_an_announced_body_that_is_too_large_is_not_read(server: Server) -> None
     assert is_refusal(reply, 413, "request_too_large")
 
 
-def test_a_chunked_body_is_counted(server: Server) -> None:
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/tokenize", "/v1/messages"])
+def test_a_chunked_body_is_counted(server: Server, path: str) -> None:
     def endless() -> Iterator[bytes]:
         for _ in range(TOO_MUCH // 2**16 + 2):
             yield b" " * 2**16
 
     headers = {"content-type": "application/json", "authorization": f"Bearer {server.key}"}
-    reply = httpx.post(f"{server.url}/v1/chat/completions", content=endless(), headers=headers)
-    assert is_refusal(reply, 413, "request_too_large")
+    reply = httpx.post(f"{server.url}{path}", content=endless(), headers=headers)
+    assert (reply.status_code, reply.json()["error"]["code"]) == (413, "request_too_large")
 
 
 def test_a_body_within_the_limit_is_taken(server: Server) -> None:

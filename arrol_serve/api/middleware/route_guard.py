@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from fastapi import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -49,15 +50,22 @@ class RouteGuard:
         except InvalidRequest as error:
             await JSONResponse(arrol_error_body(error), status_code=400)(scope, receive, send)
             return
+        except HTTPException as error:  # the body is too large, or has a key twice
+            told = JSONResponse({"detail": error.detail}, error.status_code, error.headers)
+            await told(scope, receive, send)
+            return
         await self.app(scope, receive, send)
 
     async def _looked_at(self, path: str, headers: Mapping[str, str], receive: Receive) -> Receive:
         """``receive`` of a request that asks for nothing that the route cannot do."""
+        kind = headers.get("content-type", "").lower()
+        if not kind:  # nothing is sent that could be answered
+            return receive
         counting = path in COUNTING
         named = next((name for name in headers if name.startswith(HEADER)), None)
         if named is not None and not counting:
             raise _cannot(path, named.title())
-        if not headers.get("content-type", "").lower().startswith("application/json"):
+        if not kind.startswith("application/json"):
             return receive
         messages, body = await _read(receive)
         try:
