@@ -110,6 +110,7 @@ def select(
     plan = resolve(selectors, arrol.config_of(adapter))
     if request.vllm_xargs:
         request.vllm_xargs = _foreign(request.vllm_xargs)
+    _refuse_misplaced(request, frozenset() if plan is None else OUR_KEYS)
     if plan is None:
         _check_size(request, arrol.config)
         return None, shown
@@ -202,19 +203,24 @@ def _check_size(request: Any, config: ServerConfig) -> None:
         )
 
 
-def _refuse_unsupported(request: Any) -> None:
-    """What vLLM ignores in a plain request, it may ignore in a search: clients send a lot of it.
+def _refuse_misplaced(request: Any, ours: frozenset[str]) -> None:
+    """Keys of ours in the wrong place, or misspelt, would ask for nothing.
 
-    Not so our own keys in the wrong place, which would ask for nothing.
+    What else vLLM ignores in a plain request, it may ignore in a search: clients send a lot of it.
     """
-    extra = {k: v for k, v in (request.model_extra or {}).items() if v is not None}
-    for name in extra:
-        if name in OUR_KEYS or difflib.get_close_matches(name, ["arrol"], 1, 0.75):
+    for name, value in (request.model_extra or {}).items():
+        if value is None:
+            continue
+        if name in ours or difflib.get_close_matches(name, ["arrol"], 1, 0.75):
             raise InvalidRequest(
                 f"Unknown field {clip(name)!r}: it would have no effect. Options of a search go "
                 f'into the object "arrol", such as "arrol": {{"samples": 16}}.',
                 param=clip(name),
             )
+
+
+def _refuse_unsupported(request: Any) -> None:
+    extra = request.model_extra or {}
     for name, why in UNSUPPORTED.items():
         value = extra.get(name, getattr(request, name, None))
         if value is not None and value is not False and value not in EMPTY:

@@ -184,6 +184,7 @@ def test_a_header_alone_asks_for_a_search() -> None:
         ({"arrol": {"samples": 4}, "top_k": 1}, "top_k"),
         ({"arrol": {"samples": 4}, "samples": 8}, "samples"),
         ({"arrol": {"samples": 4}, "arol": {"samples": 8}}, "arol"),
+        ({"arol": {"samples": 8}}, "arol"),
         ({"arrol": {"samples": 4, "prune": {"probes": [24, 512]}}}, "arrol.prune.probes"),
         (
             {"arrol": {"samples": 4, "prune": {"probes": [9]}}, "max_tokens": 9},
