@@ -12,13 +12,13 @@ from vllm.entrypoints.anthropic.api_router import create_messages as vllm_create
 from vllm.entrypoints.serve.exception_handling.error_response import create_error_response
 from vllm.entrypoints.serve.utils.api_utils import validate_json_request
 
+from arrol_serve.api.document.examples import MESSAGES, request_body
+from arrol_serve.api.document.schema import SearchableMessagesRequest, SearchedMessage
 from arrol_serve.api.error_response import error_of
 from arrol_serve.api.error_shapes import AnthropicErrorBody, anthropic_error
-from arrol_serve.api.document.examples import MESSAGES, request_body
-from arrol_serve.api.response import arrol_object
-from arrol_serve.api.document.schema import SearchableMessagesRequest, SearchedMessage
-from arrol_serve.api.searching import ERROR_RESPONSES, STREAM_CONTENT, Asked, answer, serve
 from arrol_serve.api.middleware.strict_json import StrictRoute
+from arrol_serve.api.response import arrol_object
+from arrol_serve.api.searching import ERROR_RESPONSES, STREAM_CONTENT, Asked, answer, serve
 from arrol_serve.api.ticket import TICKET
 from arrol_serve.errors import ArrolError
 from arrol_serve.pipeline import Progress

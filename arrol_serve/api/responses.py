@@ -11,13 +11,13 @@ from fastapi import APIRouter, Depends, Request
 from vllm.entrypoints.openai.responses.api_router import create_responses as vllm_create_responses
 from vllm.entrypoints.serve.utils.api_utils import validate_json_request
 
+from arrol_serve.api.document.examples import RESPONSES, request_body
+from arrol_serve.api.document.schema import SearchableResponsesRequest, SearchedResponse
 from arrol_serve.api.error_response import error_of
 from arrol_serve.api.error_shapes import response_error_event
-from arrol_serve.api.document.examples import RESPONSES, request_body
-from arrol_serve.api.response import arrol_object
-from arrol_serve.api.document.schema import SearchableResponsesRequest, SearchedResponse
-from arrol_serve.api.searching import ERROR_RESPONSES, STREAM_CONTENT, Asked, answer, serve
 from arrol_serve.api.middleware.strict_json import StrictRoute
+from arrol_serve.api.response import arrol_object
+from arrol_serve.api.searching import ERROR_RESPONSES, STREAM_CONTENT, Asked, answer, serve
 from arrol_serve.api.ticket import TICKET
 from arrol_serve.pipeline import Progress
 
