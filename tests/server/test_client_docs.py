@@ -39,5 +39,5 @@ def test_the_program_searches_and_reads_what_was_found(
     printed = run(example, folder, server.url, server.key)
     assert server.metric("arrol_candidates_total") >= before + 8
     for line in filter(None, printed.splitlines()):
-        assert "found:" not in line or "found: 41" in line or "found: true" in line, printed
+        assert "found:" not in line or line.split()[1] in ("41", "true", "false"), printed
     assert "found: " in printed
