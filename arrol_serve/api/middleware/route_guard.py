@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi import HTTPException
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -50,7 +50,7 @@ class RouteGuard:
         except InvalidRequest as error:
             await JSONResponse(arrol_error_body(error), status_code=400)(scope, receive, send)
             return
-        except HTTPException as error:  # the body is too large, or has a key twice
+        except HTTPException as error:  # the body is too large
             told = JSONResponse({"detail": error.detail}, error.status_code, error.headers)
             await told(scope, receive, send)
             return
@@ -70,7 +70,7 @@ class RouteGuard:
         messages, body = await _read(receive)
         try:
             parsed = strict_loads(body)
-        except ValueError:
+        except (json.JSONDecodeError, UnicodeDecodeError):
             return _again(messages, receive)  # the route says what is wrong with it
         if not isinstance(parsed, dict):
             return _again(messages, receive)

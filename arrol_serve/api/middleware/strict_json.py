@@ -6,14 +6,16 @@ import json
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from fastapi import HTTPException, Request, Response
+from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 
+from arrol_serve.errors import InvalidRequest
 from arrol_serve.sampling_plan.options import clip
 
 
 def strict_loads(body: bytes) -> Any:
-    """The parsed body. Raises ``json.JSONDecodeError``, and HTTP 400 for a key that stands twice."""
+    """The parsed body. Raises ``json.JSONDecodeError``; ``InvalidRequest`` for a key that stands twice."""
     return json.loads(body, object_pairs_hook=_unique)
 
 
@@ -24,8 +26,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     seen: set[str] = set()
     key = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
     said = f"The key {clip(key)!r} stands twice in one object of the body: send it once."
-    # FastAPI hands on no other exception from where it parses.
-    raise HTTPException(400, {"message": said, "param": clip(key)})
+    raise InvalidRequest(said, param=clip(key))
 
 
 class _StrictRequest(Request):
@@ -42,6 +43,11 @@ class StrictRoute(APIRoute):
         handler = super().get_route_handler()
 
         async def strict(request: Request) -> Response:
-            return await handler(_StrictRequest(request.scope, request.receive))
+            try:
+                return await handler(_StrictRequest(request.scope, request.receive))
+            except HTTPException as error:  # FastAPI's for whatever fails where it parses
+                if isinstance(error.__cause__, InvalidRequest):
+                    raise error.__cause__ from None
+                raise
 
         return strict
