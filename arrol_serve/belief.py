@@ -21,7 +21,7 @@ class Belief:
     """
 
     rivals: float = 3.0
-    """Wrong answers that compete: 1 or more."""
+    """Wrong answers that compete; below 1 it takes back what siblings know alike of their question."""
     temperature: float = 1.5
     """Above 1 because siblings are not independent."""
 

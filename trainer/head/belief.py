@@ -24,7 +24,7 @@ SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 """Rollouts of a subset."""
 DRAWS = 8
 """Subsets of each size of a question."""
-RIVALS, TEMPERATURES = (1.0, 32.0), (0.5, 6.0)
+RIVALS, TEMPERATURES = (0.3, 32.0), (0.5, 6.0)
 """Between which the constants are looked for."""
 STEPS, ZOOMS = 7, 4
 """Values of each that are tried at a time; how often the range is narrowed around the best."""
@@ -100,11 +100,12 @@ def leaders(found: Moments, belief: Belief) -> tuple[Array, Array]:
     """[B] P(the leading answer is right), and whether it is; as ``Belief.chances`` has it."""
     evidence = (found.count * math.log(belief.rivals) + found.logit) / belief.temperature
     evidence = np.where(found.count > 0, evidence, -np.inf)
-    top = np.maximum(0.0, evidence.max(axis=1, keepdims=True))
+    none = belief.none_of_these
+    top = np.maximum(none, evidence.max(axis=1, keepdims=True))
     shares = np.exp(evidence - top)
     leader = shares.argmax(axis=1)
     rows = np.arange(len(leader))
-    chance = shares[rows, leader] / (np.exp(-top[:, 0]) + shares.sum(axis=1))
+    chance = shares[rows, leader] / (np.exp(none - top[:, 0]) + shares.sum(axis=1))
     return chance, found.right[rows, leader]
 
 

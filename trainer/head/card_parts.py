@@ -48,9 +48,9 @@ def answers_section(manifest: HeadManifest, believed: Mapping[str, Any]) -> list
     """Constants of the belief, and its reliability by the size of the search."""
     belief = manifest.belief
     lines = [
-        "Searches stop by P(the answer is right), made of the supporters' scores with "
-        f"{belief.rivals:g} competing wrong answers and a temperature of {belief.temperature:g}, fitted on "
-        "the calibration questions. On random subsets of the test questions' rollouts:",
+        "Searches stop by P(the answer is right), made of the supporters' scores and two constants, rivals "
+        f"{belief.rivals:g} and temperature {belief.temperature:g}, fitted on the calibration questions. On "
+        "random subsets of the test questions' rollouts:",
         "",
         "| rollouts | questions | P, mean | right | ECE |",
         "|---|---|---|---|---|",
