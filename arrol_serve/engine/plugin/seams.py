@@ -214,6 +214,14 @@ PROCESS = (
         has=("n", "seed", "stop", "extra_args", "output_kind", "clone"),
     ),
     Seam("vllm.sampling_params:RequestOutputKind", has=("FINAL_ONLY",)),
+    Seam("vllm.engine.arg_utils:AsyncEngineArgs"),
+    Seam("vllm.v1.engine.async_llm:AsyncLLM", calls={"from_engine_args": ("engine_args",)}),
+    Seam(
+        "vllm.v1.engine.output_processor:OutputProcessor",
+        has=("request_states",),
+        calls={"process_outputs": ("self", "engine_core_outputs", "...")},
+    ),
+    Seam("vllm.v1.engine.output_processor:RequestState", has=("external_req_id",)),
 )
 CPU_WORKER = Seam("vllm.v1.worker.cpu_worker:CPUWorker", overrides=WORKER_METHODS)
 """Looked at by the worker alone, on CPUs: importing it changes PyTorch for the whole process."""
