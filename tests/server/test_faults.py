@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -75,13 +74,9 @@ def _has_tokens(chunk: dict[str, Any]) -> bool:
     return bool(chunk["choices"] and chunk["choices"][0].get("logprobs"))
 
 
-def test_readers_that_die_are_replaced(server: Server) -> None:
-    before = {p.pid for p in readers(server.pid)}
+def test_readers_that_die_are_not_missed(server: Server) -> None:
+    """Short replies are read without them; that others get new ones is in tests/unit/answers/test_pool.py."""
     for process in readers(server.pid):
         process.send_signal(signal.SIGKILL)
     reply = server.post(SHORT | {"max_tokens": 200}).json()
     assert reply["arrol"]["answer"] is not None
-    end = time.monotonic() + 30
-    while {p.pid for p in readers(server.pid)} & before or not readers(server.pid):
-        assert time.monotonic() < end, "the readers were not replaced"
-        time.sleep(0.2)
