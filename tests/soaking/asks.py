@@ -110,7 +110,8 @@ def _plain(rng: random.Random) -> Ask:
 def _search(rng: random.Random) -> Ask:
     plan = random_plan(rng)
     choices = rng.choice([1, 1, 2])
-    body = _chat(_question(rng), max_tokens=rng.randint(4, 80), n=choices, arrol=plan)
+    tokens = rng.randint(40, 80)  # beyond the probes
+    body = _chat(_question(rng), max_tokens=tokens, n=choices, arrol=plan)
     return Ask("search", CHAT, body, (200, 504) if "deadline_s" in plan else (200,))
 
 

@@ -27,7 +27,7 @@ CHAT: dict[str, Any] = {
         "value": {"model": MODEL, "messages": _ASKED, "arrol": _SEARCH},
     },
     "adaptive": {
-        "summary": "8 candidates, and the other 24 only if the vote is not decided",
+        "summary": "8 candidates, then more, at most 32, until the vote is decided",
         "value": {"model": MODEL, "messages": _ASKED, "arrol": _ADAPTIVE},
     },
     "alias": {
@@ -46,7 +46,9 @@ CHAT: dict[str, Any] = {
 }
 COMPLETION: dict[str, Any] = {
     "plain": {"value": {"model": MODEL, "prompt": "17*23-40="}},
-    "search": {"value": {"model": MODEL, "prompt": "17*23-40=", "arrol": _SEARCH}},
+    "search": {
+        "value": {"model": MODEL, "prompt": "17*23-40=", "max_tokens": 200, "arrol": _SEARCH}
+    },
 }
 RESPONSES: dict[str, Any] = {
     "plain": {"value": {"model": MODEL, "input": "What is 17*23-40?"}},
