@@ -98,7 +98,7 @@ def _text_fault(ask: Ask, text: str, end: str, known: str | None) -> str | None:
 
 
 def _stream_fault(ask: Ask, reply: Reply, known: str | None) -> str | None:
-    lines = [line for line in reply.body.decode().split("\n\n") if line.startswith("data: ")]
+    lines = [line for line in reply.body.decode().split("\n") if line.startswith("data: ")]
     if not lines or lines[-1] != "data: [DONE]":
         return f"a stream that ends with {reply.body[-200:]!r}"
     events = [json.loads(line.removeprefix("data: ")) for line in lines[:-1]]
@@ -114,7 +114,9 @@ def _stream_fault(ask: Ask, reply: Reply, known: str | None) -> str | None:
     if len(ends) != 1:
         return f"the first choice ended {len(ends)} times"
     reports = [e["arrol"] for e in events if "arrol" in e and "progress" not in e["arrol"]]
-    if len(reports) > 1:
-        return "several arrol objects"
+    if any(
+        report != reports[0] for report in reports
+    ):  # the last content chunk and the usage chunk
+        return "different arrol objects"
     fault = _report_fault(_wanted(ask), reports[0] if reports else None)
     return fault or _text_fault(ask, reply.text, ends[0], known)
