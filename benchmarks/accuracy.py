@@ -25,8 +25,8 @@ from arrol_serve.voting import Ballot, VoteRule, tally
 from benchmarks.plots.accuracy import accuracy_plot
 from benchmarks.record import write_result
 from trainer.engines.sampling import GroupRequest, SampledRollout, build_engine, sample_groups
-from trainer.evaluation.statistics import bootstrap
-from trainer.evaluation.uniform_vote import uniform_vote
+from trainer.evaluation.reporting.statistics import bootstrap
+from trainer.evaluation.reporting.uniform_vote import uniform_vote
 from trainer.prompts.arithmetic import EVALUATION_SEED, held_out_questions
 
 ROOT = Path(__file__).parent.parent

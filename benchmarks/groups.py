@@ -31,7 +31,7 @@ from trainer.engines.sampling import (
     build_engine,
     sample_groups,
 )
-from trainer.evaluation.statistics import paired
+from trainer.evaluation.reporting.statistics import paired
 from trainer.prompts.arithmetic import EVALUATION_SEED
 
 SETTINGS: tuple[tuple[str, tuple[int, ...], float], ...] = (

@@ -25,9 +25,9 @@ from arrol_serve.quality.calibration import expected_calibration_error
 from benchmarks.record import write_result
 from trainer.bundled import make_head
 from trainer.evaluation.datasets import MOST_GENERATED, Item
+from trainer.evaluation.reporting.statistics import bootstrap, paired
 from trainer.evaluation.runs import open_folder
 from trainer.evaluation.sampling import Settings
-from trainer.evaluation.statistics import bootstrap, paired
 from trainer.evaluation.tuning.choose import Uniform, uniform_votes_of
 from trainer.evaluation.tuning.live import LiveEngine
 from trainer.evaluation.tuning.one_pass import sample_pass

@@ -20,7 +20,7 @@ from arrol_serve.voting import VoteRule
 from benchmarks.plots.simulation import simulation_plots
 from benchmarks.record import read_result, write_result
 from benchmarks.synthetic import Groups, Population, area, draw, separation, solved, survivors
-from trainer.evaluation.statistics import bootstrap
+from trainer.evaluation.reporting.statistics import bootstrap
 
 AUCS = (0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 BEST_END = 0.99

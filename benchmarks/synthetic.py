@@ -21,7 +21,7 @@ import numpy as np
 from arrol_serve.pruning.group import Group
 from arrol_serve.pruning.threshold import sigmoid
 from arrol_serve.voting import Ballot, VoteRule, tally
-from trainer.evaluation.uniform_vote import uniform_vote
+from trainer.evaluation.reporting.uniform_vote import uniform_vote
 
 RIGHT = "right"
 

@@ -10,7 +10,7 @@ import numpy as np
 from arrol_serve.answers.equivalence import equivalent
 from arrol_serve.answers.extract import extract
 from benchmarks.serving.votes import SPEC
-from trainer.evaluation.statistics import bootstrap, paired
+from trainer.evaluation.reporting.statistics import bootstrap, paired
 
 DRAWS = 10_000
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from trainer.evaluation.methods import METHODS
 from trainer.evaluation.online import looks, threshold
 from trainer.evaluation.records import Record, Sample
+from trainer.evaluation.reporting.methods import METHODS
 
 
 def test_the_threshold_lets_a_share_through() -> None:

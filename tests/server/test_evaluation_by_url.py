@@ -11,9 +11,9 @@ import pytest
 from tests.server.conftest import Server
 from trainer.evaluation.cli import main
 from trainer.evaluation.datasets import Source, load
-from trainer.evaluation.endpoint import Endpoint
+from trainer.evaluation.over_http.endpoint import Endpoint
+from trainer.evaluation.over_http.remote import COUNTING, Manner, Way, sample_remote
 from trainer.evaluation.records import RecordFile
-from trainer.evaluation.remote import COUNTING, Manner, Way, sample_remote
 from trainer.evaluation.sampling import Settings
 
 

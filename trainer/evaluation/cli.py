@@ -11,11 +11,11 @@ from pathlib import Path
 from arrol_serve import home
 from arrol_serve.bundled import MODEL_NAME
 from arrol_serve.errors import ArrolError
-from trainer.evaluation.compare import compare, read_report, table
 from trainer.evaluation.evaluate import evaluate
-from trainer.evaluation.methods import METHODS
 from trainer.evaluation.options import read_options
-from trainer.evaluation.plots import draw_comparison
+from trainer.evaluation.reporting.compare import compare, read_report, table
+from trainer.evaluation.reporting.methods import METHODS
+from trainer.evaluation.reporting.plots import draw_comparison
 from trainer.evaluation.words import add_data, add_sampling
 
 

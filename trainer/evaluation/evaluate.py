@@ -16,16 +16,16 @@ from arrol_serve.answers.spec import AnswerSpec
 from trainer.errors import DataError
 from trainer.evaluation.answer_option import parse_answer
 from trainer.evaluation.backends import Backend, engine_backend
-from trainer.evaluation.by_k import parse_k
 from trainer.evaluation.datasets import Item, Source, load
-from trainer.evaluation.endpoint import Endpoint
 from trainer.evaluation.grading import unusable
-from trainer.evaluation.methods import METHODS
 from trainer.evaluation.options import EvalOptions
-from trainer.evaluation.plots import draw
-from trainer.evaluation.remote import remote_backend
-from trainer.evaluation.report import summarise, write
-from trainer.evaluation.report_text import cut_off, markdown
+from trainer.evaluation.over_http.endpoint import Endpoint
+from trainer.evaluation.over_http.remote import remote_backend
+from trainer.evaluation.reporting.by_k import parse_k
+from trainer.evaluation.reporting.methods import METHODS
+from trainer.evaluation.reporting.plots import draw
+from trainer.evaluation.reporting.report import summarise, write
+from trainer.evaluation.reporting.text import cut_off, markdown
 from trainer.evaluation.runs import open_folder, sample_all, write_timing
 from trainer.evaluation.sampling import UNPRUNED
 

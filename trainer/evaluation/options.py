@@ -13,8 +13,8 @@ from arrol_serve.bundled import MODEL_NAME
 from arrol_serve.engine.plugin.wire import CONFIDENCE_WINDOW
 from trainer.errors import DataError
 from trainer.evaluation.reply_length import default_max_tokens
+from trainer.evaluation.reporting.uniform_vote import MOST
 from trainer.evaluation.sampling import Settings
-from trainer.evaluation.uniform_vote import MOST
 from trainer.out_folder import check_writable
 
 CHUNK = 50

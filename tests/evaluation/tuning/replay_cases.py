@@ -7,9 +7,9 @@ from typing import Any
 
 from arrol_serve.sampling_plan import SearchPlan
 from arrol_serve.voting import Ballot
+from trainer.evaluation.reporting.uniform_vote import uniform_votes
 from trainer.evaluation.tuning.plans import plan_of as resolved
 from trainer.evaluation.tuning.recorded import Recorded
-from trainer.evaluation.uniform_vote import uniform_votes
 
 SERVER: Mapping[str, Any] = {"head": "h", "head_id": "h", "probes": (4,)}
 

@@ -11,11 +11,11 @@ from arrol_serve.rollout import Fate
 from arrol_serve.voting import Ballot
 from trainer.evaluation.datasets import Item
 from trainer.evaluation.grading import Reply
-from trainer.evaluation.methods import blind
 from trainer.evaluation.records import Record
+from trainer.evaluation.reporting.methods import blind
+from trainer.evaluation.reporting.uniform_vote import uniform_votes
 from trainer.evaluation.runs import sample_all
 from trainer.evaluation.tuning.recorded import Recorded
-from trainer.evaluation.uniform_vote import uniform_votes
 
 ARM = "unpruned, scored"
 CHUNK = 8

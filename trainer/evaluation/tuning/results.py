@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from arrol_serve.quality.calibration import expected_calibration_error
-from trainer.evaluation.statistics import bootstrap, paired
+from trainer.evaluation.reporting.statistics import bootstrap, paired
 from trainer.evaluation.tuning.choose import USUAL, Uniform
 from trainer.evaluation.tuning.sweep import Array, Measured
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from trainer.errors import DataError
-from trainer.evaluation.statistics import bootstrap, paired
+from trainer.evaluation.reporting.statistics import bootstrap, paired
 
 Report = Mapping[str, Any]
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from trainer.errors import DataError
-from trainer.evaluation.methods import blind, vote
 from trainer.evaluation.records import Record
-from trainer.evaluation.statistics import bootstrap, pass_at_k
-from trainer.evaluation.uniform_vote import uniform_votes
+from trainer.evaluation.reporting.methods import blind, vote
+from trainer.evaluation.reporting.statistics import bootstrap, pass_at_k
+from trainer.evaluation.reporting.uniform_vote import uniform_votes
 from trainer.seeds import seed_for
 
 SUBSETS = 64

@@ -8,11 +8,11 @@ import pytest
 
 from trainer.errors import DataError
 from trainer.evaluation.cli import main
-from trainer.evaluation.compare import compare, read_report
 from trainer.evaluation.datasets import Item
 from trainer.evaluation.records import Record, Sample
-from trainer.evaluation.report import summarise, write
-from trainer.evaluation.report_text import cut_off, markdown
+from trainer.evaluation.reporting.compare import compare, read_report
+from trainer.evaluation.reporting.report import summarise, write
+from trainer.evaluation.reporting.text import cut_off, markdown
 
 
 def report(answers: dict[str, str], *, samples: int = 1, data: str = "d") -> dict[str, Any]:

@@ -13,8 +13,8 @@ import pytest
 
 from trainer.errors import DataError
 from trainer.evaluation.datasets import Item
-from trainer.evaluation.endpoint import Endpoint, RemoteError
-from trainer.evaluation.remote import NOT_SAID, Manner, Way, remote_backend, sample_remote
+from trainer.evaluation.over_http.endpoint import Endpoint, RemoteError
+from trainer.evaluation.over_http.remote import NOT_SAID, Manner, Way, remote_backend, sample_remote
 from trainer.evaluation.sampling import Settings, seed_of
 
 GOOD = {

@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from trainer.evaluation.statistics import bootstrap, pass_at_k, tokens_at
+from trainer.evaluation.reporting.statistics import bootstrap, pass_at_k, tokens_at
 from trainer.head.reliability import reliability
 
 

@@ -15,11 +15,17 @@ from arrol_serve.answers.spec import AnswerSpec
 from trainer.errors import DataError
 from trainer.evaluation.backends import Backend
 from trainer.evaluation.datasets import Item
-from trainer.evaluation.endpoint import FIRST_TRIES, BadRequest, Call, Endpoint, RemoteError
 from trainer.evaluation.grading import Reply
 from trainer.evaluation.needs import CONFIDENCE, HEAD, PRUNING, SEARCHES
-from trainer.evaluation.remote_plan import explicit, one_sample, what_was_not_done
-from trainer.evaluation.replies import candidates, choices, single
+from trainer.evaluation.over_http.endpoint import (
+    FIRST_TRIES,
+    BadRequest,
+    Call,
+    Endpoint,
+    RemoteError,
+)
+from trainer.evaluation.over_http.plan import explicit, one_sample, what_was_not_done
+from trainer.evaluation.over_http.replies import candidates, choices, single
 from trainer.evaluation.sampling import Settings, seed_of
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from trainer.evaluation.by_k import table
+from trainer.evaluation.reporting.by_k import table
 from trainer.evaluation.sampling import UNPRUNED
 
 SHOWN = ("temperature", "top_p", "top_k", "max_tokens", "seed")

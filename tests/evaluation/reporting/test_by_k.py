@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from trainer.errors import DataError
-from trainer.evaluation.by_k import by_k, parse_k, table
 from trainer.evaluation.records import Record, Sample
+from trainer.evaluation.reporting.by_k import by_k, parse_k, table
 
 
 def record(answers: str, qualities: list[float] | None = None) -> Record:

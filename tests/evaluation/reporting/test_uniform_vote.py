@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from trainer.evaluation.uniform_vote import MOST, uniform_vote, uniform_votes
+from trainer.evaluation.reporting.uniform_vote import MOST, uniform_vote, uniform_votes
 
 
 def test_ties_are_settled_by_lot() -> None:

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from arrol_serve.rollout import Fate, fate_of
-from trainer.evaluation.endpoint import RemoteError
 from trainer.evaluation.grading import Reply
+from trainer.evaluation.over_http.endpoint import RemoteError
 
 
 @contextmanager

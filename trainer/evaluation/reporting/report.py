@@ -11,13 +11,13 @@ import numpy as np
 
 from arrol_serve.quality.calibration import expected_calibration_error, within_group_auc
 from arrol_serve.rollout import Fate
-from trainer.evaluation.by_k import by_k
 from trainer.evaluation.datasets import Item, set_of
-from trainer.evaluation.methods import METHODS, uniform_curve
 from trainer.evaluation.records import Record
-from trainer.evaluation.report_text import markdown
+from trainer.evaluation.reporting.by_k import by_k
+from trainer.evaluation.reporting.methods import METHODS, uniform_curve
+from trainer.evaluation.reporting.statistics import bootstrap, paired, tokens_at
+from trainer.evaluation.reporting.text import markdown
 from trainer.evaluation.sampling import UNPRUNED
-from trainer.evaluation.statistics import bootstrap, paired, tokens_at
 from trainer.head.reliability import reliability
 
 BASELINE = "uniform"

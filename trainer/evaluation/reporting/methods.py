@@ -10,9 +10,9 @@ from arrol_serve.rollout import Fate
 from arrol_serve.voting import Ballot, VoteRule, decided, tally
 from trainer.evaluation.needs import CONFIDENCE, HEAD, ONLINE, PRUNING, SEARCHES
 from trainer.evaluation.records import Record, Sample
+from trainer.evaluation.reporting.statistics import pass_at_k
+from trainer.evaluation.reporting.uniform_vote import uniform_vote, uniform_votes
 from trainer.evaluation.sampling import ADAPTIVE, AGREEMENT
-from trainer.evaluation.statistics import pass_at_k
-from trainer.evaluation.uniform_vote import uniform_vote, uniform_votes
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Kept records to figures, text and pictures. Nothing here samples."""
