@@ -35,6 +35,8 @@ class Standing:
     rollouts: tuple[int, ...]
     best: int
     """Its best-quality rollout, the lowest index on ties; in a uniform vote the lowest index."""
+    probability: float | None = None
+    """That it is right, with a ``Belief``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +69,13 @@ def tally(ballots: Sequence[Ballot], rule: VoteRule, belief: Belief | None = Non
         best = min(ballots, key=_worth, default=None)
         return Tally((), best.rollout if best else None, None, None, rule)
     weights = weigh(voters, rule)
-    by_chance = rule == "evidence"
     clusters: dict[str, list[Ballot]] = {}
     for ballot in voters:
         clusters.setdefault(str(ballot.answer), []).append(ballot)
     quality = {b.rollout: _quality(b) for b in voters}
     standings = sorted(
         (
-            _standing(answer, members, weights, chances.get(answer) if by_chance else None)
+            _standing(answer, members, weights, chances.get(answer), by_chance=rule == "evidence")
             for answer, members in clusters.items()
         ),
         key=lambda s: (-s.weight, -s.count, -quality[s.best], s.best),
@@ -100,14 +101,21 @@ def _chances(ballots: Sequence[Ballot], belief: Belief) -> dict[str, float]:
 
 
 def _standing(
-    answer: str, members: Sequence[Ballot], weights: Mapping[int, float], chance: float | None
+    answer: str,
+    members: Sequence[Ballot],
+    weights: Mapping[int, float],
+    chance: float | None,
+    *,
+    by_chance: bool,
 ) -> Standing:
+    summed = math.fsum(weights[b.rollout] for b in members)
     return Standing(
         answer=answer,
         count=len(members),
-        weight=math.fsum(weights[b.rollout] for b in members) if chance is None else chance,
+        weight=chance if by_chance and chance is not None else summed,
         rollouts=tuple(b.rollout for b in members),
         best=min(members, key=_worth).rollout,
+        probability=chance,
     )
 
 

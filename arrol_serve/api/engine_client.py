@@ -31,9 +31,10 @@ from arrol_serve.engine.candidates import EngineCall, EngineCandidates
 from arrol_serve.engine.plugin.wire import KEY
 from arrol_serve.engine.watch import StepWatch
 from arrol_serve.errors import ArrolError, InvalidRequest
-from arrol_serve.pipeline import Progress, search
+from arrol_serve.pipeline import search
 from arrol_serve.sampling_plan import SearchPlan
 from arrol_serve.sampling_plan.groups import group_plan
+from arrol_serve.search.progress import Listener, Progress
 
 
 class SearchingEngineClient:
@@ -163,12 +164,12 @@ class SearchingEngineClient:
         with self._spread.place(ticket.plan.at_once) as place:
             asked = call.options.get("data_parallel_rank")
             options = {**call.options, "data_parallel_rank": place.rank if asked is None else asked}
-            watch = None if ticket.plan.stop_rule is None else self._watch
+            followed = ticket.plan.stop_rule is not None or ticket.plan.stream == "progress"
             candidates = EngineCandidates(
                 self._inner,
                 replace(call, options=options),
                 replace(group_plan(ticket.plan), adapter=ticket.adapter),
-                watch,
+                self._watch if followed else None,
             )
             book = AnswerBook(self._pool, ticket.plan.answer)
             plan = _after(ticket.plan, turn.waited_s)
@@ -226,7 +227,7 @@ def _after(plan: SearchPlan, waited_s: float) -> SearchPlan:
     return replace(plan, deadline_s=max(0.0, plan.deadline_s - waited_s))
 
 
-def _tell(ticket: SearchTicket) -> Callable[[Progress], None] | None:
+def _tell(ticket: SearchTicket) -> Listener | None:
     """The ticket's listener, looked up at each event: streams attach theirs after the search began."""
 
     def tell(progress: Progress) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
@@ -17,11 +17,11 @@ from arrol_serve.api.document.schema import SearchableMessagesRequest, SearchedM
 from arrol_serve.api.error_response import error_of
 from arrol_serve.api.error_shapes import AnthropicErrorBody, anthropic_error
 from arrol_serve.api.middleware.strict_json import StrictRoute
+from arrol_serve.api.progress import ProgressEvent
 from arrol_serve.api.response import arrol_object
 from arrol_serve.api.searching import ERROR_RESPONSES, STREAM_CONTENT, Asked, answer, serve
 from arrol_serve.api.ticket import TICKET
 from arrol_serve.errors import ArrolError
-from arrol_serve.pipeline import Progress
 
 router = APIRouter(route_class=StrictRoute)
 ERRORS: dict[int | str, dict[str, Any]] = {
@@ -94,16 +94,17 @@ class MessageAmender:
         self._ended = False
 
     def __call__(self, item: Any) -> Iterator[str]:
-        """The lines to send for vLLM's events, a ``Progress`` or an exception."""
-        if isinstance(item, Progress):
-            yield _event({"type": "ping", "arrol": {"progress": asdict(item)}})
-        elif isinstance(item, Exception):
+        """The lines to send for vLLM's events, or an exception."""
+        if isinstance(item, Exception):
             ticket = self._asked.ticket
             yield self._error((ticket.failure if ticket else None) or item)
         else:
             for event in filter(None, item.split("\n\n")):
                 if not self._ended:
                     yield self._one(event)
+
+    def progress(self, event: ProgressEvent) -> str:
+        return _event({"type": "ping", "arrol": {"progress": event}})
 
     def keep_alive(self) -> str:
         return _event({"type": "ping"})

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from typing import Any, NotRequired
 from urllib.parse import quote
 
 from typing_extensions import TypedDict
 
+from arrol_serve.api.rows import Candidate, VoteCount, candidate_row, rounded, vote_row
 from arrol_serve.api.ticket import SearchTicket
 from arrol_serve.pipeline import SearchOutcome
-from arrol_serve.rollout import Fate, Rollout
+from arrol_serve.rollout import Fate
 
 NOT_VOTABLE = "No candidate holds an answer to vote on: the best-scored one is returned."
 LONGEST_HEADER = 1024
@@ -33,12 +33,6 @@ class SampleCounts(TypedDict):
     """Of the finished ones: those that hold no answer."""
 
 
-class VoteCount(TypedDict):
-    answer: str
-    count: int
-    weight: float | None
-
-
 class TokenCounts(TypedDict):
     prompt: int
     generated: int
@@ -50,23 +44,6 @@ class TokenCounts(TypedDict):
 class HeadName(TypedDict):
     id: str | None
     version: str | None
-
-
-class Candidate(TypedDict):
-    index: int
-    text: str
-    answer: str | None
-    kind: str | None
-    """What kind of thing the answer is: integer, choice, interval, ..."""
-    canonical: str | None
-    """The form that answers are compared by."""
-    read: str | None
-    """What marked the answer, or why there is none; null: it was not read."""
-    fate: str
-    tokens: int
-    quality: float | None
-    confidence: float | None
-    probes: list[dict[str, float | None]]
 
 
 class ArrolReport(TypedDict):
@@ -104,16 +81,13 @@ def arrol_object(ticket: SearchTicket, head_id: str | None) -> ArrolReport | Non
     report = ArrolReport(
         applied=True,
         answer=tally.standings[0].answer if tally.standings else None,
-        confidence=_rounded(tally.confidence),
-        agreement=_rounded(tally.agreement),
+        confidence=rounded(tally.confidence),
+        agreement=rounded(tally.agreement),
         vote=plan.vote,
         scorer=plan.scorer,
         votable=outcome.votable,
         samples=sample_counts(outcome),
-        votes=[
-            VoteCount(answer=s.answer, count=s.count, weight=_rounded(s.weight))
-            for s in tally.standings
-        ],
+        votes=[vote_row(standing) for standing in tally.standings],
         tokens=_token_counts(ticket, outcome),
         stop=outcome.stop,
         waves=outcome.waves,
@@ -129,7 +103,10 @@ def arrol_object(ticket: SearchTicket, head_id: str | None) -> ArrolReport | Non
     if notes:
         report["note"] = " ".join(notes)
     if plan.returns == "candidates":
-        report["candidates"] = [_candidate(outcome, rollout) for rollout in outcome.rollouts]
+        report["candidates"] = [
+            candidate_row(r, wave, outcome.answers.get(r.index), outcome.readings.get(r.index))
+            for r, wave in zip(outcome.rollouts, outcome.wave_of, strict=True)
+        ]
     return report
 
 
@@ -156,31 +133,6 @@ def _token_counts(ticket: SearchTicket, outcome: SearchOutcome) -> TokenCounts:
         winner=winner.token_count,
         saved_estimate=outcome.saved_estimate,
     )
-
-
-def _candidate(outcome: SearchOutcome, rollout: Rollout) -> Candidate:
-    reading = outcome.readings.get(rollout.index)
-    return Candidate(
-        index=rollout.index,
-        text=rollout.text,
-        answer=outcome.answers.get(rollout.index),
-        kind=reading.kind if reading else None,
-        canonical=reading.canonical if reading else None,
-        read=reading.why if reading else None,
-        fate=rollout.fate.value,
-        tokens=rollout.token_count,
-        quality=_rounded(rollout.quality),
-        confidence=_rounded(rollout.confidence),
-        probes=[
-            {"tokens": p.tokens, "score": _rounded(p.score), "survival": _rounded(p.survival)}
-            for p in rollout.probes
-        ],
-    )
-
-
-def _rounded(value: float | None) -> float | None:
-    """Four significant digits; None for what JSON cannot say."""
-    return None if value is None or not math.isfinite(value) else float(f"{value:.4g}")
 
 
 def usage(ticket: SearchTicket, reported: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
@@ -16,10 +16,10 @@ from arrol_serve.api.document.schema import SearchableResponsesRequest, Searched
 from arrol_serve.api.error_response import error_of
 from arrol_serve.api.error_shapes import response_error_event
 from arrol_serve.api.middleware.strict_json import StrictRoute
+from arrol_serve.api.progress import ProgressEvent
 from arrol_serve.api.response import arrol_object
 from arrol_serve.api.searching import ERROR_RESPONSES, STREAM_CONTENT, Asked, answer, serve
 from arrol_serve.api.ticket import TICKET
-from arrol_serve.pipeline import Progress
 
 router = APIRouter(route_class=StrictRoute)
 IN_PROGRESS = "response.in_progress"
@@ -86,21 +86,17 @@ class EventAmender:
         """The response as it was when nothing was known."""
 
     def __call__(self, item: Any) -> Iterator[str]:
-        """The lines to send for one of vLLM's event objects, a ``Progress`` or an exception."""
-        if isinstance(item, Progress):
-            yield self._event(
-                {
-                    "type": IN_PROGRESS,
-                    "response": self._opening,
-                    "arrol": {"progress": asdict(item)},
-                }
-            )
-        elif isinstance(item, Exception):
+        """The lines to send for one of vLLM's event objects, or an exception."""
+        if isinstance(item, Exception):
             ticket = self._asked.ticket
             told = error_of((ticket.failure if ticket else None) or item)[1]
             yield self._event(response_error_event(told))
         else:
             yield self._event(self._amended(item))
+
+    def progress(self, event: ProgressEvent) -> str:
+        told = {"progress": event}
+        return self._event({"type": IN_PROGRESS, "response": self._opening, "arrol": told})
 
     def keep_alive(self) -> str:
         return self._event({"type": IN_PROGRESS, "response": self._opening})

@@ -6,17 +6,17 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
-from dataclasses import asdict
 from typing import Any, Literal, Protocol
 
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from arrol_serve.api.error_response import DATA, arrol_error_body, reshape, sse_line
+from arrol_serve.api.progress import Changes, ProgressEvent
 from arrol_serve.api.response import arrol_object, mirror_reasoning, usage
 from arrol_serve.api.ticket import SearchTicket
 from arrol_serve.errors import ArrolError
-from arrol_serve.pipeline import Progress
+from arrol_serve.search.progress import Progress
 
 DONE = f"{DATA}[DONE]\n\n"
 
@@ -42,7 +42,10 @@ class Amender(Protocol):
     """Rewrites one route's stream."""
 
     def __call__(self, item: Any) -> Iterator[str]:
-        """The lines to send for what vLLM yields, a ``Progress``, or the exception that ended it."""
+        """The lines to send for what vLLM yields, or the exception that ended it."""
+
+    def progress(self, event: ProgressEvent) -> str:
+        """An event that says nothing to those who do not know ours."""
 
     def keep_alive(self) -> str:
         """An event that says nothing."""
@@ -62,8 +65,9 @@ async def stream_search(
     this generator again at every await, which would cut short the abort of the candidates.
     """
     items: asyncio.Queue[Any] = asyncio.Queue()
+    latest = None
     if ticket is not None and ticket.plan.stream == "progress":
-        ticket.listener = items.put_nowait
+        latest = ticket.listener = _Latest(items, Changes(ticket.plan))
     reader = asyncio.create_task(_read(chunks, items))
     try:
         while True:
@@ -75,11 +79,33 @@ async def stream_search(
                 continue
             if item is None:
                 return
+            if item is latest and latest is not None:
+                yield amend.progress(latest.event())
+                continue
             for line in amend(item):
                 yield line
     finally:
         reader.cancel()
         await asyncio.wait({reader})  # unlike awaiting it, does not cancel it a second time
+
+
+class _Latest:
+    """The listener of a stream. What is not yet written gives way to what is newer: slow readers get less."""
+
+    def __init__(self, items: asyncio.Queue[Any], changes: Changes) -> None:
+        self._items, self._changes = items, changes
+        self._unwritten: Progress | None = None
+
+    def __call__(self, progress: Progress) -> None:
+        if self._unwritten is None:
+            self._items.put_nowait(self)
+        self._unwritten = progress
+
+    def event(self) -> ProgressEvent:
+        """What to write now. Call it once for each time that this lies among the items."""
+        assert self._unwritten is not None  # noqa: S101  # it would not lie there
+        latest, self._unwritten = self._unwritten, None
+        return self._changes.since_last(latest)
 
 
 async def _read(chunks: AsyncGenerator[Any, None], items: asyncio.Queue[Any]) -> None:
@@ -102,17 +128,18 @@ class ChunkAmender:
         self._held: list[dict[str, Any]] = []
         """Opening chunks of the choices after the first: there may be fewer answers than asked."""
 
-    def __call__(self, item: str | Progress | Exception) -> Iterator[str]:
+    def __call__(self, item: str | Exception) -> Iterator[str]:
         """The lines to send for one event."""
-        if isinstance(item, Progress):
-            yield self._empty({"progress": asdict(item)})
-        elif isinstance(item, Exception):
+        if isinstance(item, Exception):
             yield sse_line(self._error({"error": {"message": "The server failed. Try again."}}))
             yield DONE
         elif not item.startswith(DATA) or item == DONE:
             yield item
         else:
             yield from self._chunk(json.loads(item.removeprefix(DATA)))
+
+    def progress(self, event: ProgressEvent) -> str:
+        return self._empty({"progress": event})
 
     def keep_alive(self) -> str:
         return self._empty()

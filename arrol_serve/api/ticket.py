@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from arrol_serve.errors import InvalidRequest
-from arrol_serve.pipeline import Progress, SearchOutcome
+from arrol_serve.pipeline import SearchOutcome
 from arrol_serve.sampling_plan import SearchPlan
+from arrol_serve.search.progress import Listener
 
 
 @dataclass(slots=True, eq=False)
@@ -28,7 +28,7 @@ class SearchTicket:
     """What is sampled at in place of the request's 0; None: what the request says."""
     notes: list[str] = field(default_factory=list)
     """What the reply says about the request."""
-    listener: Callable[[Progress], None] | None = None
+    listener: Listener | None = None
     outcome: SearchOutcome | None = None
     failure: Exception | None = None
     prompt_tokens: int = 0

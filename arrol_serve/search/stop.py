@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from arrol_serve.belief import Belief
+from arrol_serve.errors import ArrolError, DeadlineExceeded, EngineUnavailable
 from arrol_serve.voting import Ballot, VoteRule, beta_majority, decided, tally
 
 Reason = Literal["confidence", "agreement"]
+StopCause = Literal[Reason, "all_done", "deadline", "budget", "aborted"]
+"""Why a search is over. ``aborted``: others called candidates off, so no more were started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +73,17 @@ class ByAgreement:
 
 
 StopRule = ByConfidence | ByAgreement
+
+
+def nothing_usable(stop: StopCause | None, deadline_s: float | None) -> ArrolError:
+    """What to raise for a search that ended with nothing to return."""
+    if stop != "deadline" or deadline_s is None:
+        return EngineUnavailable(
+            "All candidates were aborted, and not by this request: the engine is being paused, "
+            "or ends. Try again."
+        )
+    return DeadlineExceeded(
+        f"No candidate had finished when the deadline of {deadline_s:.3g} s passed. "
+        "Raise arrol.deadline_s, or lower arrol.samples or max_tokens.",
+        param="arrol.deadline_s",
+    )

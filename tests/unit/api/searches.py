@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from dataclasses import dataclass, field
 from typing import Any
 
-from arrol_serve.answers.reading import read
+from arrol_serve.answers.reading import Reading, read
 from arrol_serve.answers.spec import AnswerSpec
 from arrol_serve.api.ticket import SearchTicket
 from arrol_serve.config import ServerConfig
 from arrol_serve.pipeline import SearchOutcome, StopCause
 from arrol_serve.rollout import Fate, ProbeScore, Rollout
 from arrol_serve.sampling_plan import SearchPlan, Selectors, resolve
+from arrol_serve.search.progress import Progress, lanes
+from arrol_serve.search.state import SearchState
 from arrol_serve.voting import Ballot, tally
 
 HEADED = ServerConfig(head="heads/x", head_id="x-v1", probes=(24,))
@@ -48,7 +52,7 @@ def outcome(
         ranked=ranked,
         stop=stop,
         votable=bool(counted.standings),
-        waves=1,
+        wave_of=(0,) * len(rollouts),
         saved_estimate=11,
         readings={i: read(rf"\boxed{{{a}}}", AnswerSpec()) for i, a in answers.items() if a},
         verifier_timeouts=0,
@@ -68,3 +72,40 @@ def ended(ticket: SearchTicket, choices: int = 1) -> SearchTicket:
     )
     ticket.prompt_tokens, ticket.head_version = 20, "1"
     return ticket
+
+
+@dataclass
+class Read:
+    """Answers as a book has them."""
+
+    answers: dict[int, str | None] = field(default_factory=dict)
+    readings: dict[int, Reading] = field(default_factory=dict)
+
+
+@dataclass
+class Race:
+    """A search by hand."""
+
+    of: SearchPlan = field(default_factory=plan)
+    book: Read = field(default_factory=Read)
+    tokens: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+
+    def __post_init__(self) -> None:
+        self.state = SearchState(self.book, self.of.vote, self.of.belief, by_head=True)
+
+    def ends(self, rollout: Rollout) -> None:
+        self.state.ended(rollout)
+        if rollout.votes:
+            self.book.readings[rollout.index] = read(rollout.text, AnswerSpec())
+            self.book.answers[rollout.index] = self.book.readings[rollout.index].answer
+
+    def now(self, elapsed_ms: int = 250, stop: StopCause | None = None) -> Progress:
+        """How it stands."""
+        return Progress(
+            lanes(self.state, self.tokens.__getitem__),
+            self.state.count(),
+            self.state.waves,
+            self.state.saved_estimate,
+            elapsed_ms,
+            stop,
+        )

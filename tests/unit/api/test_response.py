@@ -35,8 +35,8 @@ def test_the_summary_says_what_happened() -> None:
             "no_answer": 1,
         },
         "votes": [
-            {"answer": "1/2", "count": 1, "weight": 0.9},
-            {"answer": "7", "count": 1, "weight": 0.3},
+            {"answer": "1/2", "count": 1, "weight": 0.9, "probability": 0.7339},
+            {"answer": "7", "count": 1, "weight": 0.3, "probability": 0.09642},
         ],
         "tokens": {"prompt": 20, "generated": 100, "winner": 30, "saved_estimate": 11},
         "stop": "all_done",
@@ -53,6 +53,7 @@ def test_none_says_nothing_and_candidates_say_everything() -> None:
     assert report is not None
     assert report["candidates"][2] == {
         "index": 2,
+        "wave": 0,
         "text": "hm",
         "answer": None,
         "kind": None,

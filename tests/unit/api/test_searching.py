@@ -24,8 +24,7 @@ from arrol_serve.api.selection import build_state
 from arrol_serve.api.ticket import TICKET, SearchTicket
 from arrol_serve.config import ServerConfig
 from arrol_serve.errors import DeadlineExceeded
-from arrol_serve.pipeline import Progress
-from tests.unit.api.searches import HEADED, ended
+from tests.unit.api.searches import HEADED, Race, ended
 
 ASK = {"model": "tiny", "messages": [{"role": "user", "content": "1/4+1/4?"}]}
 
@@ -80,7 +79,11 @@ class Chat:
                 return
             assert ticket is not None
             if ticket.listener is not None:
-                ticket.listener(Progress(1, 0, 3, "1/2", 1.0))
+                race = Race(ticket.plan)
+                race.state.launched(range(4))
+                ticket.listener(race.now(0))  # gives way to what is newer
+                race.tokens[2] = 5
+                ticket.listener(race.now(40))
                 await asyncio.sleep(0)
             ended(ticket, ticket.choices)
             for index in range(len(ticket.outcome.ranked if ticket.outcome else ())):
@@ -310,11 +313,23 @@ def test_progress_chunks_are_empty_deltas() -> None:
         "choices": [{"index": 0, "delta": {}, "finish_reason": None}],
         "arrol": {
             "progress": {
-                "finished": 1,
+                "elapsed_ms": 40,
+                "tokens": 5,
+                "saved_estimate": 0,
+                "running": 4,
+                "finished": 0,
                 "pruned": 0,
-                "running": 3,
-                "leader": "1/2",
-                "agreement": 1.0,
+                "waves": 1,
+                "leader": None,
+                "agreement": None,
+                "confidence": None,
+                "plan": progress["arrol"]["progress"]["plan"],
+                "candidates": [
+                    {"index": 0, "wave": 0, "fate": "queued", "tokens": 0, "probes": []},
+                    {"index": 1, "wave": 0, "fate": "queued", "tokens": 0, "probes": []},
+                    {"index": 2, "wave": 0, "fate": "running", "tokens": 5, "probes": []},
+                    {"index": 3, "wave": 0, "fate": "queued", "tokens": 0, "probes": []},
+                ],
             }
         },
     }
