@@ -83,12 +83,12 @@ def test_a_stream_ends_with_the_report_and_true_usage(claude: Anthropic) -> None
 
 
 def test_progress_and_keep_alives_disturb_nobody(server: Server, claude: Anthropic) -> None:
-    body = {"arrol": {"samples": 128, "stream": "progress"}}
-    text, found = events(server, body)
+    body = {"arrol": {"samples": 32, "stream": "progress"}}
+    assert ": keep-alive\n" in events(server, {"arrol": {"samples": 128}})[0]
+    _, found = events(server, body)
     progress = [event["arrol"]["progress"] for event in found if event["type"] == "ping"]
     assert progress[-1]["running"] == 0
     assert found[-1]["type"] == "message_stop"
-    assert ": keep-alive\n" in text
     with claude.messages.stream(**ASK, extra_body=body) as stream:
         assert "41" in stream.get_final_text()
 

