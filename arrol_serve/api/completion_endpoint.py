@@ -9,9 +9,9 @@ from typing import Any
 
 from fastapi import Request
 
-from arrol_serve.api.response import arrol_object, mirror_reasoning, usage
+from arrol_serve.api.reply.response import arrol_object, mirror_reasoning, usage
+from arrol_serve.api.reply.streaming import ChunkAmender
 from arrol_serve.api.searching import Asked
-from arrol_serve.api.streaming import ChunkAmender
 
 
 @dataclass(frozen=True, slots=True)

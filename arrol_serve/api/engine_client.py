@@ -23,7 +23,7 @@ from arrol_serve.answers.book import AnswerBook
 from arrol_serve.answers.pool import AnswerPool
 from arrol_serve.api.admission import Admission, Turn
 from arrol_serve.api.middleware.caller import CALLER
-from arrol_serve.api.outputs import in_pieces, opening, prompt_ids, together
+from arrol_serve.api.reply.outputs import in_pieces, opening, prompt_ids, together
 from arrol_serve.api.request_log import RequestRecord, logged
 from arrol_serve.api.spread import EngineSpread
 from arrol_serve.api.ticket import SearchTicket, claim_ticket

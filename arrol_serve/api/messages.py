@@ -17,8 +17,8 @@ from arrol_serve.api.document.schema import SearchableMessagesRequest, SearchedM
 from arrol_serve.api.error_response import error_of
 from arrol_serve.api.error_shapes import AnthropicErrorBody, anthropic_error
 from arrol_serve.api.middleware.strict_json import StrictRoute
-from arrol_serve.api.progress import ProgressEvent
-from arrol_serve.api.response import arrol_object
+from arrol_serve.api.reply.progress import ProgressEvent
+from arrol_serve.api.reply.response import arrol_object
 from arrol_serve.api.searching import ERROR_RESPONSES, STREAM_CONTENT, Asked, answer, serve
 from arrol_serve.api.ticket import TICKET
 from arrol_serve.errors import ArrolError

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from arrol_serve import __version__
 from arrol_serve.api import chat, completion, messages, models, responses
+from arrol_serve.api.document.stream import SCHEMAS
 
 OPENAIS = {
     "SearchableResponsesRequest": ("input", "tools", "tool_choice", "previous_input_messages"),
@@ -35,6 +36,7 @@ def openapi_document() -> dict[str, Any]:
         vllm.__version__.split(".")[:2]
     )  # its fields differ by version
     schemas = document["components"]["schemas"]
+    schemas |= SCHEMAS
     document["components"]["securitySchemes"] = {
         KEY_SCHEME: {
             "type": "http",

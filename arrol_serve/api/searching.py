@@ -11,16 +11,17 @@ from fastapi.responses import JSONResponse, Response
 from vllm.entrypoints.serve.engine.protocol import ErrorResponse
 from vllm.entrypoints.serve.utils.api_utils import load_aware_call, with_cancellation
 
+from arrol_serve.api.document.stream import STREAM_SCHEMA
 from arrol_serve.api.error_response import ErrorBody
-from arrol_serve.api.response import headers
+from arrol_serve.api.reply.response import headers
+from arrol_serve.api.reply.streaming import Amender, ClosingStream, stream_search
 from arrol_serve.api.selection import ArrolState, select
-from arrol_serve.api.streaming import Amender, ClosingStream, stream_search
 from arrol_serve.api.ticket import TICKET, SearchTicket
 
 ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorBody} for status in (400, 401, 404, 408, 413, 429, 500, 503, 504)
 }
-STREAM_CONTENT: dict[str, Any] = {"content": {"text/event-stream": {}}}
+STREAM_CONTENT: dict[str, Any] = {"content": {"text/event-stream": {"schema": STREAM_SCHEMA}}}
 STREAM_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 """Proxies that buffer would hold back the keep-alives."""
 

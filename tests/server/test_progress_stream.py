@@ -9,7 +9,9 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import TypeAdapter
 
+from arrol_serve.api.reply.progress import ProgressEvent
 from tests.progress_events import added, check_sum
 from tests.server.conftest import Server
 from tests.server.under_load.test_load import LONG, check_nothing_is_left, leave
@@ -132,6 +134,12 @@ def test_all_events_together_are_the_report(race: Seen) -> None:
     check_sum(race.events, race.report)
     assert [event.get("stop") for event in race.events[:-1]] == [None] * (len(race.events) - 1)
     assert all(row["text"] for row in added(race.events)[0].values())
+
+
+def test_events_are_as_documented(race: Seen) -> None:
+    shape = TypeAdapter(ProgressEvent)
+    for event in race.events:
+        assert shape.validate_python(event, strict=True, extra="forbid") == event
 
 
 def test_only_what_changed_is_told(race: Seen) -> None:

@@ -24,7 +24,7 @@ from vllm.entrypoints.openai.chat_completion.protocol import (
 from vllm.entrypoints.openai.completion.protocol import CompletionRequest, CompletionResponse
 from vllm.entrypoints.openai.responses.protocol import ResponsesRequest, ResponsesResponse
 
-from arrol_serve.api.response import ArrolReport
+from arrol_serve.api.reply.response import ArrolReport
 from arrol_serve.errors import complaint
 from arrol_serve.sampling_plan import ArrolOptions
 

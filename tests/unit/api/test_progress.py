@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from arrol_serve.api.progress import Changes, Clusters, plan_shown
-from arrol_serve.api.response import arrol_object
-from arrol_serve.api.rows import rounded
+from arrol_serve.api.reply.progress import Changes, Clusters, plan_shown
+from arrol_serve.api.reply.response import arrol_object
+from arrol_serve.api.reply.rows import rounded
 from arrol_serve.api.ticket import SearchTicket
 from arrol_serve.rollout import Fate, ProbeScore, Rollout
 from tests.progress_events import check_sum

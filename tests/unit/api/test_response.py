@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from arrol_serve.api.response import arrol_object, headers, mirror_reasoning, usage
+from arrol_serve.api.reply.response import arrol_object, headers, mirror_reasoning, usage
 from arrol_serve.api.ticket import SearchTicket
 from arrol_serve.rollout import Fate
 from tests.unit.api.searches import ROLLOUTS, ended, outcome, plan

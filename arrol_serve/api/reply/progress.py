@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, cast
 
+from pydantic import with_config
 from typing_extensions import TypedDict
 
-from arrol_serve.api.rows import (
+from arrol_serve.api.reply.rows import (
+    DESCRIBED,
     CandidateState,
     VoteState,
     candidate_row,
@@ -18,9 +20,10 @@ from arrol_serve.api.rows import (
 from arrol_serve.rollout import Fate
 from arrol_serve.sampling_plan import SearchPlan
 from arrol_serve.search.progress import Lane, Progress
-from arrol_serve.search.stop import ByConfidence
+from arrol_serve.search.stop import ByConfidence, StopCause
 
 
+@with_config(DESCRIBED)
 class PlanShown(TypedDict):
     """What the search will do at most."""
 
@@ -42,25 +45,35 @@ class PlanShown(TypedDict):
     preset: str | None
 
 
+@with_config(DESCRIBED)
 class ProgressEvent(TypedDict):
     """How a search stands. ``candidates`` and ``votes`` hold what is new alone."""
 
     elapsed_ms: int
     """Since it began, after its turn in the queue had come."""
     tokens: int
+    """Generated so far by all candidates."""
     saved_estimate: int
+    """What ended candidates would have cost, had they run to the mean length of those that finished."""
     running: int
+    """In the engine, those included that have no token yet."""
     finished: int
     pruned: int
     waves: int
+    """How often candidates were started."""
     leader: str | None
+    """The answer that leads."""
     agreement: float | None
+    """Its share of the answered ballots."""
     confidence: float | None
+    """The probability that it is right; without calibrated scores its share of the weight."""
     plan: NotRequired[PlanShown]
     """In the first event."""
     candidates: NotRequired[list[CandidateState]]
+    """Merge them by ``index``."""
     votes: NotRequired[list[VoteState]]
-    stop: NotRequired[str]
+    """Merge them by ``cluster``."""
+    stop: NotRequired[StopCause]
     """In the last event: why it ended."""
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from vllm.outputs import CompletionOutput, RequestOutput
 
-from arrol_serve.api.rechunk import token_pieces
+from arrol_serve.api.reply.rechunk import token_pieces
 from arrol_serve.engine.candidates import EngineCall
 from arrol_serve.engine.plugin.wire import KEY
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from typing_extensions import TypedDict
 
-from arrol_serve.api.rows import Candidate, VoteCount, candidate_row, rounded, vote_row
+from arrol_serve.api.reply.rows import Candidate, VoteCount, candidate_row, rounded, vote_row
 from arrol_serve.api.ticket import SearchTicket
 from arrol_serve.pipeline import SearchOutcome
 from arrol_serve.rollout import Fate

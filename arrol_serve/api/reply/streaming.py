@@ -12,8 +12,8 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from arrol_serve.api.error_response import DATA, arrol_error_body, reshape, sse_line
-from arrol_serve.api.progress import Changes, ProgressEvent
-from arrol_serve.api.response import arrol_object, mirror_reasoning, usage
+from arrol_serve.api.reply.progress import Changes, ProgressEvent
+from arrol_serve.api.reply.response import arrol_object, mirror_reasoning, usage
 from arrol_serve.api.ticket import SearchTicket
 from arrol_serve.errors import ArrolError
 from arrol_serve.search.progress import Progress

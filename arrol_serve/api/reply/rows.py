@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import NotRequired
+from typing import Literal, NotRequired
 
+from pydantic import ConfigDict, with_config
 from typing_extensions import TypedDict
 
 from arrol_serve.answers.reading import Reading
 from arrol_serve.rollout import ProbeScore, Rollout
 from arrol_serve.voting import Standing
 
+DESCRIBED = ConfigDict(use_attribute_docstrings=True)
 
+
+@with_config(DESCRIBED)
 class ProbeRow(TypedDict):
     tokens: int
     score: float | None
@@ -47,13 +51,14 @@ class Candidate(TypedDict):
     probes: list[ProbeRow]
 
 
+@with_config(DESCRIBED)
 class CandidateState(TypedDict):
     """What is new about a candidate; a field that is absent is as it was."""
 
     index: int
     wave: NotRequired[int]
-    fate: NotRequired[str]
-    """``queued``, ``running``, or how it ended; ``finished`` may yet become ``cancelled``."""
+    fate: NotRequired[Literal["queued", "running", "finished", "truncated", "pruned", "cancelled"]]
+    """``queued``: without a token yet. ``finished`` may yet become ``cancelled``: it does not count."""
     tokens: NotRequired[int]
     probes: NotRequired[list[ProbeRow]]
     """All so far."""
@@ -72,6 +77,7 @@ class CandidateState(TypedDict):
     read: NotRequired[str | None]
 
 
+@with_config(DESCRIBED)
 class VoteState(TypedDict):
     """What is new about an answer; a field that is absent is as it was."""
 
