@@ -53,7 +53,7 @@ def mixed_probability(q: Array) -> float:
 
 
 def seen_groups(rows: Array, config: TrainConfig) -> Iterator[Seen]:
-    """Groups of the steps with pruning. ``rows`` [M, 4]: score, label, place, group.
+    """Groups of the steps with pruning. ``rows`` [M, 5]: as ``OnlineHead.unseen``.
 
     Each step's q comes from the posterior that the run itself had then: of all steps before.
     """
@@ -67,7 +67,7 @@ def seen_groups(rows: Array, config: TrainConfig) -> Iterator[Seen]:
                 mine = now[now[:, 3] == group]
                 right = mine[:, 1].mean()
                 yield Seen(mixed_probability(q[posterior.bin_of(mine[:, 0])]), 0 < right < 1)
-        posterior.observe(now[:, 0], now[:, 1])
+        posterior.observe(now[:, 0], now[:, 1], now[:, 4])
 
 
 def summary(name: str, runs: Sequence[Path]) -> dict[str, Any]:

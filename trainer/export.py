@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from arrol_serve.engine.setup import weights_sha256
+from arrol_serve.engine.identity import weights_sha256
 from arrol_serve.quality.artifact import HeadManifest, load_head, slug
 from arrol_serve.quality.calibration import (
     auc,
@@ -113,9 +114,9 @@ def calibrate(head: QualityHead, unseen: Tensor) -> None:
     """On scores that are raw logits still, of probes and of last tokens apart."""
     pairs = {}
     for final in (False, True):
-        score, label, _, _ = unseen[(unseen[:, 2] == FINAL) == final].numpy().T
+        score, label, _, _, weight = unseen[(unseen[:, 2] == FINAL) == final].numpy().T
         if len(label) and label.min() != label.max():
-            pairs[final] = fit_platt(score, label)
+            pairs[final] = fit_platt(score, label, weight)
     if pairs:
         early = pairs.get(False) or pairs[True]
         head.set_calibration(*early, final=pairs.get(True))
@@ -125,17 +126,17 @@ def head_metrics(unseen: Tensor, head: QualityHead) -> dict[str, dict[str, float
     """By place: how good the scores of rollouts were that the head had not learned from yet."""
     table = {}
     for place in sorted(set(unseen[:, 2].tolist()), key=lambda p: (p == FINAL, p)):
-        score, label, _, group = unseen[unseen[:, 2] == place].numpy().T
+        score, label, _, group, weight = unseen[unseen[:, 2] == place].numpy().T
         if label.min() == label.max():
             continue
         early, final = head.calibrated(torch.from_numpy(score))
         logit = (final if place == FINAL else early).numpy()
         table["final" if place == FINAL else str(int(place))] = {
             "rollouts": float(len(label)),
-            "base_rate": float(label.mean()),
-            "auc": float(auc(logit, label)),
-            "auc_within_group": float(within_group_auc(logit, label, group).value),
-            "ece": float(expected_calibration_error(sigmoid(logit), label)),
+            "base_rate": float(np.average(label, weights=weight)),
+            "auc": auc(logit, label, weight),
+            "auc_within_group": within_group_auc(logit, label, group, weights=weight).value,
+            "ece": expected_calibration_error(sigmoid(logit), label, weights=weight),
         }
     return table
 
@@ -172,8 +173,8 @@ def card(manifest: HeadManifest) -> str:
     lines += [
         "",
         "Figures are of training rollouts of the last steps, each scored before the head learned from "
-        "it: neither policy nor head stood still meanwhile, and pruned rollouts are not among them. "
-        "The calibration was fitted on the same rollouts, so the ECE flatters.",
+        "it: neither policy nor head stood still meanwhile. Pruned rollouts are not among them, survivors count "
+        "1 / propensity times for that. The calibration was fitted on the same rollouts, so the ECE flatters.",
         "",
     ]
     return "\n".join(lines)

@@ -39,7 +39,7 @@ from trainer.run.metrics import rollout_metrics, success_rate, update_metrics
 from trainer.stopwatch import Stopwatch
 from trainer.weight_sync import SyncProbe, WeightSync
 
-NOTHING = Knowledge((), 0.0)
+NOTHING = Knowledge((), (0.0,))
 
 
 def train(config: TrainConfig, *, resume: bool) -> bool:

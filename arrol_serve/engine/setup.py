@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -15,6 +14,7 @@ from typing import Any
 from vllm.platforms import current_platform
 
 from arrol_serve.config import AdapterHead
+from arrol_serve.engine.identity import other_weights
 from arrol_serve.engine.plugin.compat import check_vllm
 from arrol_serve.engine.plugin.wire import KEY
 from arrol_serve.errors import HeadMismatch, InvalidRequest
@@ -160,18 +160,6 @@ def _check_compiler(args: Any) -> None:
         )
 
 
-MAX_HASHED = 64 * 2**20
-"""Bytes of weights that are worth hashing at start."""
-
-
-def weights_sha256(model: str) -> str | None:
-    """Hash of a small local model's weights; None where it is remote, sharded or large."""
-    path = Path(model) / "model.safetensors"
-    if not path.is_file() or path.stat().st_size > MAX_HASHED:
-        return None
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def check_base_model(manifest: HeadManifest, model: str) -> None:
     """Raise ``HeadMismatch`` if the head was made for a model of other shapes, or other weights.
 
@@ -179,8 +167,8 @@ def check_base_model(manifest: HeadManifest, model: str) -> None:
     every model once more.
     """
     check_fits(manifest, **_shapes(Path(model)))
-    wanted, found = manifest.base_model.weights_sha256, weights_sha256(model)
-    if wanted is not None and found is not None and wanted != found:
+    wanted = manifest.base_model.weights_sha256
+    if wanted is not None and other_weights(wanted, model):
         raise HeadMismatch(
             f"The head {manifest.id!r} was made for other weights of {manifest.base_model.name}: "
             f"those of {model} differ. Fit it again on this model, or start with --head none."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from arrol_serve.errors import InvalidRequest
 from arrol_serve.pruning.survival import GroupView, Verdict, number, uniform
@@ -19,17 +19,18 @@ class Arrol:
     """Survive with p = clip(kappa + delta + lam (rho - q), p_min, p_max), a seeded coin per rollout.
 
     q is the posterior of success: ``posterior[b]`` of the bin b = floor(B sigmoid(score)), or
-    sigmoid(score) where no posterior is given. It favours low q whatever the prompt, which pulls
+    sigmoid(score) where no posterior is given. ``delta`` and ``posterior`` are for all probes, or lists
+    of one for each: a score says less early on. It favours low q whatever the prompt, which pulls
     easy prompts towards balance and hard ones away from it.
     """
 
     kappa: float = 0.5
-    delta: float = 0.0
+    delta: float | Sequence[float] = 0.0
     rho: float = 0.5
     lam: float = 0.5
     p_min: float = 0.1
     p_max: float = 0.9
-    posterior: Sequence[float] = ()
+    posterior: Sequence[float] | Sequence[Sequence[float]] = ()
     name: ClassVar[str] = "arrol"
     waits: ClassVar[bool] = False
     late: ClassVar[bool] = False
@@ -37,7 +38,6 @@ class Arrol:
     def __post_init__(self) -> None:
         bounds: dict[str, tuple[float, float]] = {
             "kappa": (0, 1),
-            "delta": (-MAX_SHIFT, MAX_SHIFT),
             "rho": (0, 1),
             "lam": (-2, 2),
         }
@@ -46,30 +46,46 @@ class Arrol:
             object.__setattr__(self, key, number(key, getattr(self, key), low, high))
         if self.p_min > self.p_max:
             raise InvalidRequest("arrol.prune.p_min is above p_max.", param="arrol.prune.p_min")
-        if not isinstance(self.posterior, list | tuple):
-            raise InvalidRequest(
-                "arrol.prune.posterior must be a list.", param="arrol.prune.posterior"
-            )
-        for q in self.posterior:
-            number("posterior", q, 0, 1)
+        shifts = self.delta if isinstance(self.delta, list | tuple) and self.delta else [self.delta]
+        checked = tuple(number("delta", shift, -MAX_SHIFT, MAX_SHIFT) for shift in shifts)
+        object.__setattr__(self, "delta", checked)
+        object.__setattr__(self, "posterior", _tables(self.posterior))
 
-    def success(self, score: float) -> float:
+    def success(self, score: float, probe: int = 0) -> float:
         """q: the probability that the rollout ends right."""
-        probability = sigmoid(score)
-        if not self.posterior:
+        probability, table = sigmoid(score), _at(self.posterior, probe)
+        if not table:
             return probability
-        bins = len(self.posterior)
-        return self.posterior[min(bins - 1, int(bins * probability))]
+        bins = len(table)
+        return float(table[min(bins - 1, int(bins * probability))])
 
-    def survival(self, score: float) -> float:
+    def shift(self, probe: int) -> float:
+        return float(_at(self.delta, probe))
+
+    def survival(self, score: float, probe: int = 0) -> float:
         """p of the rule, before the coin."""
-        return self.clip(self.kappa + self.delta + self.lam * (self.rho - self.success(score)))
+        q = self.success(score, probe)
+        return self.clip(self.kappa + self.shift(probe) + self.lam * (self.rho - q))
 
     def clip(self, p: float) -> float:
         return min(self.p_max, max(self.p_min, p))
 
     def judge(self, scores: Mapping[int, float], view: GroupView) -> dict[int, Verdict]:
-        return toss({index: self.survival(score) for index, score in scores.items()}, view)
+        return toss({i: self.survival(score, view.probe) for i, score in scores.items()}, view)
+
+
+def _at(values: Any, probe: int) -> Any:
+    """What is for this probe; the last one is for those beyond."""
+    return values[min(probe, len(values) - 1)]
+
+
+def _tables(posterior: object) -> tuple[tuple[float, ...], ...]:
+    """One table of bins for each probe, or one for all. Raises ``InvalidRequest``."""
+    if not isinstance(posterior, list | tuple):
+        raise InvalidRequest("arrol.prune.posterior must be a list.", param="arrol.prune.posterior")
+    several = bool(posterior) and all(isinstance(table, list | tuple) for table in posterior)
+    tables = posterior if several else [posterior]
+    return tuple(tuple(number("posterior", q, 0, 1) for q in table) for table in tables)
 
 
 def toss(survival: Mapping[int, float], view: GroupView) -> dict[int, Verdict]:

@@ -33,9 +33,9 @@ class ArrolSigned(Arrol):
         object.__setattr__(self, "prompt_mean", number("prompt_mean", self.prompt_mean, 0, 1))
 
     def judge(self, scores: Mapping[int, float], view: GroupView) -> dict[int, Verdict]:
-        q = {index: self.success(score) for index, score in scores.items()}
+        q = {index: self.success(score, view.probe) for index, score in scores.items()}
         total, count = math.fsum(q.values()), max(1, len(q))  # in any order the same bits
         likely = (total + TRUST * self.prompt_mean) / (len(q) + TRUST)
         slope = self.lam if likely >= self.rho else -self.lam
-        base, mean = self.kappa + self.delta, total / count
+        base, mean = self.kappa + self.shift(view.probe), total / count
         return toss({i: self.clip(base + slope * (mean - q[i])) for i in q}, view)

@@ -15,20 +15,22 @@ class BinnedPosterior:
     """Counts of right and wrong over B bins of sigmoid(score), with exponential forgetting.
 
     q(b) = pi P(b|1) / (pi P(b|1) + (1 - pi) P(b|0)), with Laplace-smoothed
-    P(b|y) = (c_b^y + alpha) / (sum c^y + alpha B) and pi the share of right ones. Pruning depends on
-    the score alone, so survivors give the q(b) of all rollouts, if pi is theirs too: reweighting pi
-    alone by 1 / propensity would shift the odds of every bin.
+    P(b|y) = (c_b^y + alpha) / (sum c^y + alpha B) and pi the share of right ones. Each rollout counts
+    1 / propensity times, in all of the counts: survivors then give the q(b) of all rollouts, whatever
+    their survival depended on (siblings, a later probe).
     """
 
     def __init__(self, bins: int = 128, alpha: float = 1.0, decay: float = 1.0) -> None:
         self.bins, self.alpha, self.decay = bins, alpha, decay
         self.counts: NDArray[np.float64] = np.zeros((2, bins))
 
-    def observe(self, scores: ArrayLike, labels: ArrayLike) -> None:
-        """Add finished rollouts; what was there before fades by ``decay``."""
+    def observe(
+        self, scores: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None
+    ) -> None:
+        """Add finished rollouts; what was there before fades by ``decay``. ``weights``: 1 if left out."""
         s, y = np.asarray(scores, np.float64), np.asarray(labels, bool).astype(int)
         self.counts *= self.decay
-        np.add.at(self.counts, (y, self.bin_of(s)), 1.0)
+        np.add.at(self.counts, (y, self.bin_of(s)), 1.0 if weights is None else weights)
 
     def bin_of(self, scores: NDArray[np.float64]) -> NDArray[np.int64]:
         """b = min(B - 1, floor(B sigmoid(score)))."""

@@ -43,12 +43,18 @@ class FitOptions:
     seed: int = 0
 
 
-def split_groups(data: HeadData, shares: Sequence[float], seed: int) -> list[HeadData]:
-    """Split by question, so that no question is on both sides."""
-    groups = np.unique(data.group)
-    np.random.default_rng(seed).shuffle(groups)
-    edges = (np.cumsum(shares) * len(groups)).round().astype(int)
-    return [data.where(np.isin(data.group, part)) for part in np.split(groups, edges[:-1])]
+def split_groups(
+    data: HeadData, shares: Sequence[float], seed: int, equals: Sequence[int]
+) -> list[HeadData]:
+    """Split by question, so that no question is on both sides.
+
+    ``equals``: for each question number the first one with the same text, ``first_of_equals``.
+    """
+    text = np.asarray(equals)[data.group]
+    texts = np.unique(text)
+    np.random.default_rng(seed).shuffle(texts)
+    edges = (np.cumsum(shares) * len(texts)).round().astype(int)
+    return [data.where(np.isin(text, part)) for part in np.split(texts, edges[:-1])]
 
 
 def fit_head(

@@ -37,7 +37,11 @@ def check_layers(layers: Iterable[int], depth: int) -> None:
 
 
 def compare_layers(
-    data: HeadData, job: HeadJob, hidden_size: int, shares: Sequence[float]
+    data: HeadData,
+    job: HeadJob,
+    hidden_size: int,
+    shares: Sequence[float],
+    equals: Sequence[int],
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Test reports of the heads in ``INPUTS`` for each of ``job.layers``.
 
@@ -53,7 +57,7 @@ def compare_layers(
         for name, (beside, inputs) in INPUTS.items():
             columns = [last, mine, statistics] if beside else [mine, statistics]
             whole = replace(data, features=np.concatenate(columns, axis=1))
-            fit, calibrate, test = split_groups(whole, shares, job.seed)
+            fit, calibrate, test = split_groups(whole, shares, job.seed, equals)
             width = hidden_size * (2 if beside else 1)
             head = fit_head(fit, calibrate, width, FitOptions(inputs=inputs, seed=job.seed))
             reports[name.format(layer)] = report(head, test, width, job.positions)

@@ -18,7 +18,7 @@ from transformers import AutoConfig
 
 from arrol_serve.answers.pool import AnswerPool
 from arrol_serve.answers.spec import AnswerSpec
-from arrol_serve.engine.setup import weights_sha256
+from arrol_serve.engine.identity import weights_sha256
 from arrol_serve.quality.artifact import HeadManifest, save_head
 from arrol_serve.quality.calibration import within_group_auc
 from arrol_serve.quality.head import QualityHead
@@ -40,6 +40,7 @@ from trainer.head.layers import check_layers, compare_layers
 from trainer.head.majority import against_golds, majorities, relabelled
 from trainer.head.recompute import Recomputer
 from trainer.head.saving import saving_table
+from trainer.prompts.equals import first_of_equals
 from trainer.provenance import provenance
 
 INPUT_SETS = {
@@ -71,7 +72,8 @@ def make_head(
     sampler = open_sampler or (lambda: LocalEngine(build_engine(job.model)))
     recompute = (lambda: Recomputer(job.model).features) if job.recompute else None
     data = collect(questions, job, sampler, recompute)
-    parts = split_groups(data, SPLIT, job.seed)
+    equals = first_of_equals([question.text for question in questions])
+    parts = split_groups(data, SPLIT, job.seed, equals)
     golds = {i for i, question in enumerate(questions) if question.gold is not None}
     (fit, calibrate, test), answers, labels = labelled_parts(job, parts, golds)
     for name, part in (("fit", fit), ("calibration", calibrate), ("test", test)):
@@ -84,7 +86,7 @@ def make_head(
         labels |= {"test_against_golds": report(head, judged, hidden_size, job.positions)}
     belief = fit_belief(scored_groups(head, calibrate, hidden_size, answers))
     believed = answer_reliability(scored_groups(head, test, hidden_size, answers), belief)
-    ablation |= compare_layers(data, job, hidden_size, SPLIT)
+    ablation |= compare_layers(data, job, hidden_size, SPLIT, equals)
     manifest = HeadManifest(
         id=f"{job.name}-head",
         version=datetime.now(UTC).strftime("%Y%m%d"),

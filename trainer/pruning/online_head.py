@@ -1,8 +1,10 @@
 """The quality head and the posterior, trained on the fly from every rollout that ended by itself.
 
 Each step's scores are judged and binned *before* the head learns from that step, so that posterior,
-AUC and calibration are those of rollouts that the head had not seen. Shapes: M recorded positions,
-F = D + K features.
+AUC and calibration are those of rollouts that the head had not seen. Only survivors have a label, and
+survival depends on more than the score (siblings, a later probe), so each counts 1 / propensity times
+in posteriors, loss and figures. Each probe has a posterior and a delta of its own. Shapes: M recorded
+positions, F = D + K features.
 """
 
 from __future__ import annotations
@@ -11,8 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from arrol_serve.engine.plugin.scorer import FeatureRecord
@@ -47,12 +51,14 @@ class HeadRows:
     """[M]"""
     group: Tensor
     """[M]"""
+    weight: Tensor
+    """[M] 1 / the probability with which a labelled row has its label."""
 
 
 def head_rows(record: FeatureRecord, groups: Sequence[JudgedGroup]) -> HeadRows | None:
     """The head's rows of one step; None where nothing was recorded.
 
-    The last record of a rollout is its final token, which is left out where the rollout was pruned.
+    A rollout's last record at its last token is the final one, which is left out where it was pruned.
     """
     by_key = {
         (str(group.number), i): (group, rollout)
@@ -65,13 +71,13 @@ def head_rows(record: FeatureRecord, groups: Sequence[JudgedGroup]) -> HeadRows 
     # The engine forgets the rollouts of a step in no particular order, learning must not depend on it.
     for row, key in sorted(enumerate(keys), key=lambda pair: (pair[1], pair[0])):
         group, rollout = by_key[key]
-        final = last[key] == row
+        final = last[key] == row and record.tokens[row] == rollout.sampled.token_count
         if final and rollout.pruned:
             continue
         label = UNKNOWN if rollout.correct is None else float(rollout.correct)
         place = FINAL if final else record.tokens[row]
         chosen.append(row)
-        table.append((label, place, group.number))
+        table.append((label, place, group.number, 1 / rollout.propensity))
     if not chosen:
         return None
     features = torch.stack([record.features[row] for row in chosen]).float()
@@ -91,23 +97,26 @@ class OnlineHead:
         self.optimizer = torch.optim.AdamW(
             self.head.parameters(), lr=config.lr, weight_decay=config.weight_decay
         )
-        self._posterior = BinnedPosterior(config.bins, decay=config.decay)
-        self.knowledge = Knowledge(self._posterior.posterior().tolist(), 0.0)
+        self._posteriors = [BinnedPosterior(config.bins, decay=config.decay) for _ in prune.probes]
         self._features = torch.empty(0)
-        self._facts = torch.empty(0, 2, dtype=torch.float64)
-        """[W, 2]: label and place of the window's rows."""
-        self.unseen = torch.empty(0, 4, dtype=torch.float64)
-        """[<= W, 4]: score, label, place and group of judged rows, scored before they were learned."""
+        self._facts = torch.empty(0, 3, dtype=torch.float64)
+        """[W, 3]: label, place and weight of the window's rows."""
+        self.unseen = torch.empty(0, 5, dtype=torch.float64)
+        """[<= W, 5]: score, label, place, group and weight of judged rows, scored before they were
+        learned."""
+        self.knowledge = self._know()
 
     def learn(self, rows: HeadRows, step: int) -> dict[str, float]:
         """Judge, bin, learn, and solve delta again; return this step's figures at the probes."""
         scores = self._scores(rows.features)
         known = rows.label != UNKNOWN
-        seen = torch.stack([scores, rows.label, rows.place, rows.group], 1)[known]
+        facts = [scores, rows.label, rows.place, rows.group, rows.weight]
+        seen = torch.stack(facts, 1)[known]
         self.unseen = torch.cat([self.unseen, seen])[-self._config.window :]
-        probe = known & (rows.place != FINAL)
-        self._posterior.observe(scores[probe], rows.label[probe])
-        figures = _figures(scores[probe], rows.label[probe], rows.group[probe])
+        for tokens, posterior in zip(self._prune.probes, self._posteriors, strict=True):
+            here = seen[seen[:, 2] == tokens].numpy()
+            posterior.observe(here[:, 0], here[:, 1], here[:, 4])
+        figures = _figures(seen[seen[:, 2] != FINAL])
         self._remember(rows)
         if step <= self._prune.cold_start:
             hidden = self.head.hidden_size
@@ -122,7 +131,7 @@ class OnlineHead:
         window = self._config.window
         kept = [self._features, rows.features] if len(self._features) else [rows.features]
         self._features = torch.cat(kept)[-window:]
-        facts = torch.stack([rows.label, rows.place], 1)
+        facts = torch.stack([rows.label, rows.place, rows.weight], 1)
         self._facts = torch.cat([self._facts, facts])[-window:]
 
     def _train(self, step: int) -> float | None:
@@ -140,7 +149,9 @@ class OnlineHead:
             rows = known[torch.randint(len(known), (self._config.rows,), generator=generator)]
             features = self._features[rows]
             logits = self.head.raw(features[:, :hidden], features[:, hidden:])
-            loss = F.binary_cross_entropy_with_logits(logits, self._facts[rows, 0].float())
+            label, _, weight = self._facts[rows].float().unbind(1)
+            weight = weight / weight.mean()
+            loss = F.binary_cross_entropy_with_logits(logits, label, weight)
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             self.optimizer.step()
@@ -148,17 +159,25 @@ class OnlineHead:
         return total / self._config.updates
 
     def _know(self) -> Knowledge:
-        """Posterior and delta for the next step, from the window scored by the head as it is now."""
-        q, p = self._posterior.posterior(), self._prune
-        at_probe = self._facts[:, 1] != FINAL
-        if not at_probe.any():
-            return Knowledge(q.tolist(), 0.0)
-        success = q[self._posterior.bin_of(self._scores(self._features[at_probe]).numpy())]
-        kappa = keep_per_probe(p)
-        delta = solve_delta(
+        """By probe, posterior and delta for the next step, from the window scored by the head as it is now.
+
+        All who came to a probe count once in its delta, the pruned ones too.
+        """
+        tables, shifts = [], []
+        for tokens, posterior in zip(self._prune.probes, self._posteriors, strict=True):
+            q, here = posterior.posterior(), self._facts[:, 1] == tokens
+            tables.append(q.tolist())
+            shifts.append(self._delta(q[self._bins(posterior, here)]) if here.any() else 0.0)
+        return Knowledge(tables, shifts)
+
+    def _bins(self, posterior: BinnedPosterior, here: Tensor) -> NDArray[np.int64]:
+        return posterior.bin_of(self._scores(self._features[here]).numpy())
+
+    def _delta(self, success: NDArray[np.float64]) -> float:
+        p, kappa = self._prune, keep_per_probe(self._prune)
+        return solve_delta(
             success, kappa=kappa, rho=p.rho, lam=p.lam, p_min=p.p_min, p_max=p.p_max
         )
-        return Knowledge(q.tolist(), delta)
 
     @torch.no_grad()
     def _scores(self, features: Tensor) -> Tensor:
@@ -171,7 +190,7 @@ class OnlineHead:
         return {
             "head": self.head.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "counts": torch.from_numpy(self._posterior.counts),
+            "counts": [torch.from_numpy(posterior.counts) for posterior in self._posteriors],
             "features": self._features,
             "facts": self._facts,
             "unseen": self.unseen,
@@ -181,21 +200,25 @@ class OnlineHead:
     def load_state(self, state: Mapping[str, Any]) -> None:
         self.head.load_state_dict(state["head"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self._posterior.counts = state["counts"].numpy()
+        for posterior, counts in zip(self._posteriors, state["counts"], strict=True):
+            posterior.counts = counts.numpy()
         self._features, self._facts = state["features"], state["facts"]
         self.unseen = state["unseen"]
         self.knowledge = Knowledge(*state["knowledge"])
 
 
-def _figures(scores: Tensor, labels: Tensor, groups: Tensor) -> dict[str, float]:
-    """How good the scores of unseen rollouts were; empty without both right and wrong ones."""
-    s, y = scores.numpy(), labels.numpy()
+def _figures(seen: Tensor) -> dict[str, float]:
+    """How good the scores of unseen rollouts were; empty without both right and wrong ones.
+
+    ``seen``: rows of ``OnlineHead.unseen``.
+    """
+    s, y, place, group, w = seen.numpy().T
     if len(y) == 0 or y.min() == y.max():
         return {}
-    probability = sigmoid(s)
+    probability, siblings = sigmoid(s), group * 1e6 + place
     return {
-        "head/auc": float(auc(s, y)),
-        "head/auc_within_group": float(within_group_auc(s, y, groups.numpy(), draws=1).value),
-        "head/ece": float(expected_calibration_error(probability, y)),
-        "head/accuracy": float(((probability > 0.5) == y).mean()),
+        "head/auc": auc(s, y, w),
+        "head/auc_within_group": within_group_auc(s, y, siblings, weights=w, draws=1).value,
+        "head/ece": expected_calibration_error(probability, y, weights=w),
+        "head/accuracy": float(np.average((probability > 0.5) == y, weights=w)),
     }

@@ -14,10 +14,10 @@ from trainer.sections import PruneSection
 class Knowledge:
     """What the trainer has learned so far that a survival policy needs."""
 
-    posterior: Sequence[float]
-    """Success for each bin of the score."""
-    delta: float
-    """Shift that makes the mean survival what it should be."""
+    posterior: Sequence[Sequence[float]]
+    """Success for each bin of the score, by probe."""
+    delta: Sequence[float]
+    """By probe, the shift that makes the mean survival there what it should be."""
 
 
 def keep_per_probe(config: PruneSection) -> float:
@@ -37,11 +37,11 @@ def survival_spec(
     spec: dict[str, Any] = {
         "name": config.mode,
         "kappa": keep_per_probe(config),
-        "delta": 0.0 if signed else knowledge.delta,  # centred on each group by itself
+        "delta": 0.0 if signed else list(knowledge.delta),  # centred on each group by itself
         "rho": config.rho,
         "lam": config.lam,
         "p_min": config.p_min,
         "p_max": config.p_max,
-        "posterior": list(knowledge.posterior),
+        "posterior": [list(table) for table in knowledge.posterior],
     }
     return spec | ({"prompt_mean": prompt_mean} if signed else {})

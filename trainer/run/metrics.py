@@ -46,7 +46,7 @@ def rollout_metrics(groups: Sequence[JudgedGroup]) -> dict[str, float | None]:
         "no_verdict": len(every) - len(pruned) - len(survivors),
         **{f"reward_problems/{name}": problems[name] for name in PROBLEMS},
         "tokens_generated": sum(rollout.sampled.token_count for rollout in every),
-        "length": float(np.mean([r.sampled.token_count for r in survivors])) if survivors else None,
+        "length": _weighted([rollout.sampled.token_count for rollout in survivors], w),
     }
     for name, (low, high) in BUCKETS.items():
         inside = [group for group in groups if low <= _rate(group) < high]

@@ -115,10 +115,19 @@ def test_waves_that_plans_share_are_the_same_from_the_cache() -> None:
 
 def test_halves_of_a_subset_are_disjoint_and_even() -> None:
     questions = [question("7", [1], name=f"x/{i}") for i in range(11)]
-    first, second = halves(questions)
+    texts = {q.id: q.id for q in questions}
+    first, second = halves(questions, texts)
     assert (len(first), len(second)) == (6, 5)
     assert {q.id for q in first} | {q.id for q in second} == {q.id for q in questions}
-    assert halves(questions[::-1]) == (first, second)
+    assert halves(questions[::-1], texts) == (first, second)
+
+
+def test_equal_questions_are_in_one_half() -> None:
+    questions = [question("7", [1], name=f"x/{i}") for i in range(40)]
+    texts = {q.id: f"question {place % 10}" for place, q in enumerate(questions)}
+    first, second = ({texts[q.id] for q in half} for half in halves(questions, texts))
+    assert (len(first), len(second)) == (5, 5)
+    assert not first & second
 
 
 def test_the_server_takes_most_plans_of_the_grid() -> None:

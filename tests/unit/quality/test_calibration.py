@@ -14,6 +14,7 @@ from arrol_serve.quality.calibration import (
     auc,
     expected_calibration_error,
     fit_platt,
+    sigmoid,
     within_group_auc,
 )
 from arrol_serve.quality.posterior import BinnedPosterior, solve_delta
@@ -117,3 +118,16 @@ def test_delta_meets_kappa_under_clipping() -> None:
     delta = solve_delta(q, kappa=0.3, lam=1.5)
     p = np.clip(0.3 + delta + 1.5 * (0.5 - q), 0.1, 0.9)
     assert p.mean() == pytest.approx(0.3, abs=1e-9)
+
+
+def test_weights_count_like_copies() -> None:
+    scores, labels = np.array(SCORES), np.array(LABELS)
+    times = np.arange(len(scores)) % 3 + 1
+    copied = np.repeat(scores, times), np.repeat(labels, times)
+    assert auc(scores, labels, times) == pytest.approx(auc(*copied))
+    chance, again = sigmoid(scores), sigmoid(copied[0])
+    found = expected_calibration_error(chance, labels, weights=times)
+    assert found == pytest.approx(expected_calibration_error(again, copied[1]))
+    # Smoothed targets depend on the count: scaled weights have the count of the plain rows.
+    fitted = fit_platt(np.tile(scores, 3), np.tile(labels, 3), np.tile(times, 3))
+    assert fitted == pytest.approx(fit_platt(*(np.tile(v, 2) for v in copied)), abs=0.02)

@@ -43,7 +43,7 @@ def tune(argv: Sequence[str]) -> None:
     with ExitStack() as stack:
         run = _Tuning(read(argv), stack)
         questions = run.sample()
-        first, second = halves(questions)
+        first, second = halves(questions, run.texts)
         with replay_processes() as processes:
             found = find(
                 Sweep(processes, first, run.server), run.asked.policies, run.evaluation.seed
@@ -94,6 +94,11 @@ class _Tuning:
         )
         self._stack.callback(engine.close)
         return engine
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """By id what is asked."""
+        return {item.id: item.question for item in self._items}
 
     def _usable(self) -> list[Item]:
         problems = unusable(self._pool, self._items, self._spec)

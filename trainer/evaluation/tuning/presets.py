@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from arrol_serve.engine.setup import weights_sha256
+from arrol_serve.engine.identity import weights_sha256
 from arrol_serve.presets import HeadFacts, ModelFacts, PresetsFile
 from arrol_serve.quality.artifact import HeadManifest
 

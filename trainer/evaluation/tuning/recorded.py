@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from arrol_serve.voting import Ballot
+from trainer.prompts.equals import first_of_equals
 from trainer.seeds import seed_for
 
 
@@ -28,7 +29,17 @@ class Recorded:
         return sum(self.tokens) / len(self.tokens)
 
 
-def halves(questions: Sequence[Recorded]) -> tuple[list[Recorded], list[Recorded]]:
-    """The first to choose by, the second to report on: every other one, ordered by a hash of the id."""
+def halves(
+    questions: Sequence[Recorded], texts: Mapping[str, str]
+) -> tuple[list[Recorded], list[Recorded]]:
+    """The first to choose by, the second to report on: every other one, ordered by a hash of the id.
+
+    ``texts``: by id what is asked. Equal questions are in the same half.
+    """
     order = sorted(questions, key=lambda q: seed_for("half", q.id))
-    return order[0::2], order[1::2]
+    first = first_of_equals([texts[q.id] for q in order])
+    half = {place: number % 2 for number, place in enumerate(sorted(set(first)))}
+    parts: tuple[list[Recorded], list[Recorded]] = ([], [])
+    for question, place in zip(order, first, strict=True):
+        parts[half[place]].append(question)
+    return parts
