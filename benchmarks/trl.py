@@ -73,7 +73,7 @@ def _ours(target: Path) -> tuple[list[float], float]:
 def examine(model: Path) -> float:
     """pass@1 of a checkpoint on the questions that our own runs are evaluated on."""
     from arrol_serve.answers.pool import AnswerPool
-    from trainer.engines.opening import open_engine
+    from trainer.engines.opening import open_engine, open_room
     from trainer.held_out import held_out_accuracy, held_out_prompts
     from trainer.precision import compute_dtype
     from trainer.rewards.grader import Grader
@@ -82,7 +82,7 @@ def examine(model: Path) -> float:
     pool = AnswerPool(config.reward.workers, config.reward.timeout_s)
     engine = open_engine(model, config.rollout, config.sync.backend, compute_dtype(config.optim))
     grader = Grader(pool, config.reward, config.data.source)
-    prompts = held_out_prompts(config.eval, config.data)
+    prompts = held_out_prompts(config.eval, config.data, open_room(model, config.rollout))
     found = held_out_accuracy(engine, grader, prompts, config.eval.samples, config.rollout)
     engine.close()
     pool.close()

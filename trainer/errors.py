@@ -5,7 +5,7 @@ Messages say what was wrong, where, and what to do.
 
 from __future__ import annotations
 
-from arrol_serve.errors import ArrolError
+from arrol_serve.errors import ArrolError, complaint
 
 
 class ConfigError(ArrolError, ValueError):
@@ -54,3 +54,11 @@ class NoRoom(ArrolError, RuntimeError):
 
 class SaveFailed(ArrolError, RuntimeError):
     """A checkpoint could not be written; the one before is untouched."""
+
+
+def one_line(error: Exception) -> str:
+    """What it says, on one line; of pydantic's errors the messages alone."""
+    details = getattr(error, "errors", None)
+    said = "; ".join(complaint(d) for d in details()) if callable(details) else str(error)
+    line = " ".join(said.split()) or type(error).__name__
+    return line if len(line) <= 300 else line[:300] + "..."

@@ -180,17 +180,22 @@ class ExperienceSampler:
             tuple(
                 JudgedRollout(rollout, None, 0.0)
                 if rollout.stop_reason == PRUNED_STOP_REASON
-                else self._judged(rollout, next(grades))
+                else judged(rollout, next(grades), self.rollout.max_tokens, self.reward)
                 for rollout in group
             )
             for group in sampled
         ]
 
-    def _judged(self, rollout: SampledRollout, grade: Grade) -> JudgedRollout:
-        if grade.value is None:
-            return JudgedRollout(rollout, None, 0.0, grade.problem)
-        worth = reward(grade.value, rollout.token_count, self.rollout.max_tokens, self.reward)
-        return JudgedRollout(rollout, grade.right, worth)
+
+def judged(
+    rollout: SampledRollout, grade: Grade, max_tokens: int, options: RewardSection
+) -> JudgedRollout:
+    """A rollout that was not pruned, with its reward. A truncated one is what ``options`` say it is."""
+    cut = rollout.truncated and options.truncated != "graded"
+    if grade.value is None or (cut and options.truncated == "left_out"):
+        return JudgedRollout(rollout, None, 0.0, grade.problem)
+    worth = reward(0.0 if cut else grade.value, rollout.token_count, max_tokens, options)
+    return JudgedRollout(rollout, grade.right and not cut, worth)
 
 
 def _rows(record: FeatureRecord) -> list[tuple[str, int, int, Tensor]]:

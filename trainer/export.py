@@ -173,8 +173,9 @@ def card(manifest: HeadManifest) -> str:
     lines += [
         "",
         "Figures are of training rollouts of the last steps, each scored before the head learned from "
-        "it: neither policy nor head stood still meanwhile. Pruned rollouts are not among them, survivors count "
-        "1 / propensity times for that. The calibration was fitted on the same rollouts, so the ECE flatters.",
+        "it: neither policy nor head stood still meanwhile. Pruned rollouts are not among them, survivors "
+        "count 1 / propensity times for that. The calibration was fitted on the same rollouts, so the ECE "
+        "flatters.",
         "",
     ]
     return "\n".join(lines)

@@ -9,7 +9,8 @@ from trainer.engines.sampling import GroupRequest
 from trainer.errors import ConfigError
 from trainer.prompts.arithmetic import held_out_questions
 from trainer.prompts.gym import GYM
-from trainer.prompts.prompt import Prompt, PromptSource
+from trainer.prompts.prompt import Prompt
+from trainer.prompts.room import Room, with_room
 from trainer.prompts.sources import open_source
 from trainer.ranks import Ranks
 from trainer.rewards.grader import Grader
@@ -20,15 +21,15 @@ SEED = 77_000
 """Seed of the held-out questions, the same in every run."""
 
 
-def held_out_prompts(options: EvalSection, data: DataSection) -> list[Prompt]:
+def held_out_prompts(options: EvalSection, data: DataSection, room: Room) -> list[Prompt]:
     """The questions, the same at every evaluation. Raises ``ConfigError`` for a bad file."""
     count = options.questions
     if options.source != "held_out":
         chosen = {"source": options.source, "split": options.split}
-        source: PromptSource = open_source(data.model_copy(update=chosen), SEED)
+        source = with_room(open_source(data.model_copy(update=chosen), SEED), room)
         return [source.prompt(number) for number in range(count)]
     if data.source == GYM:
-        source = open_source(data, SEED)
+        source = with_room(open_source(data, SEED), room)
         return [source.prompt(number) for number in range(count)]
     if data.source != "arithmetic":
         raise ConfigError(
@@ -49,7 +50,10 @@ def held_out_accuracy(
     rollout: RolloutSection,
     ranks: Ranks | None = None,
 ) -> dict[str, float]:
-    """Mean accuracy of ``samples`` unpruned rollouts a prompt, at the training temperature."""
+    """Mean accuracy of ``samples`` unpruned rollouts a prompt, at the training temperature.
+
+    A truncated one is wrong: served, it would have no vote.
+    """
     ranks, numbered = ranks or Ranks(), list(enumerate(prompts))
     mine = ranks.share(numbered, first_only=bool(rollout.replicas))
     shares = ranks.all(lambda: _judged(engine, grader, mine, samples, rollout))
@@ -84,4 +88,5 @@ def _judged(
             for sampled in group
         ]
     )
-    return [grade.right for grade in grades]
+    sampled = [one for group in groups for one in group]
+    return [grade.right and not one.truncated for grade, one in zip(grades, sampled, strict=True)]

@@ -17,7 +17,7 @@ import torch
 
 from arrol_serve.answers.pool import AnswerPool
 from trainer.config import TrainConfig
-from trainer.engines.opening import open_engine
+from trainer.engines.opening import open_engine, open_room
 from trainer.engines.weight_transfer import check_backend, open_transfer
 from trainer.errors import ReplicaLost, ReplicaRefused
 from trainer.experience import ExperienceSampler, JudgedGroup, train_rows
@@ -26,6 +26,7 @@ from trainer.held_out import held_out_accuracy, held_out_prompts
 from trainer.policy.learner import Learner
 from trainer.precision import compute_dtype, largest_gap
 from trainer.prompts.prompt import Prompt, PromptSource
+from trainer.prompts.room import with_room
 from trainer.prompts.sources import open_source
 from trainer.pruning.history import SuccessHistory
 from trainer.pruning.online_head import OnlineHead, head_rows
@@ -69,9 +70,11 @@ class Trainer:
         check_backend(config.sync.backend, remote=bool(config.rollout.replicas), ranks=ranks.size)
         self.config, self.run = config, run
         self.done, self.cursor = 0, 0
-        source = open_source(config.data, config.run.seed)
-        self.history = SuccessHistory()
         folder = model_folder(config)
+        room = open_room(folder, config.rollout)
+        source = with_room(open_source(config.data, config.run.seed), room)
+        self.exam = held_out_prompts(config.eval, config.data, room) if config.eval.every else []
+        self.history = SuccessHistory()
         self.learner = Learner(folder, config.policy, ranks)
         self.facts = base_model_facts(self.learner.model.config, model_name(config))
         wanted = config.head.train == "always" or config.prune.mode.startswith("arrol")
@@ -80,7 +83,6 @@ class Trainer:
             if wanted
             else None
         )
-        self.exam = held_out_prompts(config.eval, config.data) if config.eval.every else []
         self.pool = AnswerPool(config.reward.workers, config.reward.timeout_s)
         self.grader = Grader(self.pool, config.reward, config.data.source)
         self.grader.check()
@@ -153,7 +155,7 @@ class Trainer:
         with clock.phase("sync"):
             gap = self._push()
         row: dict[str, Any] = rollout_metrics(found.groups) | update_metrics(rows, report) | figures
-        row |= {"sync_gap": gap} | clock.row()
+        row |= {"sync_gap": gap, "sync_exact": float(self.sync.weights.exact)} | clock.row()
         if seconds := row.get("seconds/generate"):  # a rank may have its rollouts from another
             row["tokens_per_s"] = row["tokens_generated"] / seconds
         if self.exam and self.done % self.config.eval.every == 0:

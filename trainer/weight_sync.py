@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from trainer.engines.base import RolloutEngine
+from arrol_serve.engine.plugin.weights import bits_sum
+from trainer.engines.base import EnginePart, RolloutEngine
 from trainer.engines.sampling import GroupRequest
+from trainer.engines.weight_check import Held, WeightCheck
 from trainer.engines.weight_transfer import Transfer
 from trainer.errors import SyncFailed
 from trainer.policy.batch import TrainRow
@@ -43,16 +45,29 @@ class WeightSync:
     ) -> None:
         self._engine, self._transfer = engine, transfer
         self._compared, self._ranks = probe, ranks or Ranks()
+        self.weights = WeightCheck()
 
     def push(self, learner: Learner, version: str) -> float:
         """Send the weights, forget cached prefixes, compare; return the largest gap in nats.
 
-        Raises ``SyncFailed`` where it is above ``sync.max_gap``.
+        Raises ``SyncFailed`` where it is above ``sync.max_gap``, or an engine holds other weights.
         """
         weights = learner.weights(keep=self._ranks.first)
         self._ranks.on_first(lambda: self._transfer.stage(weights))
         self._ranks.all(lambda: self._send(version))
+        sent = self._ranks.all(lambda: bits_sum(weights.values()))[0]
+        self.weights.exact = True
+        for part in self._ranks.all(self._held):
+            for name, held in part:
+                self.weights.compare(name, sent, held, version)
         return self.check(learner, version)
+
+    def _held(self) -> list[tuple[str, Held]]:
+        """By the name of each engine of this rank what its workers hold."""
+        return [(self._name(part), part.weights()) for part in self._engine.parts()]
+
+    def _name(self, part: EnginePart) -> str:
+        return part.name if self._ranks.size == 1 else f"{part.name} (rank {self._ranks.rank})"
 
     def _send(self, version: str) -> None:
         with self._engine.updating(version):
@@ -80,8 +95,9 @@ class WeightSync:
         tokens, rows = self._compared.tokens, []
         for part in self._engine.parts():
             ((one,),) = part.sample([request], 1, max_tokens=tokens, logprobs=True)
-            name = part.name if self._ranks.size == 1 else f"{part.name} (rank {self._ranks.rank})"
-            rows.append((name, TrainRow(one.prompt_ids, one.token_ids, one.logprobs, 0.0, 1.0)))
+            rows.append(
+                (self._name(part), TrainRow(one.prompt_ids, one.token_ids, one.logprobs, 0.0, 1.0))
+            )
         return rows
 
     def _gap(self, name: str, row: TrainRow, ours: Tensor, version: str) -> float:

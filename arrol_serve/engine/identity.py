@@ -54,7 +54,9 @@ def _files(model: Path) -> list[Path]:
     index = model / "model.safetensors.index.json"
     if not index.is_file():
         return sorted(model.glob("*.safetensors"))
-    return [model / name for name in sorted(set(json.loads(index.read_bytes())["weight_map"].values()))]
+    return [
+        model / name for name in sorted(set(json.loads(index.read_bytes())["weight_map"].values()))
+    ]
 
 
 def _tensors(file: Path, *, whole: bool) -> Iterator[tuple[str, str, str]]:

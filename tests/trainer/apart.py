@@ -45,5 +45,33 @@ def stale(folder: Path) -> dict[str, Any]:
     return told
 
 
+def forgotten(folder: Path) -> dict[str, Any]:
+    """In bfloat16: small steps whose weights never leave the trainer, and the same ones sent."""
+    config = load_config(None, ["rollout.temperature=1.3", "optim.dtype=bfloat16"])
+    learner = Learner(MODEL, config.policy)
+    llm = build_engine(MODEL, sequences=4, dtype="bfloat16", **sync_options("path"))
+    engine = LocalEngine(llm)
+    transfer = open_transfer(engine, learner.weights(), folder, config.sync)
+    probe = SyncProbe("What is 12*34+5-6?", config.sync.probe_tokens, GAPS[torch.bfloat16], seed=0)
+    sync, told = WeightSync(engine, transfer, probe), {"refused": "", "gap": 0.0}
+    sync.push(learner, "0")
+    told["exact"] = sync.weights.exact
+    stage = transfer.stage
+    transfer.stage = lambda _: None  # type: ignore[method-assign]  # as a file system that shows the old file
+    with torch.no_grad():
+        for weight in learner.model.parameters():
+            weight *= 1 + 2**-7
+            break  # the embedding alone, by one step of its precision
+    try:
+        sync.push(learner, "1")
+    except SyncFailed as error:
+        told["refused"] = str(error)
+    told["gap"] = sync.check(learner, "1")  # within what bfloat16 is allowed
+    transfer.stage = stage  # type: ignore[method-assign]
+    told["synced"] = sync.push(learner, "2")
+    engine.close()
+    return told
+
+
 if __name__ == "__main__":
-    print(json.dumps(stale(Path(sys.argv[1]))))
+    print(json.dumps({"stale": stale, "forgotten": forgotten}[sys.argv[1]](Path(sys.argv[2]))))

@@ -166,10 +166,19 @@ def test_the_curves_are_drawn(whole: Path) -> None:
 
 
 def test_a_stale_engine_is_noticed(tmp_path: Path) -> None:
-    words = [sys.executable, "-m", "tests.trainer.apart", str(tmp_path / "weights")]
+    words = [sys.executable, "-m", "tests.trainer.apart", "stale", str(tmp_path / "weights")]
     told = json.loads(run(words).splitlines()[-1])
     assert told["first"] < 1e-4
     assert len(told["stale"]) == len(told["synced"]) == 4
     assert all("sync.max_gap" in refusal for refusal in told["stale"].values())
     assert all(gap < 1e-4 for gap in told["synced"].values())
     assert told["version"] == "model.norm"
+
+
+def test_weights_that_were_not_loaded_are_noticed_in_bfloat16(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "tests.trainer.apart", "forgotten", str(tmp_path / "weights")]
+    told = json.loads(run(words).splitlines()[-1])
+    assert told["exact"]
+    assert told["gap"] < 0.5  # log-probabilities do not tell
+    assert "bit by bit" in told["refused"]
+    assert told["synced"] < 0.5

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from arrol_serve.engine.plugin.scorer import FeatureRecord
 from trainer.engines.sampling import GroupRequest, SampledRollout
+from trainer.engines.weight_check import Held
 
 
 class GroupSampler(Protocol):
@@ -23,6 +24,13 @@ class GroupSampler(Protocol):
         logprobs: bool = False,
     ) -> list[list[SampledRollout]]:
         """``samples`` rollouts of each group, in order; rollout i is sampled with seed + i."""
+
+
+class EnginePart(GroupSampler, Protocol):
+    """One engine by itself."""
+
+    def weights(self) -> Held:
+        """Sums of the weights that its workers have."""
 
 
 class RecordingSampler(GroupSampler, Protocol):
@@ -58,7 +66,7 @@ class RolloutEngine(RecordingSampler, Protocol):
     def updating(self, version: str) -> AbstractContextManager[None]:
         """Nothing is generated inside; afterwards the weights are called ``version``."""
 
-    def parts(self) -> Sequence[GroupSampler]:
+    def parts(self) -> Sequence[EnginePart]:
         """Every engine there is, by itself: what is to be probed after a sync."""
 
     def load_head(self, folder: Path, version: str) -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from arrol_serve.engine.plugin.scorer import FeatureRecord
-from trainer.engines.base import GroupSampler
+from trainer.engines.base import EnginePart
 from trainer.engines.sampling import GroupRequest, SampledRollout
 
 
@@ -29,7 +29,7 @@ class IdleEngine:
             raise RuntimeError(f"{len(groups)} groups were given to a rank without an engine")
         return []
 
-    def parts(self) -> Sequence[GroupSampler]:
+    def parts(self) -> Sequence[EnginePart]:
         return ()
 
     @contextmanager

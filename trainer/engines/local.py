@@ -9,6 +9,7 @@ from typing import Any
 
 from arrol_serve.engine.plugin.scorer import FeatureRecord
 from trainer.engines.sampling import GroupRequest, SampledRollout, sample_groups
+from trainer.engines.weight_check import Held
 
 
 class LocalEngine:
@@ -40,6 +41,9 @@ class LocalEngine:
 
     def parts(self) -> Sequence[LocalEngine]:
         return (self,)
+
+    def weights(self) -> Held:
+        return Held(*zip(*self.llm.collective_rpc("arrol_weights_sums"), strict=True))
 
     @contextmanager
     def updating(self, version: str) -> Iterator[None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -13,6 +14,8 @@ from trainer.engines.local import LocalEngine
 from trainer.engines.replicas import Replicas
 from trainer.engines.sampling import build_engine
 from trainer.engines.weight_transfer import ENGINE_BACKENDS, sync_options
+from trainer.errors import ConfigError, one_line
+from trainer.prompts.room import Room
 from trainer.ranks import Ranks
 from trainer.sections import RolloutSection
 
@@ -48,6 +51,20 @@ def open_engine(
         distributed_executor_backend="external_launcher" if ranks.size > 1 else None,
     )
     return LocalEngine(llm)
+
+
+def open_room(model: Path, rollout: RolloutSection) -> Room:
+    """What prompts must fit into. Raises ``ConfigError`` for a model that cannot make any."""
+    try:
+        encode = Encoder(model)
+        encode("1 + 1 = ?")
+    except Exception as error:  # whatever a tokenizer's files and its template may raise
+        raise ConfigError(
+            f"run.model: the tokenizer of {model} cannot make a prompt: {one_line(error)}",
+            param="run.model",
+        ) from error
+    length = lru_cache(1 << 12)(lambda text: len(encode(text)))
+    return Room(length, rollout.max_model_len, rollout.max_tokens)
 
 
 class Encoder:

@@ -14,6 +14,7 @@ from arrol_serve.engine.plugin.scorer import FeatureRecord
 from trainer.engines.replica import Replica
 from trainer.engines.sampling import GroupRequest, SampledRollout
 from trainer.engines.side_by_side import side_by_side
+from trainer.engines.weight_check import Held
 from trainer.errors import ConfigError, ReplicaLost, ReplicaRefused
 from trainer.sections import RolloutSection
 
@@ -37,6 +38,10 @@ class Part:
     ) -> list[list[SampledRollout]]:
         call = self._whole.caller(groups, samples, max_tokens=max_tokens, logprobs=logprobs)
         return [call(self._replica, place)[0] for place in range(len(groups))]
+
+    def weights(self) -> Held:
+        sums = self._replica.get("/admin/weights")
+        return Held(sums["received"], sums["held"])
 
 
 class Replicas:

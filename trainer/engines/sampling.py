@@ -44,6 +44,11 @@ class SampledRollout:
     def token_count(self) -> int:
         return len(self.token_ids)
 
+    @property
+    def truncated(self) -> bool:
+        """Whether it was cut off at its longest: the server gives such a one no vote."""
+        return self.finish_reason == "length"
+
 
 @dataclass(frozen=True, slots=True)
 class GroupRequest:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from arrol_serve.errors import ArrolError, complaint
+from arrol_serve.errors import ArrolError
 from trainer.engines.opening import Encoder
 from trainer.engines.sampling import build_engine
-from trainer.errors import ConfigError
+from trainer.errors import ConfigError, one_line
 
 
 def build_sized_engine(
@@ -57,11 +57,3 @@ def _longest(model: Path, questions: Mapping[str, str]) -> tuple[str, int]:
         raise ValueError("it knows none of their characters. Does the folder hold tokenizer.json?")
     name = max(lengths, key=lengths.__getitem__)
     return name, lengths[name]
-
-
-def one_line(error: Exception) -> str:
-    """What it says, on one line; of pydantic's errors the messages alone."""
-    details = getattr(error, "errors", None)
-    said = "; ".join(complaint(d) for d in details()) if callable(details) else str(error)
-    line = " ".join(said.split()) or type(error).__name__
-    return line if len(line) <= 300 else line[:300] + "..."

@@ -175,7 +175,8 @@ def labelled(
 ) -> HeadData:
     """Recorded positions with the verdicts on their rollouts; those without a verdict are left out.
 
-    Rollouts of questions without a gold are kept as wrong ones.
+    Rollouts of questions without a gold are kept as wrong ones, and truncated ones are wrong: they have no
+    vote when they are served.
     """
     rollouts = [rollout for group in groups for rollout in group]
     pairs = {
@@ -187,6 +188,7 @@ def labelled(
     length = {(r.group, r.index): r.token_count for r in rollouts}
     right: dict[tuple[str, int], bool | None] = dict.fromkeys(length, False)
     right |= zip(pairs, pool.judge_many(list(pairs.values()), AnswerSpec()), strict=True)
+    right |= {(r.group, r.index): False for r in rollouts if r.truncated}
     # One row where a rollout ends at a position; sorted, because the engine forgets rollouts in no
     # particular order and fitting must not depend on it.
     places = {

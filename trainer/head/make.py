@@ -26,8 +26,7 @@ from arrol_serve.quality.statistics import STATISTICS
 from trainer.engines.base import RecordingSampler
 from trainer.engines.local import LocalEngine
 from trainer.engines.sampling import build_engine
-from trainer.engines.sized import one_line
-from trainer.errors import ConfigError
+from trainer.errors import ConfigError, one_line
 from trainer.head.answers import Answers, read_answers, scored_groups
 from trainer.head.artefact import base_model_facts
 from trainer.head.belief import answer_reliability, fit_belief

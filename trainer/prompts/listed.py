@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ class Listed:
     """
 
     def __init__(self, config: DataSection, seed: int) -> None:
-        self._seed = seed
+        self._seed, self._config = seed, config
         self.broken: list[str] = []
         """What was wrong with the rows that were skipped, by line."""
         source = config.source
@@ -33,8 +33,17 @@ class Listed:
             self._prompts = list(self._usable(kind, rows, config))
         except DataError as error:
             raise ConfigError(f"data.source: {error}.", param="data.source") from error
-        self._say(config)
+        self._say()
         self._epoch, self._order = -1, list(range(len(self._prompts)))
+
+    def leave_out(self, fault: Callable[[Prompt], str | None]) -> None:
+        """Count rows that have a fault among the broken ones. Before the first prompt is asked for."""
+        faults = [(prompt, fault(prompt)) for prompt in self._prompts]
+        found = [f"row {prompt.key}: {why}" for prompt, why in faults if why is not None]
+        if found:
+            self.broken += found
+            self._prompts = [prompt for prompt, why in faults if why is None]
+            self._say()
 
     def __len__(self) -> int:
         return len(self._prompts)
@@ -60,7 +69,8 @@ class Listed:
             else:
                 yield Prompt(where.rsplit(" ", 1)[-1], kind, question, gold)
 
-    def _say(self, config: DataSection) -> None:
+    def _say(self) -> None:
+        config = self._config
         if self.broken and config.broken_rows == "refuse":
             raise ConfigError(
                 f"{len(self.broken)} broken rows, the first one: {self.broken[0]}. Repair them, or "

@@ -175,9 +175,7 @@ class OnlineHead:
 
     def _delta(self, success: NDArray[np.float64]) -> float:
         p, kappa = self._prune, keep_per_probe(self._prune)
-        return solve_delta(
-            success, kappa=kappa, rho=p.rho, lam=p.lam, p_min=p.p_min, p_max=p.p_max
-        )
+        return solve_delta(success, kappa=kappa, rho=p.rho, lam=p.lam, p_min=p.p_min, p_max=p.p_max)
 
     @torch.no_grad()
     def _scores(self, features: Tensor) -> Tensor:

@@ -45,6 +45,7 @@ def rollout_metrics(groups: Sequence[JudgedGroup]) -> dict[str, float | None]:
         "groups_lost_to_pruning": sum(_perhaps_lost(group) for group in groups),
         "no_verdict": len(every) - len(pruned) - len(survivors),
         **{f"reward_problems/{name}": problems[name] for name in PROBLEMS},
+        "truncated": float(np.mean([rollout.sampled.truncated for rollout in every])),
         "tokens_generated": sum(rollout.sampled.token_count for rollout in every),
         "length": _weighted([rollout.sampled.token_count for rollout in survivors], w),
     }

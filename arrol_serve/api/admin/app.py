@@ -27,6 +27,7 @@ from arrol_serve.api.admin.schema import (
     RolloutsReply,
     RolloutsRequest,
     Status,
+    Weights,
 )
 from arrol_serve.api.error_response import install
 from arrol_serve.errors import ArrolError, EngineRefused, EngineUnavailable
@@ -105,6 +106,13 @@ async def status(raw_request: Request) -> Status:
         max_model_len=config.model_config.max_model_len,
         world_size=config.parallel_config.world_size_across_dp,
     )
+
+
+@routes.get("/weights")
+async def weights(raw_request: Request) -> Weights:
+    """What the workers hold, for a trainer that compares it with what it sent. Reads all of it."""
+    sums = await _client(raw_request).collective_rpc("arrol_weights_sums")
+    return Weights(received=[pair[0] for pair in sums], held=[pair[1] for pair in sums])
 
 
 @routes.post("/head")

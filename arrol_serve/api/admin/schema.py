@@ -32,6 +32,15 @@ class HeadReply(BaseModel):
     """Of every worker; all are equal."""
 
 
+class Weights(BaseModel):
+    """Of every worker all numbers' bits, read as integers and added up modulo 2**64."""
+
+    received: list[int | None]
+    """Of what it read in the last update by files; null: none."""
+    held: list[int | None]
+    """Of its parameters; null: some are packed away, as on CPUs."""
+
+
 class Status(BaseModel):
     version: str
     """Of arrol-serve."""

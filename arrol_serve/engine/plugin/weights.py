@@ -6,10 +6,10 @@ workers can read the trainer's folder.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from safetensors import safe_open
@@ -39,6 +39,8 @@ class FileUpdate(WeightTransferUpdateInfo):
 class FileWeightTransfer(WeightTransferEngine[FileInit, FileUpdate]):
     """Loads every tensor of the folder into the running model."""
 
+    received: ClassVar[int | None] = None
+    """``bits_sum`` of what this process read last; None: nothing."""
     init_info_cls = FileInit
     update_info_cls = FileUpdate
 
@@ -60,7 +62,18 @@ class FileWeightTransfer(WeightTransferEngine[FileInit, FileUpdate]):
 
         files = _files(Path(update_info.path))
         initialize_layerwise_reload(self.model)
-        self.model.load_weights(_tensors(files))
+        FileWeightTransfer.received = 0
+        self.model.load_weights(self._counted(_tensors(files)))
+
+    @staticmethod
+    def _counted(
+        tensors: Iterator[tuple[str, torch.Tensor]],
+    ) -> Iterator[tuple[str, torch.Tensor]]:
+        total = 0
+        for name, tensor in tensors:
+            total += bits_sum([tensor])
+            yield name, tensor
+        FileWeightTransfer.received = total % 2**64
 
     def finish_weight_update(self) -> None:
         from vllm.model_executor.model_loader.reload import finalize_layerwise_reload
@@ -71,6 +84,28 @@ class FileWeightTransfer(WeightTransferEngine[FileInit, FileUpdate]):
 
     def shutdown(self) -> None:
         pass
+
+
+def held_sum(model: torch.nn.Module) -> int | None:
+    """``bits_sum`` of a model's parameters; None where some were packed and given up, as CPUs do."""
+    weights = list(model.parameters())
+    return bits_sum(weights) if all(weight.numel() for weight in weights) else None
+
+
+def bits_sum(weights: Iterable[torch.Tensor]) -> int:
+    """Sum of all numbers' bits, read as integers: the same however tensors are fused, cut or ordered.
+
+    Two checkpoints of the same type with different weights have different sums, but for chance.
+    """
+    total = 0
+    for weight in weights:
+        bits = weight.detach().contiguous().view(INTEGERS[weight.element_size()])
+        total += int(bits.sum(dtype=torch.int64))
+    return total % 2**64
+
+
+INTEGERS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+"""By bytes of a number."""
 
 
 def repack_tied_heads(model: torch.nn.Module) -> None:

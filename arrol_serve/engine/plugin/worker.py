@@ -20,7 +20,7 @@ from arrol_serve.engine.plugin.rows import rows_of
 from arrol_serve.engine.plugin.scorer import FeatureRecord, RowScorer, Selection
 from arrol_serve.engine.plugin.seams import CPU_WORKER
 from arrol_serve.engine.plugin.tap import SamplerTap
-from arrol_serve.engine.plugin.weights import register_backend
+from arrol_serve.engine.plugin.weights import FileWeightTransfer, held_sum, register_backend
 from arrol_serve.engine.plugin.wire import KEY, EndedLengths, StepScores, plan_of
 from arrol_serve.errors import UnsupportedEngine
 from arrol_serve.quality.artifact import check_model, load_head
@@ -91,6 +91,10 @@ class ArrolWorker(PlatformWorker):
             "scored_requests": len(self.scorer._slots),
             "free_slots": self.scorer.free_slots,
         }
+
+    def arrol_weights_sums(self) -> tuple[int | None, int | None]:
+        """What this worker received and what it holds, to be compared with what a trainer sent."""
+        return FileWeightTransfer.received, held_sum(self.model_runner.model)
 
     def arrol_take_features(self) -> FeatureRecord:
         """Hand over, and forget, the head inputs recorded so far."""

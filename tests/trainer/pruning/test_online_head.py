@@ -83,10 +83,10 @@ def signed_survivors(groups: int = 3000) -> tuple[Any, ...]:
     q = np.clip(level[:, None] + rng.normal(0, 0.15, (groups, 16)), 0.01, 0.99)
     scores, right = np.log(q / (1 - q)), rng.uniform(0, 1, q.shape) < q
     survival, alive = np.ones(q.shape), np.ones(q.shape, bool)
-    for group, row in enumerate(scores):
-        view = GroupView(16, 0, 1, 16, 0, 0, 1, seed=group)
+    for number, row in enumerate(scores):
+        view = GroupView(16, 0, 1, 16, 0, 0, 1, seed=number)
         for index, verdict in policy.judge(dict(enumerate(row.tolist())), view).items():
-            survival[group, index], alive[group, index] = verdict.survival, verdict.survives
+            survival[number, index], alive[number, index] = verdict.survival, verdict.survives
     return scores.ravel(), right.ravel(), 1 / survival.ravel(), alive.ravel()
 
 

@@ -109,8 +109,8 @@ def test_the_head_is_judged_by_hand_worked_figures() -> None:
     """(0.8, 0.6, 0.4, 0.3) against (1, 0, 1, 0): three pairs of four in order, each alone in its bin."""
     probability = torch.tensor([0.8, 0.6, 0.4, 0.3], dtype=torch.float64)
     label = torch.tensor([1.0, 0.0, 1.0, 0.0], dtype=torch.float64)
-    groups = torch.zeros(4, dtype=torch.float64)
-    figures = _figures(torch.logit(probability), label, groups)
+    place, group, weight = torch.tensor([32.0, 0.0, 1.0], dtype=torch.float64).expand(4, 3).T
+    figures = _figures(torch.stack([torch.logit(probability), label, place, group, weight], 1))
     assert figures["head/auc"] == pytest.approx(0.75)
     assert figures["head/auc_within_group"] == pytest.approx(0.75)
     assert figures["head/accuracy"] == pytest.approx(0.5)

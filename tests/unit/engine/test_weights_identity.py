@@ -48,7 +48,9 @@ def test_files_do_not_matter_and_values_do(
     if not whole:
         monkeypatch.setattr(identity, "MAX_HASHED", 1)
     two = weights_sha256(sharded(tmp_path / "two", weights, 2))
-    assert two == weights_sha256(sharded(tmp_path / "five", weights, 5)) == weights_sha256(str(MODEL))
+    assert (
+        two == weights_sha256(sharded(tmp_path / "five", weights, 5)) == weights_sha256(str(MODEL))
+    )
     moved = {name: value + 1e-3 for name, value in weights.items()}
     assert two != weights_sha256(sharded(tmp_path / "moved", moved, 2))
 
