@@ -190,7 +190,7 @@ class _Search:
         if self._plan.stop_rule is None or self._stop is not None:
             return
         for index in self._state.live:
-            self._course.generated(index, self._candidates.tokens(index))
+            self._course.generated(index, self._certain(index))
         for ballot in self._state.ballots():  # another spelling may stand for an answer by now
             self._course.revise(ballot.rollout, ballot)
         while (decision := self._course.next()) is not None:
@@ -202,6 +202,12 @@ class _Search:
                 self._stop = "aborted" if self._state.aborted else "budget"
                 return
             await self._launch(decision)
+
+    def _certain(self, index: int) -> int:
+        """Tokens that a running candidate keeps: while it waits at a probe, those beyond may be void."""
+        tokens, judged = self._candidates.tokens(index), len(self._state.probes.get(index, ()))
+        probes = self._plan.prune.probes if self._plan.prune else ()
+        return tokens if judged >= len(probes) else min(tokens, probes[judged])
 
     async def _launch(self, wave: Launch) -> None:
         await self._candidates.launch(wave.candidates)

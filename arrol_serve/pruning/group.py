@@ -10,6 +10,9 @@ from arrol_serve.pruning.registry import policy_from_spec
 from arrol_serve.pruning.survival import GroupView, Verdict
 from arrol_serve.rollout import ProbeScore
 
+DECIMALS = 3
+"""Of scores: siblings that wrote the same so far are equal, whatever batches did to their last bits."""
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -23,23 +26,31 @@ class Decision:
 
 @dataclass(slots=True)
 class _Member:
-    next_probe: int = 0
     started: bool = False
-    waiting: bool = False
-    """At ``next_probe`` and generating on while its siblings arrive."""
-    tokens: int = 0
-    score: float = 0.0
+    crossed: list[tuple[int, float]] = field(default_factory=list)
+    """(tokens, score) as it came to each probe."""
     probes: list[ProbeScore] = field(default_factory=list)
+    """Those it has been judged at."""
+
+    @property
+    def next_probe(self) -> int:
+        return len(self.probes)
+
+    @property
+    def waiting(self) -> bool:
+        """At ``next_probe`` and generating on while its siblings arrive."""
+        return len(self.crossed) > len(self.probes)
 
 
 class Group:
     """Feeds scores to the survival policy at the right moments.
 
     A member crosses probe k at the first observation with at least ``probes[k]`` tokens (several
-    tokens may come at once). A policy that waits judges when every member has joined and every
-    live one stands at the probe; nobody is held up meanwhile. If the policy can judge latecomers,
-    it waits only for those that were generating when the first one came to the probe: others may
-    queue until these end. They are judged later, against the scores of all who were before them.
+    tokens may come at once). A policy that waits judges when every member has joined (they are sent
+    together, but a busy machine may take its time) and every live one stands at the probe; nobody is
+    held up meanwhile. If the policy can judge latecomers, it waits only for those that were generating
+    when the first one came to the probe: others may queue until these end. They are judged later,
+    against the scores of all who were before them.
     """
 
     def __init__(self, plan: Mapping[str, Any]) -> None:
@@ -56,6 +67,8 @@ class Group:
         """By probe, who was on the way there when the first member arrived."""
         self._members: dict[int, _Member] = {}
         self._alive: set[int] = set()
+        self._joined_last = False
+        """The last of the members joined, and nobody has looked since."""
         self._finished = self._pruned = 0
 
     @property
@@ -63,11 +76,11 @@ class Group:
         """Whether all who joined have left."""
         return not self._alive
 
-    def join(self, index: int) -> list[Decision]:
+    def join(self, index: int) -> None:
         """A member was added to the engine."""
         self._members[index] = _Member()
         self._alive.add(index)
-        return self._settle()
+        self._joined_last = len(self._members) == self.size
 
     def leave(self, index: int, *, pruned: bool) -> list[Decision]:
         """A member ended, for whatever reason; a decision may have waited for it alone."""
@@ -78,7 +91,13 @@ class Group:
             self._pruned += 1
         else:
             self._finished += 1
+            self._note_unjudged(self._members[index])
         return self._settle()
+
+    def _note_unjudged(self, member: _Member) -> None:
+        """Its siblings came to a probe too late for it, but it was there: they are judged beside it."""
+        for probe in range(member.next_probe, len(member.crossed)):
+            self._judged[probe].append(member.crossed[probe][1])
 
     def probes_of(self, index: int) -> list[ProbeScore]:
         """The probes that a member has been judged at."""
@@ -91,16 +110,16 @@ class Group:
     def observe(self, index: int, tokens: int, score: float) -> list[Decision]:
         """A member has ``tokens`` tokens and this score now."""
         member = self._members[index]
-        if member.waiting or member.next_probe >= len(self.probes):
+        waited = member.waiting
+        # Also while it waits at an earlier one: how long that takes must not change its score here.
+        while len(member.crossed) < len(self.probes) and tokens >= self.probes[len(member.crossed)]:
+            member.crossed.append((tokens, round(score, DECIMALS)))
+        if not member.waiting:
             return []
-        if tokens < self.probes[member.next_probe]:
-            return []
-        member.tokens, member.score = tokens, score
         if self.policy.waits:
-            member.waiting = True
-            return self._settle()
+            return self._settle() if not waited or self._joined_last else []
         decisions = []
-        while member.next_probe < len(self.probes) and tokens >= self.probes[member.next_probe]:
+        while member.waiting:
             decisions += self._judge([index], member.next_probe)
             if not decisions[-1].verdict.survives:
                 break
@@ -108,13 +127,11 @@ class Group:
 
     def _settle(self) -> list[Decision]:
         """Judge the waiting members if nobody whom they wait for is still to come."""
+        self._joined_last = False
         decisions: list[Decision] = []
         while (due := self._due()) is not None:
             probe, ready = due
-            decided = self._judge(ready, probe)
-            decisions += decided
-            for decision in decided:
-                self._release(decision)
+            decisions += self._judge(ready, probe)
         return decisions
 
     def _due(self) -> tuple[int, list[int]] | None:
@@ -130,9 +147,10 @@ class Group:
         return None
 
     def _complete(self, probe: int, ready: list[int]) -> bool:
+        if len(self._members) < self.size:
+            return False
         if not self.policy.late:
-            joined = len(self._members) == self.size
-            return joined and all(self._members[i].waiting for i in self._alive)
+            return all(self._members[i].waiting for i in self._alive)
         if probe not in self._cohorts:
             self._cohorts[probe] = {i for i in self._alive if self._on_the_way(i, probe)}
         return self._cohorts[probe] & self._alive <= set(ready)
@@ -140,16 +158,6 @@ class Group:
     def _on_the_way(self, index: int, probe: int) -> bool:
         member = self._members[index]
         return member.started and member.next_probe == probe
-
-    def _release(self, decision: Decision) -> None:
-        member = self._members[decision.index]
-        if not decision.verdict.survives:
-            # Gone for every later decision; ``leave`` may come only after the engine freed it.
-            self._alive.discard(decision.index)
-            self._pruned += 1
-            return
-        further = member.next_probe < len(self.probes)
-        member.waiting = further and member.tokens >= self.probes[member.next_probe]
 
     def _judge(self, indices: list[int], probe: int) -> list[Decision]:
         view = GroupView(
@@ -164,16 +172,17 @@ class Group:
             earlier=tuple(self._judged[probe]),
         )
         # By number in the search, not in the group: every candidate has a coin of its own.
-        scores = {self._before + i: self._members[i].score for i in indices}
+        scores = {self._before + i: self._members[i].crossed[probe][1] for i in indices}
         verdicts = self.policy.judge(scores, view)
         self._judged[probe] += scores.values()
         decisions = []
         for index in indices:
             member, verdict = self._members[index], verdicts[self._before + index]
-            member.next_probe += 1
-            member.probes.append(ProbeScore(member.tokens, member.score, verdict.survival))
-            decisions.append(Decision(index, member.tokens, member.score, verdict))
-            if not verdict.survives and not self.policy.waits:
+            tokens, score = member.crossed[probe]
+            member.probes.append(ProbeScore(tokens, score, verdict.survival))
+            decisions.append(Decision(index, tokens, score, verdict))
+            if not verdict.survives:
+                # Gone for every later decision; ``leave`` may come only after the engine freed it.
                 self._alive.discard(index)
                 self._pruned += 1
         return decisions

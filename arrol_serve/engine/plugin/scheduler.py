@@ -98,7 +98,7 @@ class PruningMixin(Scheduler if TYPE_CHECKING else object):  # type: ignore[misc
         stops = bool(request.sampling_params.stop)
         member = Member(request.request_id, plan, group, stops)
         group.members[plan["index"]] = self._arrol_members[request.request_id] = member
-        group.decisions += group.rules.join(plan["index"])
+        group.rules.join(plan["index"])
 
     def schedule(self, *args: Any, **kwargs: Any) -> Any:
         """Tell the workers how long the rollouts were that they recorded: they may have sampled more."""

@@ -5,7 +5,10 @@ Prints one JSON object: the kept tokens and scores of each question, and for eac
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import json
+from collections.abc import AsyncIterator
 from dataclasses import asdict
 from typing import Any
 
@@ -45,6 +48,23 @@ BODIES: list[dict[str, Any]] = [
         "prune": {"keep": 0.5, "probes": [24, 48]},
     },
 ]
+LATE = [dict(body) for body in BODIES]
+"""Run once more, with siblings that come apart."""
+
+
+class Late:
+    """The engine's client on a busy machine: siblings come to the engine some steps apart."""
+
+    def __init__(self, client: Any) -> None:
+        self._client, self._delays = client, itertools.cycle([0.0, 0.02, 0.005, 0.01])
+
+    async def generate(self, *args: Any, **options: Any) -> AsyncIterator[Any]:
+        await asyncio.sleep(next(self._delays))
+        async for output in self._client.generate(*args, **options):
+            yield output
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
 
 
 def main() -> None:
@@ -53,7 +73,9 @@ def main() -> None:
     groups = zip(ITEMS, engine.sample(ITEMS, PROBES), strict=True)
     kept = [recorded(grade(pool, ARM, item, group, AnswerSpec())) for item, group in groups]
     plans = []
-    for body in BODIES:
+    for body in (*BODIES, *LATE):
+        if body is LATE[0]:
+            engine.client = Late(engine.client)
         plan = plan_of(body)
         outcomes = engine.search(ITEMS, plan, pool)
         live = measured(body, ITEMS, outcomes, pool, AnswerSpec())

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.evaluation.tuning.apart_live import BODIES, PROBES
+from tests.evaluation.tuning.apart_live import BODIES, LATE, PROBES
 from tests.paths import ROOT
 
 LIMIT_S = 500
@@ -38,7 +38,7 @@ def test_the_pass_keeps_every_rollout_with_its_scores(found: dict[str, Any]) -> 
             assert probes == [probe for probe in PROBES if probe < tokens]
 
 
-@pytest.mark.parametrize("number", range(len(BODIES)))
+@pytest.mark.parametrize("number", range(len(BODIES) + len(LATE)))
 def test_a_search_that_runs_does_what_its_replay_did(number: int, found: dict[str, Any]) -> None:
     plan = found["plans"][number]
     for place, expected in enumerate(plan["replayed"]):
@@ -48,13 +48,13 @@ def test_a_search_that_runs_does_what_its_replay_did(number: int, found: dict[st
         kept = found["questions"][place]["tokens"]
         for index, tokens in plan["finished"][place].items():
             assert tokens == kept[int(index)]
-        # Who comes to a probe first generates on until its siblings are there, and what is called off
-        # ends some steps before or after the moment of the decision.
-        slack = 5 * expected["started"]
-        assert plan["tokens"][place] == pytest.approx(expected["tokens"], abs=slack)
         if not expected["by_rule"]:
             assert plan["started"][place] == expected["started"]
-            assert plan["tokens"][place] <= expected["tokens"] + 2 * expected["started"]
+        if number < len(BODIES):
+            # Who comes to a probe first generates on until its siblings are there, and what is called
+            # off ends some steps before or after the moment of the decision.
+            slack = (5 if expected["by_rule"] else 2) * expected["started"]
+            assert plan["tokens"][place] == pytest.approx(expected["tokens"], abs=slack)
 
 
 def test_both_kinds_of_end_are_seen(found: dict[str, Any]) -> None:

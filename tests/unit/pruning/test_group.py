@@ -30,7 +30,7 @@ def group(size: int = 4, **changes: Any) -> Group:
 def joined(size: int = 4, **changes: Any) -> Group:
     made = group(size, **changes)
     for index in range(size):
-        assert made.join(index) == []
+        made.join(index)
         made.begin(index)
     return made
 
@@ -73,7 +73,7 @@ def test_a_ranking_waits_for_those_that_generate_and_not_for_those_that_queue() 
 
 
 def test_one_that_begins_later_is_not_waited_for() -> None:
-    made = group(4)
+    made = group(3, policy={"name": "top_fraction", "keep": 0.3})
     for index in range(3):
         made.join(index)
     made.begin(0)
@@ -81,6 +81,56 @@ def test_one_that_begins_later_is_not_waited_for() -> None:
     made.observe(0, 3, 1.0)
     made.begin(2)
     assert ended(made.observe(1, 3, 2.0)) == [0]
+
+
+def test_one_that_is_still_on_its_way_to_the_engine_is_waited_for() -> None:
+    made = group(2)
+    made.join(0)
+    made.begin(0)
+    assert made.observe(0, 3, 1.0) == []
+    assert made.observe(0, 4, 1.0) == []
+    made.join(1)
+    made.begin(1)  # it starts in the next step, for there is room
+    assert made.observe(0, 5, 1.0) == []
+    assert ended(made.observe(1, 3, 2.0)) == [0]
+
+
+def test_a_score_is_that_of_the_probe_however_long_one_waited_at_the_probe_before() -> None:
+    made = joined(2, probes=[3, 5])
+    for tokens in range(3, 8):
+        assert made.observe(0, tokens, float(tokens)) == []
+    made.observe(1, 3, 3.0)
+    assert made.observe(0, 8, 8.0) == []
+    made.observe(1, 4, 4.0)
+    decided = made.observe(1, 5, 4.5)
+    assert {(d.index, d.tokens, d.score) for d in decided} == {(0, 5, 5.0), (1, 5, 4.5)}
+
+
+def test_who_ended_while_it_waited_at_a_probe_is_still_ranked_there() -> None:
+    made = joined(4)
+    for index, score in enumerate([3.0, 2.0, 1.0]):
+        assert made.observe(index, 3, score) == []
+    assert made.leave(0, pruned=False) == []
+    assert ended(made.observe(3, 3, 0.0)) == [2, 3]
+
+
+def test_the_last_bits_of_a_score_decide_nothing() -> None:
+    fates = set()
+    for noise in (-1e-6, 0.0, 1e-6):
+        made = joined(2)
+        made.observe(0, 3, 0.5)
+        fates.add(tuple(ended(made.observe(1, 3, 0.5 + noise))))
+    assert len(fates) == 1
+
+
+def test_one_that_comes_late_and_has_to_queue_is_not_waited_for() -> None:
+    made = group(3, policy={"name": "top_fraction", "keep": 0.3})
+    for index in range(2):
+        made.join(index)
+        made.begin(index)
+    assert [made.observe(index, 3, float(index)) for index in range(2)] == [[], []]
+    made.join(2)
+    assert ended(made.observe(0, 4, 0.0)) == [0]
 
 
 def test_a_later_group_is_judged_against_the_scores_before_it() -> None:
@@ -192,7 +242,7 @@ def test_any_interleaving_judges_once_a_probe_and_ends_empty(
         if waiting and (not live or rng.random() < 0.4):
             index = waiting.pop(0)
             live.add(index)
-            carry_out(made.join(index))
+            made.join(index)
             made.begin(index)
             continue
         index = rng.choice(sorted(live))

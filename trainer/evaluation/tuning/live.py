@@ -53,14 +53,14 @@ class LiveEngine:
                 build=build_async_engine, sequences=sequences,
             )  # fmt: skip
 
-        self._client = self._run(start())
-        self._watch = StepWatch(self._client)
+        self.client = self._run(start())
+        self._watch = StepWatch(self.client)
 
     def close(self) -> None:
         """End the engine, and whatever it still does in its loop."""
 
         async def end() -> None:
-            self._client.shutdown()
+            self.client.shutdown()
             others = asyncio.all_tasks() - {asyncio.current_task()}
             for task in others:
                 task.cancel()
@@ -82,7 +82,7 @@ class LiveEngine:
         )
 
         async def one(item: Item) -> list[Reply]:
-            candidates = EngineCandidates(self._client, self._call(item), plan)
+            candidates = EngineCandidates(self.client, self._call(item), plan)
             try:
                 await candidates.launch(range(self._settings.samples))
                 ended = [rollout async for rollout in candidates.until_all_ended()]
@@ -106,7 +106,7 @@ class LiveEngine:
         async def one(item: Item) -> SearchOutcome:
             watch = None if plan.stop_rule is None else self._watch
             call = self._call(item)
-            candidates = EngineCandidates(self._client, call, group_plan(plan), watch)
+            candidates = EngineCandidates(self.client, call, group_plan(plan), watch)
             outcome = await search(candidates, AnswerBook(pool, plan.answer), plan)
             tell()
             return outcome
