@@ -25,9 +25,13 @@ class Job:
         self.began = time.monotonic()
 
     def check(self) -> None:
-        """Raises ``BrokenProcessPool`` where the job waits for its worker in vain."""
-        if self.workers is not None and self.inner is not None and not self.inner.done():
+        """End it with ``BrokenProcessPool`` where it waits for its worker in vain."""
+        if self.workers is None or self.inner is None or self.inner.done():
+            return
+        try:
             self.workers.check(self.began, self.limit_s)
+        except BrokenProcessPool:
+            self.inner.cancel()
 
     def finish(self, inner: Future[Any]) -> None:
         if self.future.done():
@@ -50,7 +54,7 @@ class Dispatch:
         self._count = count
         self._workers = Workers(count)
         self._turns: Turns[Job] = Turns()
-        self._running = 0
+        self._at_work: set[Job] = set()
         self._closed = False
         self._lock = threading.RLock()
         self.crashes = 0
@@ -68,6 +72,13 @@ class Dispatch:
         self._serve()
         return job
 
+    def check(self) -> None:
+        """Fail the jobs that a broken pool has lost: others wait for their places."""
+        with self._lock:
+            at_work = list(self._at_work)
+        for job in at_work:
+            job.check()
+
     def close(self) -> None:
         """What waits fails. Blocks."""
         with self._lock:
@@ -81,15 +92,15 @@ class Dispatch:
     def _serve(self) -> None:
         while True:
             with self._lock:
-                if self._closed or self._running >= self._count:
+                if self._closed or len(self._at_work) >= self._count:
                     return
                 job = self._turns.take()
                 if job is None:
                     return
                 if job.future.done():
                     continue
-                self._running += 1
                 inner = self._schedule(job)
+                self._at_work.add(job)
             inner.add_done_callback(partial(self._ended, job))
 
     def _schedule(self, job: Job) -> Future[Any]:
@@ -105,7 +116,7 @@ class Dispatch:
 
     def _ended(self, job: Job, inner: Future[Any]) -> None:
         with self._lock:
-            self._running -= 1
+            self._at_work.discard(job)
         if job.workers is not None and not inner.cancelled():
             job.workers.moved()
         job.finish(inner)

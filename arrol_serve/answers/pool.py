@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -161,12 +161,17 @@ class AnswerPool:
         innocent = True
         while True:
             try:
-                return Outcome(_wait(work))
+                return Outcome(self._wait(work))
             except _FAILURES as error:
                 if not (innocent and isinstance(error, BrokenProcessPool)):
                     return self._failed(error)
             innocent = False
             work = self._dispatch.start(function, job, self.timeout_s, None)
+
+    def _wait(self, job: Job) -> Any:
+        while not wait([job.future], BEAT_S).done:
+            self._dispatch.check()
+        return job.future.result()
 
     def close(self) -> None:
         """Stop the workers, whatever they are doing; what waits for them fails. Blocks."""
@@ -192,7 +197,7 @@ class AnswerPool:
         future = asyncio.wrap_future(job.future)
         try:
             while not (await asyncio.wait({future}, timeout=BEAT_S))[0]:
-                job.check()
+                self._dispatch.check()
             return future.result()
         finally:
             future.cancel()  # pebble kills the worker of a cancelled job that is still running
@@ -202,10 +207,3 @@ class AnswerPool:
         self.timeouts += late
         self._crashes += not late
         return Outcome(None, "timeout" if late else "crash")
-
-
-def _wait(job: Job) -> Any:
-    future: Future[Any] = job.future
-    while not wait([future], BEAT_S).done:
-        job.check()
-    return future.result()

@@ -65,6 +65,17 @@ class EarlyStopOptions(_Strict):
     )
 
 
+class BeliefOptions(_Strict):
+    """Constants of P(the answer is right), as ``arrol-eval tune`` fits them to a plan."""
+
+    rivals: float = Field(
+        gt=0, le=1000, description="Wrong answers that compete with the right one."
+    )
+    temperature: float = Field(
+        gt=0, le=100, description="How far siblings depend on each other; 1: not at all."
+    )
+
+
 class AnswerOptions(_Strict):
     """How answers are read and compared."""
 
@@ -100,6 +111,10 @@ class ArrolOptions(_Strict):
     scorer: Scorer | None = Field(
         default=None, description="Default: head where the server has one."
     )
+    belief: BeliefOptions | None = Field(
+        default=None,
+        description="Of the calibrated probability; default: the head's own constants.",
+    )
     answer: AnswerOptions = Field(default_factory=AnswerOptions)
     max_total_tokens: Annotated[int, Field(ge=1, le=LARGEST)] | None = Field(
         default=None, description="Cap on the generated tokens of all candidates together."
@@ -120,7 +135,10 @@ _NESTED: dict[str, type[BaseModel]] = {
     "prune": PruneOptions,
     "early_stop": EarlyStopOptions,
     "answer": AnswerOptions,
+    "belief": BeliefOptions,
 }
+_FLAT = ("prune", "early_stop", "answer")
+"""Whose keys have a place in headers too."""
 
 
 def parse_options(merged: Mapping[str, Any]) -> ArrolOptions:
@@ -147,7 +165,7 @@ def known_keys(*loc: int | str) -> list[str]:
 
 def flat_places() -> dict[str, tuple[str, ...]]:
     """Flat name -> place in the ``arrol`` object, such as ``keep`` -> ``("prune", "keep")``."""
-    places = {key: (outer, key) for outer in _NESTED for key in known_keys(outer)}
+    places = {key: (outer, key) for outer in _FLAT for key in known_keys(outer)}
     return places | {key: (key,) for key in known_keys() if key not in _NESTED}
 
 

@@ -2,50 +2,25 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from arrol_serve.answers.spec import AnswerSpec
 from arrol_serve.belief import Belief
 from arrol_serve.config import DEFAULT_SAMPLES, ServerConfig
 from arrol_serve.errors import InvalidRequest
-from arrol_serve.pruning.registry import policy_from_spec
-from arrol_serve.pruning.schedule import validate_probes
 from arrol_serve.sampling_plan.options import (
     ArrolOptions,
-    PruneOptions,
     Returns,
     Scorer,
     StreamMode,
     clip,
 )
+from arrol_serve.sampling_plan.prune import PrunePlan, prune_plan
 from arrol_serve.sampling_plan.selectors import Selectors, blamed, merged_options
+from arrol_serve.sampling_plan.stopping import belief_of, stop_rule_of, waves_of
 from arrol_serve.search.course import Waves
-from arrol_serve.search.stop import ByAgreement, ByConfidence, StopRule
+from arrol_serve.search.stop import StopRule
 from arrol_serve.voting import VoteRule
-
-DEFAULT_KEEP = 0.5
-DEFAULT_WAVE = 4
-"""Candidates to begin with where a search may stop early."""
-DEFAULT_CONFIDENCE = 0.9
-DEFAULT_AGREEMENT = 0.95
-CALIBRATED = ("threshold", "arrol", "arrol_signed")
-"""Survival policies that read the score as a calibrated logit, which only a head gives."""
-
-KEEPS_A_SHARE = ("top_fraction", "successive_halving", "random")
-"""Survival policies under which ``keep`` says exactly how many live."""
-
-
-@dataclass(frozen=True, slots=True)
-class PrunePlan:
-    """``policy`` is a checked spec for ``pruning.survival.policy_from_spec``."""
-
-    policy: Mapping[str, Any]
-    probes: tuple[int, ...]
-    """Generated-token counts, rising."""
-    min_survivors: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +116,11 @@ def _plan(options: ArrolOptions, config: ServerConfig) -> SearchPlan:
     samples = _samples(options, config)
     scorer = _scorer(options, config)
     answer = options.answer
-    prune = _prune(options.prune, samples, scorer, config)
-    belief = config.belief if scorer == "head" else None
+    prune = prune_plan(options.prune, samples, scorer, config)
+    belief = belief_of(options, scorer, config)
     return SearchPlan(
-        waves=_waves(options, samples, prune),
-        stop_rule=_stop_rule(options, belief),
+        waves=waves_of(options, samples, prune),
+        stop_rule=stop_rule_of(options, belief),
         prune=prune,
         vote=_vote(options, scorer),
         scorer=scorer,
@@ -188,53 +163,6 @@ def _scorer(options: ArrolOptions, config: ServerConfig) -> Scorer:
     return scorer
 
 
-def _waves(options: ArrolOptions, samples: int, prune: PrunePlan | None) -> Waves:
-    probe = prune.probes[-1] if prune else None
-    given = {"min_samples": options.min_samples, "wave_samples": options.wave_samples}
-    if options.early_stop is None:
-        for name, value in given.items():
-            if value is not None:
-                raise InvalidRequest(
-                    f'arrol.{name} takes effect together with "early_stop" only: add it.',
-                    param=f"arrol.{name}",
-                )
-        return Waves(samples, samples, samples, probe)
-    if samples == 1:
-        raise InvalidRequest(
-            "arrol.early_stop needs at least 2 samples: with one there is nothing to save.",
-            param="arrol.samples",
-        )
-    for name, value in given.items():
-        if value is not None and not 1 <= value < samples:
-            raise InvalidRequest(
-                f"arrol.{name} must be at least 1 and less than arrol.samples ({samples}), got "
-                f"{clip(value)}: with all candidates in one wave nothing is saved.",
-                param=f"arrol.{name}",
-            )
-    first = options.min_samples or min(DEFAULT_WAVE, max(1, samples // 2))
-    return Waves(samples, first, options.wave_samples or first, probe)
-
-
-def _stop_rule(options: ArrolOptions, belief: Belief | None) -> StopRule | None:
-    stop = options.early_stop
-    if stop is None:
-        return None
-    if stop.confidence is not None and stop.agreement is not None:
-        raise InvalidRequest(
-            "arrol.early_stop takes confidence or agreement: give one.",
-            param="arrol.early_stop.agreement",
-        )
-    if stop.confidence is not None and belief is None:
-        raise InvalidRequest(
-            "arrol.early_stop.confidence is a probability that only a quality head can tell: use "
-            '"agreement", or a server with a head.',
-            param="arrol.early_stop.confidence",
-        )
-    if belief is None or stop.agreement is not None:
-        return ByAgreement(stop.agreement or DEFAULT_AGREEMENT, options.vote, belief)
-    return ByConfidence(stop.confidence or DEFAULT_CONFIDENCE, options.vote, belief)
-
-
 def _vote(options: ArrolOptions, scorer: Scorer) -> VoteRule:
     if options.vote == "evidence" and scorer != "head":
         raise InvalidRequest(
@@ -262,60 +190,3 @@ def _deadline(options: ArrolOptions, config: ServerConfig) -> float | None:
             param="arrol.deadline_s",
         )
     return options.deadline_s
-
-
-def _prune(
-    options: PruneOptions | None, samples: int, scorer: Scorer, config: ServerConfig
-) -> PrunePlan | None:
-    if options is None:
-        return None
-    spec = _policy_spec(options)
-    if spec["name"] in CALIBRATED and scorer != "head":
-        raise InvalidRequest(
-            f"Survival policy {spec['name']} reads calibrated probabilities, which only a quality "
-            'head gives: use "keep" with policy top_fraction, or a server with a head.',
-            param="arrol.prune.policy",
-        )
-    if spec["name"] == "confidence_floor" and scorer != "confidence":
-        raise InvalidRequest(
-            'Survival policy confidence_floor reads confidences: add "scorer": "confidence".',
-            param="arrol.prune.policy",
-        )
-    if spec["name"] != "never":
-        _check_effect(options, spec, samples)
-    probes = validate_probes(options.probes if options.probes is not None else config.probes)
-    return PrunePlan(spec, probes, options.min_survivors or 1)
-
-
-def _check_effect(options: PruneOptions, spec: Mapping[str, Any], samples: int) -> None:
-    """Refuse what would prune nobody, however the candidates fare."""
-    if samples == 1:
-        raise InvalidRequest(
-            "arrol.prune has nothing to choose from with arrol.samples 1: ask for more samples, or "
-            'set "prune": null.',
-            param="arrol.prune",
-        )
-    if options.min_survivors is not None and options.min_survivors >= samples:
-        raise InvalidRequest(
-            "arrol.prune.min_survivors must be between 1 and one less than arrol.samples "
-            f"({samples}), got {clip(options.min_survivors)}: nobody could be pruned.",
-            param="arrol.prune.min_survivors",
-        )
-    keep = spec.get("keep") if spec["name"] in KEEPS_A_SHARE else None
-    if keep is not None and math.ceil(samples * keep - 1e-9) >= samples:
-        raise InvalidRequest(
-            f"arrol.prune.keep {keep:g} of {samples} candidates prunes nobody: ask for at most "
-            f'{(samples - 1) / samples:.4g}, or set "prune": null.',
-            param="arrol.prune.keep",
-        )
-
-
-def _policy_spec(options: PruneOptions) -> dict[str, Any]:
-    """The policy with its parameters; ``policy_from_spec`` refuses those it would ignore."""
-    name = options.policy or ("threshold" if options.threshold is not None else "top_fraction")
-    given = {"keep": options.keep, "threshold": options.threshold}
-    spec = {"name": name, **{key: value for key, value in given.items() if value is not None}}
-    if name in ("top_fraction", "random"):
-        spec.setdefault("keep", DEFAULT_KEEP)
-    policy_from_spec(spec)
-    return spec

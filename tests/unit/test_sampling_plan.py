@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from arrol_serve.belief import Belief
 from arrol_serve.config import ServerConfig, load_config
 from arrol_serve.errors import InvalidRequest
 from arrol_serve.sampling_plan import (
@@ -60,6 +61,9 @@ def search(config: ServerConfig = HEADED, **selectors: Any) -> SearchPlan:
             "give one",
         ),
         ({"early_stop": {"confidence": 1}}, "arrol.early_stop.confidence", "less than 1"),
+        ({"belief": {"rivals": 0, "temperature": 1}}, "arrol.belief.rivals", "greater than 0"),
+        ({"belief": {"rivals": 1}}, "arrol.belief.temperature", "required"),
+        ({"belief": {"rivals": 1, "temprature": 1}}, "arrol.belief.temperature", "required"),
         ({"preset": "fats"}, "arrol.preset", "Did you mean 'fast'"),
         ({"preset": 1}, "arrol.preset", "Known: fast, balanced, best"),
         ({"early_stop": {"agreement": 0.5}}, "arrol.early_stop.agreement", "greater than 0.5"),
@@ -329,6 +333,18 @@ def plan_rule(plan: SearchPlan | None) -> object:
     return plan.stop_rule
 
 
+def test_a_plan_may_have_a_belief_of_its_own_where_there_is_a_head() -> None:
+    body = {"belief": {"rivals": 2.5, "temperature": 1.2}, "early_stop": {"confidence": 0.8}}
+    plan = search(body=body)
+    assert plan.belief == Belief(2.5, 1.2)
+    assert isinstance(plan.stop_rule, ByConfidence)
+    assert plan.stop_rule.belief == plan.belief
+    assert search(body={}).belief == HEADED.belief
+    with pytest.raises(InvalidRequest, match="leave it out") as refused:
+        search(PLAIN, body={"belief": body["belief"]})
+    assert refused.value.param == "arrol.belief"
+
+
 def test_a_preset_takes_the_place_of_what_is_below_and_yields_to_what_is_above() -> None:
     tuned = HEADED.model_copy(
         update={"presets": {"mine": {"samples": 9, "early_stop": {"confidence": 0.7}}}}
@@ -439,7 +455,7 @@ def test_a_bad_config_file(tmp_path: Path, text: str, says: str) -> None:
         load_config(tmp_path / "missing.toml")
 
 
-KEYS = [*flat_places(), "prune", "early_stop", "answer"]
+KEYS = [*flat_places(), "prune", "early_stop", "answer", "belief"]
 WORDS = ["top_fraction", "never", "random", "threshold", "quality", "head", "regex", "json", "tool"]
 LEAVES = (
     st.none()

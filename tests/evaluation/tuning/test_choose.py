@@ -20,6 +20,11 @@ def plan(name: str, accuracy: float, cost: float, clock: float = 10.0) -> Measur
     return Measured({"name": name}, right, full * cost, full * clock, full * 0.5, full * 0)
 
 
+def elsewhere(made: Measured) -> Measured:
+    """Right on other questions."""
+    return replace(made, right=np.roll(made.right, 5))
+
+
 def vote(samples: int, accuracy: float, clock: float = 10.0) -> Uniform:
     right = (np.arange(SIZE) < accuracy * SIZE).astype(float)
     return Uniform(samples, right, np.full(SIZE, 10.0 * samples), np.full(SIZE, clock))
@@ -37,14 +42,14 @@ def test_each_preset_is_the_cheapest_that_does_what_it_is_for() -> None:
         plan("slow and cheap", 0.55, 20, clock=30),
         plan("quick", 0.58, 40),
         plan("quick and dearer", 0.59, 60),
-        plan("as good as 64", 0.7, 70, clock=30),
-        plan("as good as 64, dearer", 0.72, 80),
+        elsewhere(plan("as good as can be told", 0.79, 70, clock=30)),
+        elsewhere(plan("as good, dearer", 0.79, 80)),
         plan("most accurate", 0.8, 150, clock=30),
         plan("too dear", 0.95, 400),
     ]
     assert names(plans) == {
         "fast": "quick",
-        "balanced": "as good as 64",
+        "balanced": "as good as can be told",
         "best": "most accurate",
     }
 

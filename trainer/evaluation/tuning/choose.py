@@ -49,20 +49,20 @@ def uniform_votes_of(questions: Sequence[Recorded]) -> dict[int, Uniform]:
 def choose(plans: Sequence[Measured], uniform: Mapping[int, Uniform]) -> dict[str, Measured]:
     """The presets, by name.
 
-    fast: the cheapest that is as right as the usual vote and as quick. balanced: the cheapest that is as
-    right as the vote of all samples. best: the most accurate for no more tokens than the usual vote. Where
-    none is, the most accurate that is as cheap and, for fast, as quick. "As right" is by a standard error:
-    the best of thousands looks better than it is.
+    fast: the cheapest that is as right as the usual vote and as quick; where none is, the most accurate
+    that is as quick and costs half. best: the most accurate for no more tokens than the usual vote.
+    balanced: the cheapest that is within a standard error of best. "As right as the vote" is by a standard
+    error too: the best of thousands looks better than it is.
     """
-    usual, most = uniform[min(USUAL, max(uniform))], uniform[max(uniform)]
+    usual = uniform[min(USUAL, max(uniform))]
     cost = float(usual.tokens.mean())
     quick = [p for p in plans if np.median(p.clock) <= np.median(usual.clock)]
     affordable = [p for p in plans if p.cost <= cost] or list(plans)
     best = _most_accurate(affordable)
-    fast = _cheapest(quick, lambda p: _as_right(p, usual)) or _most_accurate(
+    fast = _cheapest(quick, lambda p: _ahead(p.right - usual.right) >= 1) or _most_accurate(
         [p for p in quick if p.cost <= cost / 2] or affordable
     )
-    balanced = _cheapest(affordable, lambda p: _as_right(p, most)) or best
+    balanced = _cheapest(affordable, lambda p: _ahead(p.right - best.right) >= -1) or best
     return {"fast": fast, "balanced": balanced, "best": best}
 
 
@@ -78,9 +78,11 @@ def shown_front(
     return [found[i] for i in dict.fromkeys(places.tolist())]
 
 
-def _as_right(plan: Measured, vote: Uniform) -> bool:
-    difference = plan.right - vote.right
-    return bool(difference.mean() >= difference.std() / math.sqrt(len(difference)))
+def _ahead(difference: Array) -> float:
+    """By how many of its standard errors the mean of a paired difference is above 0."""
+    error = float(difference.std()) / math.sqrt(len(difference))
+    mean = float(difference.mean())
+    return mean / error if error else math.copysign(math.inf, mean) if mean else 0.0
 
 
 def _cheapest(plans: Sequence[Measured], good: Callable[[Measured], bool]) -> Measured | None:

@@ -31,6 +31,7 @@ from trainer.evaluation.tuning.results import beside, plan_row, uniform_rows
 from trainer.evaluation.tuning.run_presets import run_presets
 from trainer.evaluation.tuning.search import Found, find
 from trainer.evaluation.tuning.sweep import Measured, Sweep, replay_processes
+from trainer.evaluation.tuning.trust import trusted
 from trainer.provenance import provenance
 
 FRONT = 12
@@ -45,10 +46,10 @@ def tune(argv: Sequence[str]) -> None:
         questions = run.sample()
         first, second = halves(questions, run.texts)
         with replay_processes() as processes:
-            found = find(
-                Sweep(processes, first, run.server), run.asked.policies, run.evaluation.seed
-            )
-            presets = choose(found.plans, uniform_votes_of(first))
+            sweep = Sweep(processes, first, run.server)
+            found = find(sweep, run.asked.policies, run.evaluation.seed)
+            chosen = choose(found.plans, uniform_votes_of(first))
+            presets = {name: trusted(sweep, plan) for name, plan in chosen.items()}
             front = shown_front(found.plans, uniform_votes_of(first), FRONT)
             bodies = [plan.body for plan in (*front, *presets.values())]
             reported = Sweep(processes, second, run.server).measure(bodies, "second half")

@@ -1,0 +1,89 @@
+"""Which candidates a search ends early: the ``prune`` object, checked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from arrol_serve.config import ServerConfig
+from arrol_serve.errors import InvalidRequest
+from arrol_serve.pruning.registry import policy_from_spec
+from arrol_serve.pruning.schedule import validate_probes
+from arrol_serve.sampling_plan.options import PruneOptions, Scorer, clip
+
+DEFAULT_KEEP = 0.5
+CALIBRATED = ("threshold", "arrol", "arrol_signed")
+"""Survival policies that read the score as a calibrated logit, which only a head gives."""
+
+KEEPS_A_SHARE = ("top_fraction", "successive_halving", "random")
+"""Survival policies under which ``keep`` says exactly how many live."""
+
+
+@dataclass(frozen=True, slots=True)
+class PrunePlan:
+    """``policy`` is a checked spec for ``pruning.survival.policy_from_spec``."""
+
+    policy: Mapping[str, Any]
+    probes: tuple[int, ...]
+    """Generated-token counts, rising."""
+    min_survivors: int
+
+
+def prune_plan(
+    options: PruneOptions | None, samples: int, scorer: Scorer, config: ServerConfig
+) -> PrunePlan | None:
+    """Raises ``InvalidRequest`` for what could not take effect."""
+    if options is None:
+        return None
+    spec = _policy_spec(options)
+    if spec["name"] in CALIBRATED and scorer != "head":
+        raise InvalidRequest(
+            f"Survival policy {spec['name']} reads calibrated probabilities, which only a quality "
+            'head gives: use "keep" with policy top_fraction, or a server with a head.',
+            param="arrol.prune.policy",
+        )
+    if spec["name"] == "confidence_floor" and scorer != "confidence":
+        raise InvalidRequest(
+            'Survival policy confidence_floor reads confidences: add "scorer": "confidence".',
+            param="arrol.prune.policy",
+        )
+    if spec["name"] != "never":
+        _check_effect(options, spec, samples)
+    probes = validate_probes(options.probes if options.probes is not None else config.probes)
+    return PrunePlan(spec, probes, options.min_survivors or 1)
+
+
+def _check_effect(options: PruneOptions, spec: Mapping[str, Any], samples: int) -> None:
+    """Refuse what would prune nobody, however the candidates fare."""
+    if samples == 1:
+        raise InvalidRequest(
+            "arrol.prune has nothing to choose from with arrol.samples 1: ask for more samples, or "
+            'set "prune": null.',
+            param="arrol.prune",
+        )
+    if options.min_survivors is not None and options.min_survivors >= samples:
+        raise InvalidRequest(
+            "arrol.prune.min_survivors must be between 1 and one less than arrol.samples "
+            f"({samples}), got {clip(options.min_survivors)}: nobody could be pruned.",
+            param="arrol.prune.min_survivors",
+        )
+    keep = spec.get("keep") if spec["name"] in KEEPS_A_SHARE else None
+    if keep is not None and math.ceil(samples * keep - 1e-9) >= samples:
+        raise InvalidRequest(
+            f"arrol.prune.keep {keep:g} of {samples} candidates prunes nobody: ask for at most "
+            f'{(samples - 1) / samples:.4g}, or set "prune": null.',
+            param="arrol.prune.keep",
+        )
+
+
+def _policy_spec(options: PruneOptions) -> dict[str, Any]:
+    """The policy with its parameters; ``policy_from_spec`` refuses those it would ignore."""
+    name = options.policy or ("threshold" if options.threshold is not None else "top_fraction")
+    given = {"keep": options.keep, "threshold": options.threshold}
+    spec = {"name": name, **{key: value for key, value in given.items() if value is not None}}
+    if name in ("top_fraction", "random"):
+        spec.setdefault("keep", DEFAULT_KEEP)
+    policy_from_spec(spec)
+    return spec
