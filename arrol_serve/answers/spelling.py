@@ -38,7 +38,7 @@ _INVISIBLE = re.compile(
 
 _ROW = "\ue000"  # stands for LaTeX's row break while single backslashes are looked at
 _SPACING = re.compile(
-    r"\\[,!;:> ]|\\(?:quad|qquad|thinspace|enspace|displaystyle|textstyle|limits|strut"
+    r"\\[,!;:> ]|\\color\{[A-Za-z]+\}|\\(?:quad|qquad|thinspace|enspace|displaystyle|textstyle|limits|strut"
     r"|left|right|[bB]igg?[lrm]?|middle)(?![A-Za-z])(?:\.(?![0-9]))?|(?<!\\)~"
 )
 _DRESS = re.compile(

@@ -7,6 +7,7 @@ import re
 from arrol_serve.answers.jsonish import said, whole
 from arrol_serve.answers.readers import tool
 from arrol_serve.answers.readers.found import Found, nothing
+from arrol_serve.answers.statements import objects
 from arrol_serve.answers.statements.choose import chosen
 
 _CALL = re.compile(r"<tool_call>.*?(?:</tool_call>|\Z)|<function=.*?(?:</function>|\Z)", re.DOTALL)
@@ -15,7 +16,7 @@ _CALL = re.compile(r"<tool_call>.*?(?:</tool_call>|\Z)|<function=.*?(?:</functio
 def read(text: str) -> Found:
     """What a call says is an argument, no answer; free text has none."""
     value = whole(text)
-    if not isinstance(value, list):
+    if not isinstance(value, list) or any(objects.find(text)):
         statement = chosen(_CALL.sub("", text))
         if statement is not None:
             return Found(statement.text, statement.source)

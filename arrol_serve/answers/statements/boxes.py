@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from arrol_serve.answers.statements.statement import Statement, Trust
 
-_BOX = re.compile(r"\\(?:boxed|fbox|framebox)(?![A-Za-z])\s*")
+_BOX = re.compile(r"\\(?:boxed|fbox|framebox)(?![A-Za-z])\s*|(?<![A-Za-z\\])boxed(?=\{)")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _BARE_END = re.compile(r"[\s$]")
 MAX_BOXES = 24
@@ -18,9 +18,10 @@ _JOIN = re.compile(r"[,，、;]|\b(?:and|or|und|y|et|e|i|oder|ou|,)\b|和|或|�
 _CORRECTION = re.compile(
     r"\b(?:no|not|wait|actually|instead|but|correct(?:ion|ed)?|wrong|rather|mistake|so|thus"
     r"|therefore|hence|then|which|gives?"
-    r"|final|later|simplif\w*|equal\w*|check|verif\w*)\b|[=≈→]|\\(?:approx|to|implies|Rightarrow|boxed)\b",
+    r"|final|later|simplif\w*|equal\w*|check|verif\w*|means?|implies)\b",
     re.IGNORECASE,
 )
+_EQUATED = re.compile(r"[=≈→]|\\(?:approx|to|implies|Rightarrow|boxed)\b")
 _NAMED = re.compile(r"\\?[A-Za-z][^=,，;]{0,60}=[\s$]*$")
 _SENTENCE = re.compile(r"\n[ \t]*\n|\n[ \t]*[*\-#0-9]|[.!?。](?=\s)")
 
@@ -79,7 +80,9 @@ def _belong(text: str, first: Statement, second: Statement) -> bool:
     between = text[first.end : second.start]
     if len(between) > 160 or first.text == second.text or _SENTENCE.search(between):
         return False
-    return bool(_JOIN.search(between)) and not _CORRECTION.search(_without_names(between))
+    if _CORRECTION.search(between) or _EQUATED.search(_without_names(between)):
+        return False
+    return bool(_JOIN.search(between))
 
 
 def _without_names(between: str) -> str:

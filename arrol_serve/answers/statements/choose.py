@@ -48,18 +48,18 @@ def _marked(text: str) -> list[Statement]:
     """Made for machines: they need no company. A reply that is JSON has nothing else: it is data."""
     found = [*objects.find(text), *tags.find(text)]
     found = found or list(objects.echo(text))
-    return found if found or not isinstance(whole(text), dict) else list(boxes.find(text))
+    return found if found or not isinstance(whole(text), dict | list) else list(boxes.find(text))
 
 
 def _stated(text: str) -> list[Statement]:
-    if isinstance(whole(text), dict):
+    if isinstance(whole(text), dict | list):
         return []
     return [*boxes.find(text), *phrases.find(text), *lines.find(text)]
 
 
 def _alone(text: str) -> list[Statement]:
     single = lines.alone(text) or conclusion.find(text)
-    return [single] if single and not isinstance(whole(text), dict) else []
+    return [single] if single and not isinstance(whole(text), dict | list) else []
 
 
 class _Choice:

@@ -13,11 +13,11 @@ _BOLD = re.compile(r"\*\*([^*\n]{1,200}?)\*\*")
 _MATH = re.compile(r"\$([^$\n]{1,300})\$|\\\((.{1,300}?)\\\)")
 _MARKED_LETTER = re.compile(
     r"(?:^|(?<=[\s*:]))\(([A-Za-z])\)(?=$|[\s.,:*])|(?:\b(?:option|choice"
-    r"|answer)\s+)\(?([A-Z])\b\)?|\[([A-Z])\]"
+    r"|answer)\s+)\(?([A-Z])\b\)?|\[([A-Z])\]|\b(?:is|are)\s([A-Z])$"
 )
 _YES_NO = re.compile(
     r"^(yes|no|true|false|ja|nein|sí|si|oui|non|да|нет|valid|invalid)\b(?=[,.:;!—–-]|\s+(?:because"
-    r"|since|the|it|he|she|they|this|that|there|you|not)\b)",
+    r"|since|the|it|he|she|they|this|that|there|you|not)\b|\s*\()",
     re.IGNORECASE,
 )
 _AMOUNT = (

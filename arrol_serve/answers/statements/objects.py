@@ -3,55 +3,70 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from arrol_serve.answers.jsonish import canonical, load, said, values, whole
 from arrol_serve.answers.statements.ends import ends
 from arrol_serve.answers.statements.statement import Statement, Trust
-from arrol_serve.answers.statements.vocabulary import JSON_KEYS
+from arrol_serve.answers.statements.vocabulary import ANSWER_KEYS, OTHER_KEYS, is_answer_key
 
-_KEYS = "|".join(re.escape(key) for key in JSON_KEYS[:7])
+_KEYS = "|".join(ANSWER_KEYS)
 _ECHO = re.compile(
     rf"[\"'“](?P<key>{_KEYS})[\"'”]\s*[:：]\s*(?:[\"'](?P=key)[\"']\s*:\s*)?(?P<value>\"(?:[^\"\\]"
-    rf"|\\.){{0,2000}}\"|'[^'\n]{{0,400}}'|\[[^\[\]\n]{{0,400}}\]|[^\s,}}\"][^,}}\n\"`]{{0,200}})",
+    rf"|\\.){{0,2000}}\"|'[^'\n]{{0,400}}'|\[[^\[\]\n]{{0,400}}\]|\{{[^{{}}\n]{{0,400}}\}}"
+    rf"|[^\s,}}\"{{][^,}}\n\"`]{{0,200}})",
     re.IGNORECASE,
 )
+_BOOLEANS = {"true": True, "false": False}
 
 
 def find(text: str) -> Iterator[Statement]:
     value = whole(text)
-    if isinstance(value, dict):
-        yield from _from(value, 0, len(text))
+    if value is not None:
+        yield from _from(_single(value), 0, len(text))
         return
     if '"' not in text or "{" not in text:
         return
     for value in values(text):
-        if isinstance(value, dict):
-            yield from _from(value, 0, len(text), JSON_KEYS[:7])
+        yield from _from(_single(value), 0, len(text), others=False)
+
+
+def _single(value: Any) -> Any:
+    """``[{...}]`` is what it holds."""
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
 def echo(text: str) -> Iterator[Statement]:
     """Keys of JSON that cannot be read, or is no JSON: ``"answer": "48"``."""
     for found in ends(_ECHO.finditer(text)):
-        raw = found["value"].strip()
-        value = load(raw) if raw[:1] in '"[' else raw.strip("'")
-        answer = said(value)
+        answer = _answer(_loose(found["value"].strip()))
         if answer is not None:
             source = f'key "{found["key"]}"'
             yield Statement(found.start(), found.end(), answer, source, Trust.MARKED)
 
 
-def _from(
-    value: dict[str, Any], start: int, end: int, names: Sequence[str] = JSON_KEYS
-) -> Iterator[Statement]:
-    keys = {str(key).casefold().strip(): key for key in value}
-    for name in names:
-        if name in keys:
-            answer = _answer(value[keys[name]])
-            if answer is not None:
-                yield Statement(start, end, answer, f'key "{keys[name]}" of JSON', Trust.MARKED)
-                return
+def _loose(raw: str) -> Any:
+    """A value of JSON, or of Python."""
+    value = load(raw) if raw[:1] in '"[{' else _BOOLEANS.get(raw.casefold())
+    if value is None and raw[:1] in "[{":
+        value = load(raw.replace("'", '"'))
+    return raw.strip("'") if value is None else value
+
+
+def _from(value: Any, start: int, end: int, others: bool = True) -> Iterator[Statement]:
+    """``others``: keys such as "result", which say so only where nothing but JSON is there."""
+    if not isinstance(value, dict):
+        return
+    keys = {re.sub(r"[\s_-]+", "_", str(key).casefold().strip()): key for key in value}
+    named = [name for name in ANSWER_KEYS if name in keys]
+    named += [name for name in keys if name not in named and is_answer_key(name)]
+    named += [name for name in OTHER_KEYS if others and name in keys]
+    for name in named:
+        answer = _answer(value[keys[name]])
+        if answer is not None:
+            yield Statement(start, end, answer, f'key "{keys[name]}" of JSON', Trust.MARKED)
+            return
 
 
 def _answer(value: Any) -> str | None:

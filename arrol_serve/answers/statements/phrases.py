@@ -1,14 +1,23 @@
-"""What follows "The answer is", "Answer:", a heading, in many languages."""
+"""What follows "The answer is", "Answer:", a heading, and what stands before "is the answer"."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
+from arrol_serve.answers.kinds.registry import kind_of
+from arrol_serve.answers.languages.words import (
+    Label,
+    copula,
+    joined_before,
+    labels,
+    without_closing,
+)
 from arrol_serve.answers.statements.blocks import block_at, sentence
 from arrol_serve.answers.statements.ends import ends
+from arrol_serve.answers.statements.gist import AMOUNT, is_loose
+from arrol_serve.answers.statements.peel import peel
 from arrol_serve.answers.statements.statement import Statement, Trust
-from arrol_serve.answers.statements.vocabulary import COPULA, labels
 
 _HEADING = re.compile(r"[\"'*_`:：#=\s>\-—.!✅]*(?:\n|$)")
 _NEGATED = re.compile(
@@ -16,17 +25,14 @@ _NEGATED = re.compile(
     r"|intermediate|partial|previous|expected)\s+)$",
     re.I,
 )
-_RESULT = re.compile(
-    r"(?<!\w)(?:endergebnis|ergebnis|resultado(?: final)?|r[ée]sultat(?: final)?|risultato"
-    r"|результат|итого|итог)"
-    r"(?:\s+(?:ist|es|est|è|é)|[*_]*\s*[:：=])[*_]*\s*"
-    r"|\b(?:final|end) (?:result|value|count|total|number|solution)(?: [^\n.:=]{0,40}?)?(?:\s+is"
+_CONCLUDED = re.compile(
+    r"\b(?:final|end) (?:result|value|count|total|number|solution)(?: [^\n.:=]{0,40}?)?(?:\s+is"
     r"|\s*[:：=])[*_]*\s*"
     r"|(?<![一-鿿])(?:故|因此|所以|应|應|应该|可)?(?:选择|選擇|选|選)(?:项|項)?"
     r"(?:是|为|為)?[:：]?[ ]*(?=[A-Za-z(（*【])"
     r"|\b(?:correct|right|best) (?:one|statement|answer) is[ :]*"
     r"|\b(?:selection|choice) is (?=option|choice|\(?[A-Z]\b)"
-    r"|(?:结果|結果|綜上所述|因此)(?:是|为|為)[:：]?[ ]*",
+    r"|(?:綜上所述|因此)(?:是|为|為)[:：]?[ ]*",
     re.IGNORECASE,
 )
 _BEFORE = re.compile(
@@ -36,14 +42,23 @@ _BEFORE = re.compile(
     r"|most likely )?(?:the )?(?:most )?"
     r"(?:correct|right|best|closest|appropriate|accurate|true|answer)\b"
 )
+_LAST = re.compile(
+    rf"(?:\*\*(?P<bold>[^*\n]{{1,60}})\*\*|(?<!\$)\$(?P<math>[^$\n]{{1,120}})\$"
+    rf"|\\\((?P<tex>[^\n]{{1,120}}?)\\\)|(?<![A-Za-z\d.])(?P<letter>\(?[A-Z]\)?(?:[ ]{AMOUNT.pattern})?)"
+    rf"|(?P<amount>{AMOUNT.pattern}(?:[ ][^\W\d_]{{1,12}})?)"
+    r"|(?P<word>\b(?:yes|no|true|false|valid|invalid))|(?P<command>\\[a-z]+(?:\{[^{}\n]{0,40}\}){0,2}))$"
+)
+_BARE = re.compile(r"(?P<shut>[*_)\]]*(?:[ \t]*\|)?)[ \t]*(?:\n[ \t]*)?(?:(?:az?|e|als|como|come)[ ])?[ \t]*(?=\S)")
+_FIRST = re.compile(r"[*_`\"'(\[{$\\]*(?:[-−+]?[\d.]|[A-Z](?![^\W_])|\\|[a-z]?[ ]?=|(?:yes|no|true|false|ja|oui|sí|да|evet)\b)")
+_ITEM = re.compile(r"[ \t]*(?:[-*•–>]|\d{1,2}[.)])[ \t]+(?P<said>[^\n]{1,200})(?:\n|$)")
 
 
 def find(text: str) -> Iterator[Statement]:
     for label in ends(labels(text)):
-        found = _after(text, label)
+        found = _after(text, label) or _before(text, label)
         if found is not None:
             yield found
-    for match in ends(_RESULT.finditer(text)):
+    for match in ends(_CONCLUDED.finditer(text)):
         said, end = sentence(text, match.end())
         yield Statement(match.start(), end, said, f'"{match[0].strip()}"', Trust.LINE)
     for match in ends(_BEFORE.finditer(text)):
@@ -52,25 +67,74 @@ def find(text: str) -> Iterator[Statement]:
         )
 
 
-def _after(text: str, label: re.Match[str]) -> Statement | None:
-    if _NEGATED.search(text, max(0, label.start() - 20), label.start()):
+def _after(text: str, label: Label) -> Statement | None:
+    if _NEGATED.search(text, max(0, label.start - 20), label.start):
         return None
-    copula = COPULA.match(text, label.end())
-    begins = _line_start(text, label.start())
-    if copula is not None:
-        said = " ".join((label[0] + copula[0]).split())
-        return _stated(text, label.start(), copula.end(), said)
-    heading = _HEADING.match(text, label.end())
-    if heading is not None and begins and heading.end() < len(text):
-        return _stated(text, label.start(), heading.end(), label[0] + " (heading)")
-    return None
+    joint = copula(text, label)
+    if joint is not None:
+        said = " ".join((label.text + joint[0]).split())
+        return _stated(text, label, joint.end(), said)
+    heading = _HEADING.match(text, label.end)
+    if heading is not None and _line_start(text, label.start) and heading.end() < len(text):
+        return _stated(text, label, heading.end(), label.text + " (heading)")
+    return _unjoined(text, label)
 
 
-def _stated(text: str, start: int, at: int, said: str) -> Statement | None:
-    content, end = block_at(text, at)
+def _unjoined(text: str, label: Label) -> Statement | None:
+    """``Cevap 24.``, "lautet die Antwort 24", ``**Answer** 24``: what follows must be an answer by itself."""
+    gap = _BARE.match(text, label.end)
+    if gap is None or (label.english and not gap["shut"]) or not _FIRST.match(text, gap.end()):
+        return None
+    found = _stated(text, label, gap.end(), label.text)
+    return found if found is not None and _is_typed(found.text) else None
+
+
+def _is_typed(said: str) -> bool:
+    return not is_loose(peel(said))
+
+
+def _stated(text: str, label: Label, at: int, said: str) -> Statement | None:
+    content, end = _items(text, at) or block_at(text, at)
+    content = content if label.english else without_closing(content)
     if not content.strip():
         return None
-    return Statement(start, end, content, f'"{said[:60].strip()}"', Trust.STATED)
+    trust = Trust.STATED
+    if label.kind == "result":
+        trust = Trust.LINE
+        last = not any(c.isdigit() for c in text[end:])
+        if not _is_typed(content) or not (label.final or last or said[-1] in ":：*"):
+            return None
+    return Statement(label.start, end, content, f'"{said[:60].strip()}"', trust)
+
+
+def _items(text: str, at: int) -> tuple[str, int] | None:
+    """A list under the label; one item or several answers."""
+    at += len(text[at:]) - len(text[at:].lstrip())
+    if "\n" not in text[max(0, at - 4) : at]:
+        return None
+    found = []
+    while len(found) < 12 and (item := _ITEM.match(text, at)):
+        found.append(item["said"].strip())
+        at = item.end()
+    if not found or (len(found) > 1 and not all(map(_is_typed, found))):
+        return None
+    return ", ".join(map(peel, found)), at
+
+
+def _before(text: str, label: Label) -> Statement | None:
+    """ "Therefore, 24 is the answer."""
+    end = joined_before(text, label)
+    if end is None or label.kind != "answer":
+        return None
+    begin = max(text.rfind("\n", 0, end) + 1, end - 140)
+    found = _LAST.search(text, begin, end)
+    if found is None:
+        return None
+    said = next(filter(None, found.groups()))
+    if not said.strip() or kind_of(peel(said)).kind in ("words", "formula"):
+        return None
+    source = f'"{text[end : label.end].strip()[:60]}"'
+    return Statement(found.start(), label.end, said, source, Trust.LINE)
 
 
 def _line_start(text: str, at: int) -> bool:

@@ -11,11 +11,11 @@ from arrol_serve.answers.statements.vocabulary import TAG_NAMES
 
 MAX_CONTENT = 20_000
 _TAG = re.compile(
-    rf"(?P<l>[<\[])\s*(?P<name>{TAG_NAMES})\s*(?:[a-z]+=\"[^\"<>]{{0,40}}\"\s*)?[>\]]",
+    rf"(?P<l><|\[|&lt;)\s*(?P<name>{TAG_NAMES})\s*(?:[a-z]+=\"[^\"<>]{{0,40}}\"\s*)?(?:[>\]]|&gt;)",
     re.IGNORECASE,
 )
 _WIDE = re.compile(
-    r"【\s*(?:最终|正确|参考)?(?:答案|答え|答|解答|정답|answer|final answer)\s*】[ :：]*",
+    r"[【《〖［]\s*(?:最终|正确|参考|最終)?(?:答案|答え|答|解答|정답|answer|final answer)\s*[】》〗］][ :：]*",
     re.IGNORECASE,
 )
 _END_OF_ANSWER = re.compile(r"<eoa>|<eos>|<\|[a-z_]{2,20}\|>|【|\n[ \t]*\n")
@@ -47,7 +47,7 @@ def _closing(text: str, opening: re.Match[str]) -> int | None:
     r"""Where the tag is closed; one that never is holds its line: a stop string may have eaten the end."""
     name, left = opening["name"], opening["l"]
     window = text[opening.end() : opening.end() + MAX_CONTENT]
-    right = {"<": ">", "[": "]"}[left]
+    right = {"<": ">", "[": "]", "&lt;": "&gt;"}[left]
     found = re.search(
         rf"{re.escape(left)}\s*[/\\]?\s*{re.escape(name)}\s*{re.escape(right)}",
         window,
