@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 MAX_TEXT = 100_000
@@ -28,9 +29,9 @@ def load(text: str) -> Any:
         return None
     for attempt in (text, _escaped(text)):
         try:
-            return _mended(json.loads(attempt, strict=False))
+            return _mended(json.loads(attempt, strict=False, parse_constant=lambda _: None))
         except (ValueError, RecursionError):
-            if "\\" not in text:
+            if "\\" not in text or text[0] not in '{["':
                 return None
     return None
 
@@ -53,6 +54,7 @@ def _mended(value: Any) -> Any:
     return value
 
 
+@lru_cache(maxsize=8)
 def whole(text: str) -> Any:
     """The value that the reply is, in a fence or not; None: it is no JSON."""
     stripped = text.strip()

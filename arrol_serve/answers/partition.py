@@ -16,6 +16,10 @@ from arrol_serve.answers.kinds.form import Form
 from arrol_serve.answers.terms.evaluate import inexact, mp
 
 
+FLOAT_DIGITS = 12
+"""Decimals of which no person writes down so many."""
+
+
 def partition(forms: Sequence[Form]) -> list[int]:
     """For each form the number of its group, counted in the order of first appearance."""
     first: dict[Hashable, int] = {}
@@ -109,8 +113,10 @@ def _float(value: Any) -> float:
 
 
 def _rounds_to(exact: Any, decimal: Fraction, places: int) -> bool:
-    """To its last digit, or to the 6 decimals that math-verify looks at. Never 1e-7 = 2e-7."""
-    gap = abs(inexact(exact) - inexact(decimal))
+    """Rounded or cut at its last digit, or a float that a program printed. Never 1e-7 = 2e-7."""
+    gap, last = abs(inexact(exact) - inexact(decimal)), mp.mpf(10) ** -places
     if gap > abs(inexact(decimal)) / 100_000:
         return False
-    return bool(gap <= mp.mpf(10) ** -places * mp.mpf("0.51") or gap <= mp.mpf("5e-7"))
+    near = 1e-7 if places >= FLOAT_DIGITS else 1e-11
+    cut = abs(inexact(decimal)) < abs(inexact(exact)) and gap < last * mp.mpf("0.999999")
+    return bool(cut or gap <= last * mp.mpf("0.51") or gap <= abs(inexact(decimal)) * near)

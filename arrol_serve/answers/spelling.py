@@ -60,6 +60,7 @@ _SAME = (
     (re.compile(r"\\(?:lvert|rvert|vert)(?![A-Za-z])"), "|"),
     (re.compile(r"\\[()\[\]](?![A-Za-z])"), " "),
 )
+_VECTOR = re.compile(r"\\langle[ ]?([^<>\\|]*,[^<>|]*?)[ ]?\\rangle")
 _CURRENCY = re.compile(r"\\?\$[ ]?(?=[-+]?[.]?[0-9])")
 
 
@@ -76,6 +77,7 @@ def clean(answer: str) -> str:
     text = _SPACING.sub(" ", text)
     text = undressed(text).replace(r"\%", "%").replace(r"\_", "_").replace(r"\#", "#")
     text = " ".join(text.split()).replace("{,}", ",")
+    text = _VECTOR.sub(r"(\1)", text)
     return _without_end(text).replace(_ROW, r"\\")
 
 

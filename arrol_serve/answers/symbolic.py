@@ -8,7 +8,7 @@ from typing import Any
 
 from arrol_serve.answers.kinds.form import Form, number
 from arrol_serve.answers.terms.evaluate import mp
-from arrol_serve.answers.terms.term import POINTS, coordinate, rounded
+from arrol_serve.answers.terms.term import POINTS, fingerprint, places, rounded
 
 # It warns that its time-outs are off. They use SIGALRM, which works on main threads only.
 logging.getLogger("math_verify").setLevel(logging.ERROR)
@@ -27,7 +27,7 @@ def resolve(formula: str) -> Form | None:
     values = tuple(_at(value, i) for i in range(POINTS))
     if any(v is None for v in values):
         return None
-    return Form("expression", ("function", tuple(names), values), formula)
+    return Form("expression", ("function", tuple(names), fingerprint(values)), formula)
 
 
 def parsed(formula: str) -> Any:
@@ -55,12 +55,11 @@ def _constant(value: Any) -> Form | None:
 
 
 def _at(value: Any, point: int) -> Any:
-    place = {symbol: coordinate(str(symbol), point)._mpf_ for symbol in value.free_symbols}
     import sympy
 
-    floats = {s: sympy.Float(mp.nstr(mp.make_mpf(raw), 50), 50) for s, raw in place.items()}
-    found = _number(value.evalf(_DIGITS, subs=floats))
-    return None if found is None else rounded(found)
+    at = places([str(symbol) for symbol in value.free_symbols], point)
+    floats = {s: sympy.Float(mp.nstr(at[str(s)], 50), 50) for s in value.free_symbols}
+    return _number(value.evalf(_DIGITS, subs=floats))
 
 
 def _number(value: Any) -> Any:

@@ -4,23 +4,41 @@ from __future__ import annotations
 
 import ast
 import textwrap
+from typing import Any
 
 from arrol_serve.answers.jsonish import canonical, load
-from arrol_serve.answers.kinds.form import Form
+from arrol_serve.answers.kinds.form import Form, Key
+from arrol_serve.answers.kinds.words import spelt
 
 MAX_CODE = 20_000
+MAX_LITERAL = 1_000
 
 
 def read(answer: str) -> Form | None:
     """An object or an array with strings in it: ``[0, 1]`` may be an interval."""
     text = answer.strip()
-    if text[:1] not in ("{", "[") or '"' not in text:
+    if text[:1] not in ("{", "[") or not ('"' in text or "'" in text):
         return None
-    value = load(text)
+    value = load(text) if '"' in text else _literal(text)
     if not isinstance(value, dict | list):
         return None
     shown = canonical(value)
-    return Form("json", ("json", shown), shown)
+    also: tuple[Key, ...] = ()
+    if isinstance(value, list) and len(value) > 1 and all(isinstance(v, str) for v in value):
+        also = (("list", *(spelt(v).own for v in value)),)
+    return Form("json", ("json", shown), shown, also)
+
+
+def _literal(text: str) -> Any:
+    """A list or a dictionary of Python."""
+    if len(text) > MAX_LITERAL:
+        return None
+    try:
+        value = ast.literal_eval(text)
+        canonical(value)
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
+        return None
+    return value
 
 
 def code(answer: str) -> Form:

@@ -41,6 +41,8 @@ _HOUR = re.compile(r"(?P<h>[0-9]{1,2})[ ]?(?P<half>[ap]\.?[ ]?m\.?)", re.IGNOREC
 _ADDRESS = re.compile(
     r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?:/[0-9]{1,2})?|[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}"
 )
+_RANGE = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:-[0-9]+(?:\.[0-9]+)?)+|[0-9]+(?:/[0-9]+){2,}")
+"""``10-20`` without spaces is no subtraction, ``1/2/3`` no division."""
 
 
 def read(text: str) -> Form | None:
@@ -49,6 +51,8 @@ def read(text: str) -> Form | None:
         return None
     if _ADDRESS.fullmatch(text):
         return Form("address", ("address", text.casefold()), text)
+    if _RANGE.fullmatch(text) and not _ISO.fullmatch(text) and not _NUMERIC.fullmatch(text):
+        return Form("range", ("range", text), text)
     return _date(text) or _time(text)
 
 

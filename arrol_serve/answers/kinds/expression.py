@@ -43,5 +43,7 @@ def _form(term: Term, text: str) -> Form:
 def formula(text: str) -> Form:
     """Anything else: by its letters, spaces apart; sympy may know more of integrals, sums and limits."""
     bare = re.sub(r"(?<![A-Za-z]) | (?![A-Za-z])", "", text)
+    bare = re.sub(r"(?<!\\)\{([A-Za-z0-9])\}", r" \1", bare)
+    bare = re.sub(r"(?<![A-Za-z]) |(?<=[A-Za-z]) (?=[0-9])", "", bare)
     hard = text if _HARD.search(text) and not _DOTS.search(text) and len(text) <= MAX_HARD else None
     return Form("formula", ("formula", bare), bare, hard=hard)

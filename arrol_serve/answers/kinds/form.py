@@ -49,14 +49,14 @@ def marked(form: Form, slot: str, mark: Hashable, kind: str, shown: str) -> Form
 
 
 def number(value: Fraction, kind: str, decimals: int | None = None) -> Form:
-    """``decimals``: of a decimal that is long enough to have been rounded."""
+    """``decimals``: of a decimal that is long enough to have been rounded; 1.0000001 is not 1."""
     kept = value
     if decimals is not None:
         kept = shortened(value, decimals)
     exact = decimals is None
     return Form(
         kind,
-        ("num", kept),
+        ("num" if exact else "rounded", kept),
         shown=plain(kept),
         slots=(("core", kept),) if exact else (),
         value=value,

@@ -9,7 +9,7 @@ import re
 from fractions import Fraction
 
 from arrol_serve.answers.kinds.form import Form, number
-from arrol_serve.answers.kinds.numerals import CARDINALS, ORDINALS
+from arrol_serve.answers.kinds.numerals import ORDINALS, cardinal
 
 MAX_DIGITS = 4000
 """Longer numbers are compared digit by digit, as words."""
@@ -75,8 +75,9 @@ def _decimal(text: str) -> Form | None:
     if not found:
         return None
     value = Fraction(found["body"] if found["body"] != "." else "0")
-    digits = len(found["body"].partition(".")[2])
-    significant = len(found["body"].replace(".", "").lstrip("0"))
+    body = found["body"].rstrip("0") if "." in found["body"] else found["body"]
+    digits = len(body.partition(".")[2])
+    significant = len(body.replace(".", "").lstrip("0"))
     long = (digits >= 4 and significant >= 6) or digits >= 6
     value = -value if found["sign"] == "-" else value
     if value.denominator == 1:
@@ -164,7 +165,7 @@ def _percent(text: str) -> Form | None:
 
 
 def _plain_or_integer(text: str) -> Form | None:
-    return _plain(text) or decimal_comma(text)
+    return _plain(text) or decimal_comma(text) or _word(text)
 
 
 def _literal(text: str) -> Form | None:
@@ -191,6 +192,6 @@ def _word(text: str) -> Form | None:
     found = _ORDINAL.fullmatch(text)
     if found:
         return number(Fraction(int(found["n"])), "integer")
-    word = text.casefold()
-    value = CARDINALS.get(word, ORDINALS.get(word))
+    value = cardinal(text) if text[:1].isalpha() else None
+    value = ORDINALS.get(text.casefold()) if value is None else value
     return None if value is None else number(Fraction(value), "integer")

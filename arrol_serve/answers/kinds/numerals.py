@@ -1,56 +1,66 @@
-"""Numbers in English words, zero to a hundred and the round ones."""
+"""Numbers in English words: ``seventeen``, ``two hundred and five``, ``first``."""
 
 from __future__ import annotations
 
-_ONES = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-]
-_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
-_NTH = [
-    "first",
-    "second",
-    "third",
-    "fourth",
-    "fifth",
-    "sixth",
-    "seventh",
-    "eighth",
-    "ninth",
-    "tenth",
-    "eleventh",
-    "twelfth",
-]
+_ONES = {
+    word: n
+    for n, word in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
+        " sixteen seventeen eighteen nineteen".split()
+    )
+}
+_TENS = {
+    word: 10 * n
+    for n, word in enumerate(
+        "twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2
+    )
+}
+_SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+ORDINALS = {
+    word: n
+    for n, word in enumerate(
+        "first - third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split(), start=1
+    )
+    if word != "-"
+}
+"""A second is also a time."""
+MAX_WORDS = 16
 
 
-def _cardinals() -> dict[str, int]:
-    found = {word: i for i, word in enumerate(_ONES)}
-    for i, ten in enumerate(_TENS, start=2):
-        found[ten] = 10 * i
-        for j, one in enumerate(_ONES[1:10], start=1):
-            found[f"{ten}-{one}"] = found[f"{ten} {one}"] = 10 * i + j
-    for word, value in (("hundred", 100), ("thousand", 1000), ("million", 10**6)):
-        found[word] = found[f"one {word}"] = found[f"a {word}"] = value
-    return found
+def cardinal(text: str) -> int | None:
+    """``text`` as a number, None if it is none."""
+    words = text.casefold().replace("-", " ").split()
+    if not words or len(words) > MAX_WORDS or words[0] == "and" or words[-1] in ("and", "a"):
+        return None
+    sign = -1 if words[0] in ("minus", "negative") else 1
+    total, part, scale = 0, None, 10**15
+    for word in words[1:] if sign < 0 else words:
+        if word in _SCALES and part and _SCALES[word] < scale:
+            scale = _SCALES[word]
+            total, part = total + part * scale, None
+            continue
+        part = _with(part, word)
+        if part is None and word != "and":
+            return None
+        if word == "and" and part is None and not total:
+            return None
+    return sign * (total + (part or 0)) if part is not None or total else None
 
 
-CARDINALS = _cardinals()
-ORDINALS = {word: i for i, word in enumerate(_NTH, start=1) if word != "second"}
+def _with(part: int | None, word: str) -> int | None:
+    """The number below a thousand that ``word`` adds to; None: it does not fit there."""
+    so_far = part or 0
+    if word == "and":
+        return part
+    if word == "a" and part is None:
+        return 1
+    if word == "hundred" and part and 0 < part < 100:
+        return 100 * part
+    if word == "hundred" and part is None:
+        return 100
+    if word in _TENS and so_far % 100 == 0:
+        return so_far + _TENS[word]
+    one = _ONES.get(word)
+    if one is None or (part is not None and (not one or so_far % 10 or (so_far % 100 and one > 9))):
+        return None
+    return so_far + one if part is None or so_far % 100 == 0 or so_far % 100 >= 20 else None

@@ -24,10 +24,29 @@ _WORD = r"(?:[^\W\d_]{2,}|[^\x00-\x7f])(?:['./-][^\W\d_]+)*"
 _NOUN = re.compile(rf"{_WORD}(?:[ ](?:[^\W\d_]\b|{_WORD})){{0,4}}\.?")
 _POWERED = re.compile(r"[A-Za-z°/]+(?:\^\{?-?[0-9]\}?)?(?:[ /·][A-Za-z]+(?:\^\{?-?[0-9]\}?)?)*")
 _JOINING = re.compile(
-    r"\b(?:and|or|und|y|et|to|plus|minus|if|when|where|times|for)\b", re.IGNORECASE
+    r"\b(?:and|or|und|y|et|to|plus|minus|if|when|where|times|for|than|below|under|squared|cubed|factorial"
+    r"|mod|modulo|negative|in|out of|divided|choose|over)\b",
+    re.IGNORECASE,
 )
-_NAMES = re.compile(r"[A-Za-z]")
-_SCALE = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12}
+_FEET = re.compile(r"([0-9]+)[ ]?(?:'|ft)[ ]?([0-9]+)[ ]?(?:\"|''|in)")
+_SCALE = {
+    **dict.fromkeys(["hundred", "hundreds", "hundert", "cien"], 10**2),
+    **dict.fromkeys(["thousand", "thousands", "k", "tausend", "mil", "mille", "mila", "тысяч", "тысячи", "千"],
+                    10**3),
+    **dict.fromkeys(["million", "millions", "mio", "millionen", "millones", "millón", "milioni", "milhões",
+                     "миллионов", "миллиона", "mln"], 10**6),
+    **dict.fromkeys(["billion", "billions"], 10**9), **dict.fromkeys(["trillion", "trillions"], 10**12),
+    **dict.fromkeys(["milliarde", "milliarden", "milliard", "milliards", "миллиардов"], 10**9),
+    **dict.fromkeys(["lakh", "lakhs"], 10**5), **dict.fromkeys(["crore", "crores"], 10**7),
+    **dict.fromkeys(["万", "萬", "만"], 10**4), **dict.fromkeys(["亿", "億", "억"], 10**8),
+    **dict.fromkeys(["dozen", "dozens"], 12),
+    **dict.fromkeys(["tenth", "tenths"], Fraction(1, 10)),
+    **dict.fromkeys(["hundredth", "hundredths"], Fraction(1, 100)),
+    **dict.fromkeys(["thousandth", "thousandths"], Fraction(1, 1000)),
+    **dict.fromkeys(["halves"], Fraction(1, 2)), **dict.fromkeys(["thirds"], Fraction(1, 3)),
+    **dict.fromkeys(["fourths"], Fraction(1, 4)), **dict.fromkeys(["fifths"], Fraction(1, 5)),
+    **dict.fromkeys(["sixths"], Fraction(1, 6)), **dict.fromkeys(["eighths"], Fraction(1, 8)),
+}  # fmt: skip
 _SQUARED = re.compile(
     r"(?:(?P<sq>square|sq\.?)|(?P<cu>cubic|cu\.?))[ ](?P<name>[a-z]+)", re.IGNORECASE
 )
@@ -37,6 +56,8 @@ def read(text: str) -> Form | None:
     """``text`` is clean."""
     if len(text) > 200:
         return None
+    if feet := _FEET.fullmatch(text):
+        return read(f"{feet[1]} feet {feet[2]} inches")
     found = _BEFORE.fullmatch(text)
     if found:
         form = _number(found["sign"] + found["number"].rstrip(".,"))
@@ -95,6 +116,7 @@ def _unit(rest: str) -> Unit | None:
             power = 2 if squared["sq"] else 3
             return ("area" if power == 2 else "cubic", base[1] ** power)
     rest = re.sub(r"[ ]?\^[ ]?", "^", rest)
+    rest = re.sub(r"([A-Za-z]+)(?:[ ]|\\cdot[ ]?)([A-Za-z]+)\^\{?-1\}?", r"\1/\2", rest)
     return unit(rest) or unit(rest.rstrip("."))
 
 
@@ -106,7 +128,7 @@ def _is_noun(rest: str) -> bool:
     return bool(_POWERED.fullmatch(rest)) and len(rest) > 2 and "/" in rest
 
 
-def _scaled(form: Form, factor: int) -> Form:
+def _scaled(form: Form, factor: int | Fraction) -> Form:
     return number_form(form.value * factor, form.kind) if isinstance(form.value, Fraction) else form
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
-from arrol_serve.answers.kinds.form import Form, Key
+from arrol_serve.answers.kinds.form import Form, Key, marked
 from arrol_serve.answers.kinds.split import at_top, enclosed, parts
 from arrol_serve.answers.terms.term import read_term
 from arrol_serve.answers.terms.tokens import NotTerm
@@ -25,7 +25,7 @@ _NUMBERS = re.compile(r"[-+]?[0-9]+(?:\.[0-9]+)?(?:[ ][-+]?[0-9]+(?:\.[0-9]+)?)+
 _SETS = re.compile(
     r"\\mathbb[ ]?\{?[ ]?(?P<name>[RQZNC])[ ]?\}?|(?:all )?(?P<word>real numbers|reals|integers)"
 )
-_DASH = re.compile(r"(?<![0-9])\\(?:mid|colon)")
+_JUNCTION = re.compile(r"[ ](?:and|or)[ ]")
 
 
 def read(text: str, reader: Reader) -> Form | None:
@@ -159,13 +159,29 @@ def _bare(text: str, reader: Reader) -> Form | None:
     pieces = parts(text)
     if pieces is None or len(pieces) < 2:
         return None
+    if _JUNCTION.search(text) and all(len(piece) == 1 and piece.isalpha() for piece in pieces):
+        return None  # "p or q" is not "p and q"
     members = [reader(piece) for piece in pieces]
+    joined = _joined(members) if " or " in text else None
+    if joined is not None:
+        return joined
     wordy = [m.kind == "words" for m in members]
     if any(wordy) and not (all(wordy) and "," in text and max(map(len, pieces)) < 40):
         return None
     if any(m.kind == "formula" for m in members):
         return None
     return collection(members)
+
+
+def _joined(members: Sequence[Form]) -> Form | None:
+    """``x < 1 or x > 2`` is a union of intervals."""
+    names = {slots for m in members for slots in m.slots}
+    if not all(m.kind == "interval" and m.also for m in members) or len(names) > 1:
+        return None
+    order = tuple(sorted((m.also[0] for m in members), key=repr))
+    union = Form("interval", ("union", order), " or ".join(sorted(m.shown for m in members)))
+    name = next((value for slot, value in names if slot == "name"), None)
+    return union if name is None else marked(union, "name", name, "interval", union.shown)
 
 
 def _sequence(text: str, reader: Reader) -> Form | None:

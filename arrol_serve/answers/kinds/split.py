@@ -7,11 +7,12 @@ import re
 _OPEN = {"(": ")", "[": "]", "{": "}"}
 _CLOSERS = frozenset(")]}")
 _SEPARATOR = re.compile(
-    r",[ ]|;[ ]?|[ ]and[ ]|[ ]or[ ]|[ ]und[ ]|[ ]oder[ ]|[ ]y[ ]|[ ]et[ ]|[ ]ou[ ]"
+    r",[ ]|;[ ]?|[ ]and[ ]|[ ]or[ ]|[ ]und[ ]|[ ]oder[ ]|[ ]et[ ]|[ ]ou[ ]"
+    r"|(?<=[\w)])[ ]y[ ](?=[-(\[]?[0-9]|[A-Z](?![^\W_])|[^\W\d_]{2}|[a-z][ ]?=)"
 )
 _GROUP = re.compile(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))")
 _WORD = re.compile(r"[^\W\d_]{4}")
-_AND = re.compile(r"^(?:and|or|und|y|et)[ ]", re.IGNORECASE)
+_AND = re.compile(r"^(?:and|or|und|y(?![ ]?[=<>+*/^\\-])|et)[ ]", re.IGNORECASE)
 MAX_PARTS = 100
 
 

@@ -10,10 +10,13 @@ from typing import Literal, NamedTuple
 import re2  # type: ignore[import-untyped]
 
 from arrol_serve.answers.languages.table import LANGUAGES, UNSPACED, Language
+from arrol_serve.answers.statements.ends import ends
 
 Kind = Literal["answer", "option", "result"]
 _ENGLISH, *_OTHERS = LANGUAGES
 _BEHIND = 60
+MAX_NOUNS = 40
+"""Looked at, from either end of a text."""
 _CHOICE = frozenset(["choice", "letter", "option"])
 """English qualifiers that may follow the noun."""
 
@@ -42,15 +45,18 @@ def _any(words: Sequence[str]) -> str:
 _LONGEST = re2.Options()
 _LONGEST.longest_match = True
 _LONGEST.case_sensitive = False
+_KINDS: tuple[Kind, ...] = ("answer", "option", "result")
+_GROUPS = {"english": (_ENGLISH,), "spaced": _OTHERS, "unspaced": UNSPACED}
 _NOUNS = re2.compile(
-    "|".join(
-        f"(?P<{kind}{n}>{_any(words)})"
-        for kind in ("answer", "option", "result")
-        for n, rows in enumerate(((_ENGLISH,), _OTHERS, UNSPACED))
-        if (words := _words(rows, kind))
-    ),
+    _any([word for kind in _KINDS for rows in _GROUPS.values() for word in _words(rows, kind)]),
     _LONGEST,
-)  # fmt: skip
+)
+_CLASSES = [
+    (kind, group, re.compile(_any(_words(rows, kind)), re.IGNORECASE))
+    for kind in _KINDS
+    for group, rows in _GROUPS.items()
+    if _words(rows, kind)
+]
 _QUALIFIER = re.compile(_any(_words(LANGUAGES, "final")), re.IGNORECASE)
 _WORD = re.compile(r"[^\s*_(\[{>#:：.,;|\"]+")
 _NEXT_WORD = re.compile(r"[\s*_]{1,4}([^\W\d_][^\s:：*_.,]{0,14})")
@@ -89,17 +95,22 @@ _JOINS = re.compile(
 
 def labels(text: str) -> Iterator[Label]:
     """Where the answer, or a result, is spoken of. One pass of RE2."""
+    spans = [core.span() for core in _NOUNS.finditer(text.encode("utf-8", "replace").decode())]
     passed = 0
-    for core in _NOUNS.finditer(text.encode("utf-8", "replace").decode()):
-        start, end = core.span()
-        group = core.lastgroup
-        spaced = not group.endswith("2")
+    for start, end in ends(spans, MAX_NOUNS):
+        kind, group = _classified(text[start:end])
+        spaced = group != "unspaced"
         if start < passed or (spaced and not _stands_alone(text, start, end)):
             continue
-        label = _extended(text, start, end, group[:-1], group.endswith("0"))
+        label = _extended(text, start, end, kind, group == "english")
         if label.kind != "option" or label.final or not spaced:
             passed = label.end
             yield label
+
+
+@lru_cache(maxsize=1024)
+def _classified(noun: str) -> tuple[Kind, str]:
+    return next((kind, group) for kind, group, words in _CLASSES if words.fullmatch(noun))
 
 
 def _stands_alone(text: str, start: int, end: int) -> bool:

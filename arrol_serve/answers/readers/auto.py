@@ -23,6 +23,8 @@ def read(text: str) -> Found:
     calls = tool.read(text)
     if calls.answer is not None:
         return calls
+    if objects.says_nothing(value):
+        return nothing("the answer of the JSON is empty")
     if value is not None and (answer := said(value)) is not None:
         return Found(answer, "the reply is JSON")
     return nothing("nothing in the reply states an answer")

@@ -14,7 +14,7 @@ from arrol_serve.answers.statements.statement import Statement, Trust
 _ONE = r"[(（\[{]?[ ]?(?P<{0}>[A-Z])[ ]?[)）\]}}]?"
 _SEVERAL = re.compile(
     r"[(（\[]?[A-Z][)）\]]?(?:(?:[ ]?[,、，;/&+][ ]?(?:and[ ])?|[ ](?:and|or|und|y|et)[ ]"
-    r"|和)[(（\[]?[A-Z][)）\]]?){1,9}(?![A-Za-z])"
+    r"|[ ]?[和与及與][ ]?)[(（\[]?[A-Z][)）\]]?){1,9}(?![A-Za-z])"
     r"|[A-H]{2,8}(?![A-Za-z0-9])|[(（][A-Z]{2,8}[)）]"
 )
 _LETTER = re.compile(
@@ -27,10 +27,13 @@ _LOWER = re.compile(
     r"[\s*_`'\"$]*[(（][ ]?(?P<letter>[a-z])[ ]?[)）]|[\s*_`'\"$]*(?P<alone>[b-z])[*_`'\"$]*[).]?\s*$"
 )
 _PROSE = re.compile(r"\s+(?!(?:because|since|as|and|or|is|with|for|given|due|which|so|but)\b)[a-z]")
-_LINE = re.compile(r"\W*(?P<a>[A-Z])\W*|[*_]*\(?(?P<b>[A-Z])[).:：][*_]*\s.*|(?P<c>[A-H]{2,8})")
+_LINE = re.compile(r"\W*(?P<a>[A-Z])\W*|[*_]*\(?(?P<b>[A-Z])[).:：][*_]*\s.*|(?P<c>[A-H]{2,8})"
+    r"|(?P<d>\([a-z]\)|(?:[Oo]ption|[Cc]hoice|[Ll]etter)[ ]\(?[A-Za-z]\)?|[b-hj-z])[).]?"
+)
 _MARKED = re.compile(
     r"[(（]([A-Z])[)）]|\*\*\(?([A-Z])\)?[.:]?\*\*|\b(?:[Oo]ption|[Cc]hoice)\s+\(?([A-Z])\b"
     r"|选项?\s*([A-Z])(?![a-z])|\b(?:pick|choose|select|go with)\s+\(?([A-Z])\b"
+    r"|\b(?:[Ss]o|[Tt]hus|[Tt]herefore|[Hh]ence|[Ii]t'?s|[Ii]t is|letter)[, ]+\(?([A-Z])\)?[.\s]*$"
 )
 _WITH_LETTER = re.compile(r"[(（]([A-Z])[)）]|\b(?:option|choice)\s+\(?([A-Z])\b", re.IGNORECASE)
 
@@ -68,7 +71,8 @@ def _letters(text: str) -> Iterator[tuple[Trust, int, str, str]]:
     *_, last = [line for line in text.splitlines() if line.strip()] or [""]
     alone = _LINE.fullmatch(last.strip())
     if alone and end == len(text):
-        yield Trust.STATED, len(text), next(filter(None, alone.groups())), "the last line"
+        letter = next(filter(None, alone.groups())).rstrip(")").rpartition(" ")[2].lstrip("(")
+        yield Trust.STATED, len(text), letter.upper(), "the last line"
 
 
 def _spill(text: str, found: list[Statement]) -> int:

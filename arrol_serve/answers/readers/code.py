@@ -9,6 +9,7 @@ from arrol_serve.answers.readers.found import Found, nothing
 _FENCE = re.compile(
     r"^[ \t]*(?P<mark>`{3,}|~{3,})[ \t]*(?P<language>[\w+#.-]*)[^\n`]*$", re.MULTILINE
 )
+_SHOWN = re.compile(r"\b(?:output|result|prints?|shows?)[^\n]{0,20}:[ *_]*\s*$", re.IGNORECASE)
 _OUTPUT = frozenset({"output", "text", "console", "stdout", "plaintext"})
 
 
@@ -28,8 +29,10 @@ def _blocks(text: str) -> list[tuple[str, str]]:
         if opened is None:
             opened = fence
         elif fence["mark"].startswith(opened["mark"]) and not fence["language"]:
-            found.append((opened["language"].casefold(), text[opened.end() + 1 : fence.start()]))
+            shown = _SHOWN.search(text, max(0, opened.start() - 60), opened.start())
+            language = "output" if shown and not opened["language"] else opened["language"]
+            found.append((language.casefold(), text[opened.end() + 1 : fence.start()]))
             opened = None
-        elif fence["language"] and fence["mark"][0] == opened["mark"][0]:
+        elif fence["language"] and fence["mark"].startswith(opened["mark"]):
             opened = fence  # the block before was never closed
     return found

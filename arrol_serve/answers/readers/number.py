@@ -26,9 +26,10 @@ _POWER = (
 NUMBER = re.compile(
     r"(?:(?<![A-Za-z0-9_)\]}.])[-−])?(?<![A-Za-z0-9_.\\])(?:(?:\\?\$|[€£¥₹₽])[ ]?)?"
     r"(?:(?<=[$€£¥₹₽ ])[-−])?"
-    rf"(?:{_FRACTION}|\d+[ ]\d+/\d+|{_POINTED}|{_GROUPED}|\d+(?:\.\d+)?|\.\d+)"
+    rf"(?:{_FRACTION}|\d+[ ]\d+/\d+|\d*[¼-¾⅐-⅞]|{_POINTED}|{_GROUPED}|\d+(?:\.\d+)?|\.\d+)"
     rf"(?:{_POWER})?(?:/\d+)?(?:\s?(?:\\?%|percent\b))?"
 )
+_COMMA = re.compile(r"[-−]?\d+,\d{1,2}")
 _LEADING = re.compile(r"^[-−]?[ ]+(?=\d)")
 
 
@@ -38,7 +39,7 @@ def read(text: str) -> Found:
         found = in_statement(statement.text)
         if found is not None:
             return Found(found, statement.source)
-    last = numbers(text)
+    last = [found] if (found := in_statement(text)) else []
     return (
         Found(last[-1], "the last number of the text")
         if last
@@ -48,6 +49,8 @@ def read(text: str) -> Found:
 
 def in_statement(said: str) -> str | None:
     """The last of a formula; of a sentence the gist has already found it."""
+    if _COMMA.fullmatch(said.strip(" .$")):
+        return plain(said.strip(" .$").replace(",", "."))
     found = numbers(said)
     return found[-1] if found else None
 

@@ -28,7 +28,7 @@ _SENTENCE = re.compile(r"\n[ \t]*\n|\n[ \t]*[*\-#0-9]|[.!?。](?=\s)")
 
 def find(text: str) -> Iterator[Statement]:
     """Boxes of ``text`` that hold something, those of one sentence joined."""
-    boxes = list(_boxes(text))
+    boxes = list(_boxes(text)) if "box" in text else []
     while boxes:
         run = [boxes.pop()]
         while boxes and _belong(text, boxes[-1], run[0]):

@@ -21,9 +21,11 @@ _REMARK = re.compile(
     r"|in the|as a|a (?:single|number|positive)"
     r"|an integer|expressed|written|rounded|already|also|true that|now|derived|determined"
     r"|calculated|between|asking|that|what|how|if"
-    r"|above|below|here|yours|still|likely to|available|impossible to|a matter)\b",
+    r"|above|below|here|yours|still|likely to|available|impossible to|a matter)\b|^as follows\W*$",
     re.IGNORECASE,
 )
+_BUT = re.compile(r"^not [^.\n]{1,60}?,? but (?:rather |instead )?(?P<said>[^\n]+)", re.IGNORECASE)
+_DEMAND = re.compile(r"\b(?:must|should|has to) be\b", re.IGNORECASE)
 _NOT_LISTED = re.compile(r"^not (?:among|in|one of|listed|any of)\b", re.IGNORECASE)
 _ELSEWHERE = re.compile(r"\(([A-Z])\)|\b(?:option|choice|is|be) \(?([A-Z])\)?(?=[\s.,;]|$)")
 _NOTHING = re.compile(
@@ -47,7 +49,7 @@ def chosen(text: str) -> Statement | None:
 def _marked(text: str) -> list[Statement]:
     """Made for machines: they need no company. A reply that is JSON has nothing else: it is data."""
     found = [*objects.find(text), *tags.find(text)]
-    found = found or list(objects.echo(text))
+    found = found or (list(objects.echo(text)) if whole(text) is None else [])
     return found if found or not isinstance(whole(text), dict | list) else list(boxes.find(text))
 
 
@@ -73,7 +75,7 @@ class _Choice:
 
     def best(self) -> Statement | None:
         """The last of the most trusted, before a problem of the reply's own making."""
-        for at in spills(self._text):
+        for at in spills(self._text) if self._found else ():
             if first := self._first([s for s in self._found if s.end <= at]):
                 return first
         return self._first(self._found)
@@ -116,11 +118,15 @@ def _said(text: str, statement: Statement) -> str | None:
         return inner[0].text
     content = statement.text
     if statement.trust == Trust.STATED and not statement.source.startswith(("#", "tag")):
+        if but := _BUT.match(content.strip(" *_\"'")):
+            return gist(but["said"])
         closest = _closest(text, statement)
         if closest is not None:
             return closest
         if _REMARK.match(content.strip(" *_\"'")):
             return _remarked(content)
+        if _DEMAND.search(statement.source) and kind_of(gist(content)).kind in LOOSE:
+            return None  # "The answer must be positive"
     return gist(content)
 
 

@@ -1,14 +1,15 @@
-"""The first and the last matches: what a text that repeats itself holds in between says no more."""
+"""The first and the last of a list: what a text that repeats itself holds in between says no more."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
+from typing import TypeVar
 
 KEPT = 12
 """At either end."""
+T = TypeVar("T")
 
 
-def ends(found: Iterable[re.Match[str]]) -> list[re.Match[str]]:
-    matches = list(found)
-    return matches if len(matches) <= 2 * KEPT else matches[:KEPT] + matches[-KEPT:]
+def ends(found: Iterable[T], kept: int = KEPT) -> list[T]:
+    every = list(found)
+    return every if len(every) <= 2 * kept else every[:kept] + every[-kept:]

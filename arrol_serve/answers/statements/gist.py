@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from arrol_serve.answers.kinds.registry import kind_of
 from arrol_serve.answers.statements.peel import peel
@@ -10,7 +11,7 @@ from arrol_serve.answers.statements.peel import peel
 MAX_SENTENCE = 800
 LOOSE = frozenset(["words", "formula"])
 _BOLD = re.compile(r"\*\*([^*\n]{1,200}?)\*\*")
-_MATH = re.compile(r"\$([^$\n]{1,300})\$|\\\((.{1,300}?)\\\)")
+_MATH = re.compile(r"\$([^$\n]{1,300})\$(?![0-9])|\\\((.{1,300}?)\\\)")
 _MARKED_LETTER = re.compile(
     r"(?:^|(?<=[\s*:]))\(([A-Za-z])\)(?=$|[\s.,:*])|(?:\b(?:option|choice"
     r"|answer)\s+)\(?([A-Z])\b\)?|\[([A-Z])\]|\b(?:is|are)\s([A-Z])$"
@@ -21,7 +22,7 @@ _YES_NO = re.compile(
     re.IGNORECASE,
 )
 _AMOUNT = (
-    r"(?:(?:US|R|A|C)?\\?\$|[€£¥₹₽]|USD[ ])?[ ]?(?<![\w.])[-−]?(?:\\?\$)?"
+    r"(?:(?:US|R|A|C)?\\?\$|[€£¥₹₽]|USD[ ])?[ ]?(?<![A-Za-z0-9_.])[-−]?(?:\\?\$)?"
     r"(?:\\[dt]?frac\s*\{-?\d+\}\s*\{\d+\}"
     r"|\d{1,3}(?:[, \u202f\u2009\u00a0]\d{3})+(?:[.,]\d+)?(?!\d)|\d+[ ]\d+/\d+|\d+(?:[.,]\d+)?|\.\d+)"
     r"(?:[ ]?(?:×|x|\*|\\times|\\cdot)[ ]?10[ ]?\^?[ ]?\{?[-−]?[\d⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+\}?"
@@ -41,7 +42,7 @@ _VERB = re.compile(
     r"|paid|pays?|will|spent|can (?:buy|make|get)|make|gives?|equals|leaves|spends|takes?"
     r"|total(?: of)?|exactly|altogether|left|only|be|ist|sind|hat|haben|kostet|beträgt|era|es|son"
     r"|tiene|fue|cuesta|approximately|about|roughly|around|est|sont|a|sera|равн[оа]|составляет"
-    r"|стоит|bado|ni|ana|=)|[:=：])[ ]?\**(?:\\?\$)?$",
+    r"|стоит|bado|ni|ana|=)|[:=：有是为為共得剩要花付成需])[ ]?\**(?:\\?\$)?$",
     re.IGNORECASE,
 )
 
@@ -66,6 +67,7 @@ def without_dollars(text: str) -> str:
     return _MATH.sub(lambda m: m[1] or m[2], text) if marks % 2 == 0 else text
 
 
+@lru_cache(maxsize=2048)
 def gist(said: str) -> str:
     """``said`` where it is an answer as it stands, else the part of it that is one."""
     text = peel(said)

@@ -39,11 +39,13 @@ _LED = re.compile(r"[*\"']*(yes|no|true|false)[*\"']*[,.:;–—]", re.IGNORECAS
 _HEADING = re.compile(
     r"(?:Step|Part|Case|Schritt|Paso|Étape|Шаг|步骤|第)[ ]?[0-9]|.*:\s*$", re.IGNORECASE
 )
+_BARE_LABEL = re.compile(r"[A-Z][ ]?[:：]")
+_OPTION = re.compile(r"[*_ ]*\(?[A-Z][).:]")
 MAX_ALONE = 120
 
 
 def find(text: str) -> Iterator[Statement]:
-    for found in ends(_HASHES.finditer(text)):
+    for found in ends(_HASHES.finditer(text)) if "####" in text else ():
         rest = text[found.end() :].strip()
         if not rest or kind_of(found["said"].strip()).kind in _TYPED:
             heading = not rest and bool(_HEADING.match(found["said"]))
@@ -62,10 +64,18 @@ def _line(found: re.Match[str], source: str, trust: Trust) -> Statement:
     return Statement(found.start(), found.end(), found["said"].strip(), source, trust)
 
 
+def _is_options(said: str) -> bool:
+    """The question's options, said again."""
+    *_, before, last = ["", *(line for line in said.splitlines() if line.strip())]
+    return bool(_OPTION.match(before) and _OPTION.match(last))
+
+
 def alone(text: str) -> Statement | None:
     """A reply, or its last line, that is an answer and nothing else."""
     said = text.strip()
     if not said:
+        return None
+    if _BARE_LABEL.fullmatch(said) or _is_options(said):
         return None
     if len(said) <= MAX_ALONE and "\n" not in said and _is_answer(said):
         return Statement(0, len(text), said, "the reply is nothing else", Trust.ALONE)

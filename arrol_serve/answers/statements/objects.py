@@ -18,7 +18,8 @@ _ECHO = re.compile(
     rf"|[^\s,}}\"{{][^,}}\n\"`]{{0,200}})",
     re.IGNORECASE,
 )
-_BOOLEANS = {"true": True, "false": False}
+_ANY_KEY = re.compile(r'"[^"\n]{0,20}(?:answer|final|solution|result|action)[^"\n]{0,20}"\s*:', re.IGNORECASE)
+_WORDS = {"true": True, "false": False, "null": None, "none": None}
 
 
 def find(text: str) -> Iterator[Statement]:
@@ -26,7 +27,7 @@ def find(text: str) -> Iterator[Statement]:
     if value is not None:
         yield from _from(_single(value), 0, len(text))
         return
-    if '"' not in text or "{" not in text:
+    if "{" not in text or not _ANY_KEY.search(text):
         return
     for value in values(text):
         yield from _from(_single(value), 0, len(text), others=False)
@@ -48,16 +49,20 @@ def echo(text: str) -> Iterator[Statement]:
 
 def _loose(raw: str) -> Any:
     """A value of JSON, or of Python."""
-    value = load(raw) if raw[:1] in '"[{' else _BOOLEANS.get(raw.casefold())
+    if raw.casefold() in _WORDS:
+        return _WORDS[raw.casefold()]
+    value = load(raw) if raw[:1] in '"[{' else None
     if value is None and raw[:1] in "[{":
         value = load(raw.replace("'", '"'))
-    return raw.strip("'") if value is None else value
+    return raw.strip("'“”") if value is None else value
 
 
 def _from(value: Any, start: int, end: int, others: bool = True) -> Iterator[Statement]:
     """``others``: keys such as "result", which say so only where nothing but JSON is there."""
     if not isinstance(value, dict):
         return
+    if str(value.get("action", "")).casefold().replace("_", " ") == "final answer":
+        value = {"answer": value.get("action_input")}
     keys = {re.sub(r"[\s_-]+", "_", str(key).casefold().strip()): key for key in value}
     named = [name for name in ANSWER_KEYS if name in keys]
     named += [name for name in keys if name not in named and is_answer_key(name)]
@@ -67,6 +72,12 @@ def _from(value: Any, start: int, end: int, others: bool = True) -> Iterator[Sta
         if answer is not None:
             yield Statement(start, end, answer, f'key "{keys[name]}" of JSON', Trust.MARKED)
             return
+
+
+def says_nothing(value: Any) -> bool:
+    """JSON whose answer is null or empty."""
+    value = _single(value)
+    return isinstance(value, dict) and any(is_answer_key(str(key).casefold()) for key in value)
 
 
 def _answer(value: Any) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _EDGES = (
     re.compile(r"^```[a-zA-Z]*\s*(.*?)\s*```$", re.DOTALL),
@@ -41,13 +42,14 @@ _FILLER = re.compile(
     re.IGNORECASE,
 )
 _TAIL = re.compile(
-    r"(?:(?<=[0-9A-Za-z)])(?:です|になります|となります|입니다|이다)|\s*<eo[as]>|\s*<\|[a-z_]+\|>|</s>|\s*\\\\|\s*[✅✓🎯☑∎■□◼🎉]️?|\s+[–—|-]+|\s*\.?\s*\*+|(?<=[^\s:,;])[:,;])+$"
+    r"(?:(?<=[A-H)）])(?:是|项|項)?(?:正确|正確|符合题意)的?|(?<=[0-9A-Za-z)])(?:です|になります|となります|입니다|이다)|\s*<eo[as]>|\s*<\|[a-z_]+\|>|</s>|\s*\\\\|\s*[✅✓🎯☑∎■□◼🎉]️?|\s+[–—|-]+|\s*\.?\s*\*+|(?<=[^\s:,;])[:,;])+$"
 )
 BRACKETS = re.compile(r"[\[\](){}<>](?:[ ]?[\[\](){}<>])*")
 _DOLLAR_AT_END = re.compile(r"[^\\0-9 ]\$$")
 _STRAY = re.compile(r"^(?:\*\*|__|\*|_)+\s*(?![*_])|\s*(?:\*\*|__)$")
 
 
+@lru_cache(maxsize=2048)
 def peel(text: str) -> str:
     """Linear in ``text``, which is short."""
     for _ in range(8):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import re2  # type: ignore[import-untyped]
+
 from arrol_serve.answers.kinds.registry import kind_of
 from arrol_serve.answers.languages.words import (
     Label,
@@ -25,17 +27,17 @@ _NEGATED = re.compile(
     r"|intermediate|partial|previous|expected)\s+)$",
     re.I,
 )
-_CONCLUDED = re.compile(
-    r"\b(?:final|end) (?:result|value|count|total|number|solution)(?: [^\n.:=]{0,40}?)?(?:\s+is"
+_CONCLUDED = re2.compile(
+    r"(?i)\b(?:final|end) (?:result|value|count|total|number|solution)(?: [^\n.:=]{0,40}?)?(?:\s+is"
     r"|\s*[:：=])[*_]*\s*"
-    r"|(?<![一-鿿])(?:故|因此|所以|应|應|应该|可)?(?:选择|選擇|选|選)(?:项|項)?"
-    r"(?:是|为|為)?[:：]?[ ]*(?=[A-Za-z(（*【])"
+    r"|(?:[故应應可]|因此|所以|应该)?(?:选择|選擇|选|選)[项項]?[是为為]?[:：]?[ ]*(?:[(（*【]|[A-Za-z])"
     r"|\b(?:correct|right|best) (?:one|statement|answer) is[ :]*"
-    r"|\b(?:selection|choice) is (?=option|choice|\(?[A-Z]\b)"
-    r"|(?:綜上所述|因此)(?:是|为|為)[:：]?[ ]*",
-    re.IGNORECASE,
+    r"|\b(?:selection|choice) is (?:(?:option|choice) )?\(?[A-Z]\b"
+    r"|(?:綜上所述|因此)[是为為][:：]?[ ]*"
 )
-_BEFORE = re.compile(
+_CHOSEN = re.compile(r"[(（*【A-Za-z]$|(?:(?:option|choice) )?\(?[A-Z]$")
+"""What begins the answer itself."""
+_BEFORE = re2.compile(
     r"(?:\b(?:option|choice|answer)\s+)?"
     r"(?P<q>[\"'*(（$]{0,3})(?P<letter>[A-Z])(?:[)）.]?[\"'*)）$]{0,3})\s+"
     r"(?:is|are|seems|appears|must be|would be)\s+(?:therefore |thus |clearly "
@@ -50,6 +52,7 @@ _LAST = re.compile(
 )
 _BARE = re.compile(r"(?P<shut>[*_)\]]*(?:[ \t]*\|)?)[ \t]*(?:\n[ \t]*)?(?:(?:az?|e|als|como|come)[ ])?[ \t]*(?=\S)")
 _FIRST = re.compile(r"[*_`\"'(\[{$\\]*(?:[-−+]?[\d.]|[A-Z](?![^\W_])|\\|[a-z]?[ ]?=|(?:yes|no|true|false|ja|oui|sí|да|evet)\b)")
+_SO = re.compile(r",?\s*so\b(?: that)?\s*(?P<said>[^.\n]*\d[^.\n]*)", re.IGNORECASE)
 _ITEM = re.compile(r"[ \t]*(?:[-*•–>]|\d{1,2}[.)])[ \t]+(?P<said>[^\n]{1,200})(?:\n|$)")
 
 
@@ -58,13 +61,25 @@ def find(text: str) -> Iterator[Statement]:
         found = _after(text, label) or _before(text, label)
         if found is not None:
             yield found
-    for match in ends(_CONCLUDED.finditer(text)):
-        said, end = sentence(text, match.end())
-        yield Statement(match.start(), end, said, f'"{match[0].strip()}"', Trust.LINE)
-    for match in ends(_BEFORE.finditer(text)):
+    safe = text.encode("utf-8", "replace").decode()
+    for match in ends(_CONCLUDED.finditer(safe)):
+        if _is_inside(text, match.start()):
+            continue
+        begun = _CHOSEN.search(match[0]) if match[0][-1:] not in " :：" else None
+        at = match.start() + begun.start() if begun else match.end()
+        said, end = sentence(text, at)
+        source = text[match.start() : at].strip()
+        yield Statement(match.start(), end, said, f'"{source}"', Trust.LINE)
+    for match in ends(_BEFORE.finditer(safe)):
         yield Statement(
             match.start(), match.end(), match["letter"], f'"{match[0].strip()}"', Trust.LINE
         )
+
+
+def _is_inside(text: str, at: int) -> bool:
+    """Part of a longer Chinese phrase, such as one that rules an option out."""
+    before, first = text[at - 1 : at], text[at]
+    return "一" <= first <= "鿿" and "一" <= before <= "鿿" and before not in "题題案该該应應可我们們都请就"
 
 
 def _after(text: str, label: Label) -> Statement | None:
@@ -95,6 +110,7 @@ def _is_typed(said: str) -> bool:
 
 def _stated(text: str, label: Label, at: int, said: str) -> Statement | None:
     content, end = _items(text, at) or block_at(text, at)
+    content, end = _concluded(text, content, end)
     content = content if label.english else without_closing(content)
     if not content.strip():
         return None
@@ -105,6 +121,14 @@ def _stated(text: str, label: Label, at: int, said: str) -> Statement | None:
         if not _is_typed(content) or not (label.final or last or said[-1] in ":：*"):
             return None
     return Statement(label.start, end, content, f'"{said[:60].strip()}"', trust)
+
+
+def _concluded(text: str, content: str, end: int) -> tuple[str, int]:
+    """ "There are 12 red and 8 blue ones, so 20 in all" ends with what counts."""
+    so = _SO.match(text, end)
+    if so is None or len(AMOUNT.findall(content)) < 2 or not is_loose(peel(content)):
+        return content, end
+    return so["said"], so.end()
 
 
 def _items(text: str, at: int) -> tuple[str, int] | None:

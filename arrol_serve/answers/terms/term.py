@@ -8,7 +8,7 @@ reading each instead of a comparison a pair.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -37,7 +37,7 @@ class Term:
             return ("num", self.exact)
         if not self.names:
             return ("real", rounded(self.values[0]))
-        return ("function", self.names, tuple(rounded(v) for v in self.values))
+        return ("function", self.names, fingerprint(self.values))
 
 
 def read_term(text: str, sign: int = 1) -> Term:
@@ -78,6 +78,15 @@ def settled(value: Value) -> Value:
     return value
 
 
+def fingerprint(values: Sequence[Value]) -> tuple[Hashable, ...]:
+    """Where roots of negative numbers are taken, either sign of theirs will do: 1/sqrt(x), sqrt(1/x)."""
+    return (*map(rounded, values[:-1]), rounded(_upper(values[-1])))
+
+
+def _upper(value: Value) -> Value:
+    return mp.mpc(value.real, abs(value.imag)) if isinstance(value, mp.mpc) else value
+
+
 def rounded(value: Value) -> Hashable:
     if value is None:
         return None
@@ -93,7 +102,7 @@ def rounded(value: Value) -> Hashable:
 
 
 def _at(tree: Tree, names: tuple[str, ...], number: int) -> Value:
-    point = {name: coordinate(name, number) for name in names}
+    point = places(names, number)
     try:
         return evaluate(tree, point)
     except TooLarge:
@@ -102,11 +111,22 @@ def _at(tree: Tree, names: tuple[str, ...], number: int) -> Value:
         return None
 
 
+def places(names: Sequence[str], number: int) -> dict[str, Any]:
+    """Where the ``number``-th point lies. In the last one every other coordinate is negative.
+
+    There ``|x|`` and ``x`` part.
+    """
+    last = number == POINTS - 1
+    return {
+        name: -coordinate(name, number) if last and i % 2 == 0 else coordinate(name, number)
+        for i, name in enumerate(sorted(names))
+    }
+
+
 def coordinate(name: str, number: int) -> Any:
-    """Between 0.3 and 2.8; the last point has negative ones among them."""
+    """Between 0.3 and 2.8."""
     drawn = int.from_bytes(hashlib.sha256(f"{name}:{number}".encode()).digest()[:6], "big")
-    value = Fraction(3, 10) + Fraction(drawn, 1 << 48) * Fraction(5, 2)
-    return inexact(-value if number == POINTS - 1 and drawn % 2 else value)
+    return inexact(Fraction(3, 10) + Fraction(drawn, 1 << 48) * Fraction(5, 2))
 
 
 def _names(tree: Tree) -> Iterator[str]:
