@@ -1,4 +1,4 @@
 """What a rollout says, and which rollouts say the same.
 
-To add an answer type: name it in ``spec.Extract`` and write its function in ``extract.EXTRACTORS``.
+To add a kind of answer, a language or a way to read: see CONTRIBUTING.md.
 """

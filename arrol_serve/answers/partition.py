@@ -15,7 +15,6 @@ from typing import Any
 from arrol_serve.answers.kinds.form import Form
 from arrol_serve.answers.terms.evaluate import inexact, mp
 
-
 FLOAT_DIGITS = 12
 """Decimals of which no person writes down so many."""
 

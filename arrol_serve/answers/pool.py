@@ -18,8 +18,6 @@ from typing import Any, Literal
 
 from pebble import ProcessExpired
 
-from arrol_serve.answers import jobs
-from arrol_serve.answers.dispatch import Dispatch, Job
 from arrol_serve.answers.equivalence import needs_sympy
 from arrol_serve.answers.gold import agrees
 from arrol_serve.answers.kinds.form import Form
@@ -28,7 +26,9 @@ from arrol_serve.answers.plain import is_plain
 from arrol_serve.answers.reading import Reading, form_of, read
 from arrol_serve.answers.settled import settled_part
 from arrol_serve.answers.spec import AnswerSpec, Equivalence
-from arrol_serve.answers.workers import BEAT_S
+from arrol_serve.answers.workshop import jobs
+from arrol_serve.answers.workshop.dispatch import Dispatch, Job
+from arrol_serve.answers.workshop.workers import BEAT_S
 
 START_LIMIT_S = 120.0
 """Seconds that workers may take to start and import sympy."""

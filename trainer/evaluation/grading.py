@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 from arrol_serve.answers.book import AnswerBook
 from arrol_serve.answers.extract import extract
-from arrol_serve.answers.jobs import settled_part, verdict
 from arrol_serve.answers.pool import AnswerPool
 from arrol_serve.answers.spec import AnswerSpec
+from arrol_serve.answers.workshop.jobs import settled_part, verdict
 from arrol_serve.rollout import Fate
 from trainer.evaluation.datasets import Item
 from trainer.evaluation.records import Record, Sample

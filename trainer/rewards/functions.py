@@ -25,8 +25,8 @@ from typing import Any
 
 from arrol_serve.answers.equivalence import normalise
 from arrol_serve.answers.extract import extract
-from arrol_serve.answers.jobs import settled_part, verdict
 from arrol_serve.answers.spec import AnswerSpec
+from arrol_serve.answers.workshop.jobs import settled_part, verdict
 from trainer.prompts.gym import score
 
 GROUP = "arrol_train.rewards"

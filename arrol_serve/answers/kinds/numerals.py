@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-_ONES = {
-    word: n
-    for n, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
-        " sixteen seventeen eighteen nineteen".split()
-    )
-}
-_TENS = {
-    word: 10 * n
-    for n, word in enumerate(
-        "twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2
-    )
-}
+_SMALL = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
+    " seventeen eighteen nineteen"
+)
+_ROUND = "twenty thirty forty fifty sixty seventy eighty ninety"
+_NTH = "first - third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"
+_ONES = {word: n for n, word in enumerate(_SMALL.split())}
+_TENS = {word: 10 * n for n, word in enumerate(_ROUND.split(), start=2)}
 _SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
-ORDINALS = {
-    word: n
-    for n, word in enumerate(
-        "first - third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split(), start=1
-    )
-    if word != "-"
-}
+ORDINALS = {word: n for n, word in enumerate(_NTH.split(), start=1) if word != "-"}
 """A second is also a time."""
 MAX_WORDS = 16
 

@@ -29,10 +29,10 @@ _JOINING = re.compile(
     re.IGNORECASE,
 )
 _FEET = re.compile(r"([0-9]+)[ ]?(?:'|ft)[ ]?([0-9]+)[ ]?(?:\"|''|in)")
-_SCALE = {
+_SCALE: dict[str, int | Fraction] = {
     **dict.fromkeys(["hundred", "hundreds", "hundert", "cien"], 10**2),
-    **dict.fromkeys(["thousand", "thousands", "k", "tausend", "mil", "mille", "mila", "тысяч", "тысячи", "千"],
-                    10**3),
+    **dict.fromkeys(["thousand", "thousands", "k", "tausend", "mil", "mille", "mila", "тысяч", "тысячи",
+                     "千"], 10**3),
     **dict.fromkeys(["million", "millions", "mio", "millionen", "millones", "millón", "milioni", "milhões",
                      "миллионов", "миллиона", "mln"], 10**6),
     **dict.fromkeys(["billion", "billions"], 10**9), **dict.fromkeys(["trillion", "trillions"], 10**12),

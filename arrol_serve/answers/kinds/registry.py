@@ -22,7 +22,9 @@ from arrol_serve.answers.kinds.split import parts
 from arrol_serve.answers.spelling import MAX_ANSWER, clean
 
 _PROSE = re.compile(r"(?<![^\W\d_])[^\W\d_]{4,}")
-_FUNCTION = re.compile(r"(?<![A-Za-z])(?:sqrt|cbrt|log|ln|exp|sin|cos|tan|abs|floor|ceil)[ ]?[(0-9]")
+_FUNCTION = re.compile(
+    r"(?<![A-Za-z])(?:sqrt|cbrt|log|ln|exp|sin|cos|tan|abs|floor|ceil)[ ]?[(0-9]"
+)
 """Programs spell formulas without backslashes."""
 MAX_DEPTH = 6
 """Of parts within parts."""
@@ -82,7 +84,9 @@ def _read(text: str, depth: int) -> Form:
     bare = _unbraced(text)
     if bare is not None and depth:
         return _read(bare, depth - 1)
-    read = (expression.read, words.read) if _FUNCTION.search(text) else (words.read, expression.read)
+    read = (
+        (expression.read, words.read) if _FUNCTION.search(text) else (words.read, expression.read)
+    )
     return read[0](text) or read[1](text) or expression.formula(text)
 
 

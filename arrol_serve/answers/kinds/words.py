@@ -7,10 +7,40 @@ import re
 from arrol_serve.answers.kinds.form import Form
 
 _YES = frozenset(
-    ["yes", "true", "ja", "sí", "si", "oui", "sim", "да", "是", "对", "はい", "예", "네", "evet", "tak"]
+    [
+        "yes",
+        "true",
+        "ja",
+        "sí",
+        "si",
+        "oui",
+        "sim",
+        "да",
+        "是",
+        "对",
+        "はい",
+        "예",
+        "네",
+        "evet",
+        "tak",
+    ]
 )
 _NO = frozenset(
-    ["no", "false", "nein", "non", "não", "нет", "否", "不是", "いいえ", "아니요", "아니오", "hayır", "nie"]
+    [
+        "no",
+        "false",
+        "nein",
+        "non",
+        "não",
+        "нет",
+        "否",
+        "不是",
+        "いいえ",
+        "아니요",
+        "아니오",
+        "hayır",
+        "nie",
+    ]
 )
 _EDGE = "\"'`*_.,;:!?“”‘’«»「」()[] "
 _SPACES = re.compile(r"\s+")

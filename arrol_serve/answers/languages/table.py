@@ -34,9 +34,9 @@ _EN_COPULA = (
 LANGUAGES = (
     Language("English", "answers? ans", _EN_FINAL, _EN_COPULA,
              "option choice letter response selection", "result solution"),
-    Language("German", "antwort(?:en)? endergebnis", "die der das meine unsere richtige[rns]? korrekte endgültige finale"
-             " einzige gesuchte letzte beste", "ist sind lautet lauten beträgt wäre wird", "option",
-             "ergebnis lösung"),
+    Language("German", "antwort(?:en)? endergebnis", "die der das meine unsere richtige[rns]? korrekte"
+             " endgültige finale einzige gesuchte letzte beste",
+             "ist sind lautet lauten beträgt wäre wird", "option", "ergebnis lösung"),
     Language("French", "r[ée]ponses?", "la le les ma notre bonne finale? finales? correcte exacte définitive"
              " juste", "est_donc est sont serait sera vaut", "option", "r[ée]sultat solution"),
     Language("Spanish", "respuestas?", "la las mi nuestra final correcta definitiva",
@@ -47,8 +47,9 @@ LANGUAGES = (
              "opção alternativa", "resultado solução"),
     Language("Catalan", "respost(?:a|es)", "la meva final correcta", "és són seria serà", "opció",
              "resultat solució"),
-    Language("Dutch", "(?:eind)?antwoord(?:en)? eindresultaat", "het de mijn juiste uiteindelijk(?:e)? correcte goede"
-             " definitieve finale", "is zijn luidt bedraagt wordt", "optie", "resultaat oplossing"),
+    Language("Dutch", "(?:eind)?antwoord(?:en)? eindresultaat", "het de mijn juiste uiteindelijke?"
+             " correcte goede definitieve finale", "is zijn luidt bedraagt wordt", "optie",
+             "resultaat oplossing"),
     Language("Afrikaans", "", "finale korrekte regte"),
     Language("Swedish", "(?:slut)?svar(?:et)?", "det mitt slutliga slutligt rätta? korrekta? slutgiltiga",
              "är blir lyder", "alternativet", "resultatet resultat"),
@@ -68,11 +69,11 @@ LANGUAGES = (
              " megoldás"),
     Language("Romanian", "răspuns(?:ul)?", "final corect meu", "este ar_fi va_fi", "varianta",
              "rezultat(?:ul)? soluția"),
-    Language("Bulgarian", "отговор(?:ът|а)?", "правилният крайният краен верният верен правилен окончателният",
-             "е са", "", "резултат(?:ът)?"),
+    Language("Bulgarian", "отговор(?:ът|а)?", "правилният крайният краен верният верен правилен"
+             " окончателният", "е са", "", "резултат(?:ът)?"),
     Language("Serbian", "одговор(?:от)?", "тачан коначан коначни точниот", "је гласи износи"),
-    Language("Croatian", "odgovor", "točan konač(?:an|ni) ispravan tačan pravilen končni", "je su glasi iznosi",
-             "opcija", "rezultat rješenje"),
+    Language("Croatian", "odgovor", "točan konač(?:an|ni) ispravan tačan pravilen končni",
+             "je su glasi iznosi", "opcija", "rezultat rješenje"),
     Language("Russian", "ответ(?:ом|ы)?", "правильн(?:ый|ым) верн(?:ый|ым) окончательный итоговый конечный"
              " финальный мой наш", "равен равна равно является будет составляет это есть таков",
              "вариант(?:_ответа)?", "результат итог итого решение"),
@@ -80,7 +81,8 @@ LANGUAGES = (
              " буде це", "варіант", "результат"),
     Language("Belarusian", "адказ", "правільны канчатковы", "гэта"),
     Language("Greek", "απάντηση απαντηση", "η τελική σωστή ορθή", "είναι", "επιλογή", "αποτέλεσμα λύση"),
-    Language("Turkish", "ceva[bp](?:ı|ımız|ım)? yanıtı? yanit", "doğru nihai son", "ise", "seçenek", "sonuç çözüm",
+    Language("Turkish", "ceva[bp](?:ı|ımız|ım)? yanıtı? yanit", "doğru nihai son", "ise", "seçenek",
+             "sonuç çözüm",
              "(?:['’]?[dt][ıiuü]r) olur olacaktır olmalıdır (?:['’][ıiuü]?n?[cç][ıiuü])"),
     Language("Azerbaijani", "cavab(?:ı)?", "düzgün"),
     Language("Uzbek", "javob(?:i)?", "to['‘’ʻ]g['‘’ʻ]ri yakuniy"),

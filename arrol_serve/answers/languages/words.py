@@ -9,8 +9,8 @@ from typing import Literal, NamedTuple
 
 import re2  # type: ignore[import-untyped]
 
+from arrol_serve.answers.ends import ends
 from arrol_serve.answers.languages.table import LANGUAGES, UNSPACED, Language
-from arrol_serve.answers.statements.ends import ends
 
 Kind = Literal["answer", "option", "result"]
 _ENGLISH, *_OTHERS = LANGUAGES
@@ -61,7 +61,10 @@ _QUALIFIER = re.compile(_any(_words(LANGUAGES, "final")), re.IGNORECASE)
 _WORD = re.compile(r"[^\s*_(\[{>#:：.,;|\"]+")
 _NEXT_WORD = re.compile(r"[\s*_]{1,4}([^\W\d_][^\s:：*_.,]{0,14})")
 _MARKS = r"(?:[\"'*_`)\]}|]|[ ]?</?(?:b|strong|em|i|u|p|span|h\d)>)*"
-_ASIDE_EN = r"(?:[ ](?:to|for|of|in|from|among|value|choice|option|letter|number|expression)\b[^\n.:=]{0,80}?)?"
+_ASIDE_EN = (
+    r"(?:[ ](?:to|for|of|in|from|among|value|choice|option|letter|number|expression"
+    r")\b[^\n.:=]{0,80}?)?"
+)
 _ASIDE = (
     r"(?:[ ](?:auf|zur|zu|für|auf die|in|a|al|à|au|aux|de|del|della|da|do|du|des|para|por|per|alla|pour|voor"
     r"|op|på|til|för|na|do|ke|pentru|la|на|для|в|к|στην|στο|για|untuk|dari|cho|của|ya|kwa|sa|ng|की|का|के|для"
@@ -70,7 +73,9 @@ _ASIDE = (
 _SIGNS = r"[:：]|=(?![=>])|[-–—]+(?=\s)|[-–—=]+>|→|⇒"
 
 
-def _copula(rows: Sequence[Language], aside: str, attached: Sequence[Language] = ()) -> re.Pattern[str]:
+def _copula(
+    rows: Sequence[Language], aside: str, attached: Sequence[Language] = ()
+) -> re.Pattern[str]:
     glued = f"|{_any(_words(attached, 'copula'))}(?:[ ]?[*_]*[:：])?" if attached else ""
     return re.compile(
         rf"(?P<mid>{_MARKS}(?:[ ]?[(（][^()（）\n]{{1,60}}[)）])?{aside}[\"'*_`]*),?\s*"
@@ -80,11 +85,14 @@ def _copula(rows: Sequence[Language], aside: str, attached: Sequence[Language] =
     )
 
 
-_COPULA_EN = _copula((_ENGLISH,), r"(?:,[ ](?:then|therefore|thus|hence|indeed|in fact))?" + _ASIDE_EN)
+_COPULA_EN = _copula(
+    (_ENGLISH,), r"(?:,[ ](?:then|therefore|thus|hence|indeed|in fact))?" + _ASIDE_EN
+)
 _COPULA = _copula(_OTHERS, _ASIDE)
 _COPULA_GLUED = _copula(_OTHERS, "", UNSPACED)
 _CLOSING = re.compile(
-    rf"[ ]?(?:{'|'.join(_words((*_OTHERS, *UNSPACED), 'closing'))})(?P<end>[\s*_$.\":։]*)$", re.IGNORECASE
+    rf"[ ]?(?:{'|'.join(_words((*_OTHERS, *UNSPACED), 'closing'))})(?P<end>[\s*_$.\":։]*)$",
+    re.IGNORECASE,
 )
 _JOINS = re.compile(
     rf"(?:[ ](?:as|als|como|come|comme|{'|'.join(_words(LANGUAGES, 'copula'))})|[ ]?(?:が|は|가|이|是|为|為)"
@@ -116,7 +124,12 @@ def _classified(noun: str) -> tuple[Kind, str]:
 def _stands_alone(text: str, start: int, end: int) -> bool:
     """No part of a word, a tag, or a key such as ``final_answer``."""
     before, after = text[max(0, start - 2) : start], text[end : end + 2]
-    if before[-1:].isalnum() or after[:1].isalnum() or before[-1:] in ("<", "/") or after[:1] == ">":
+    if (
+        before[-1:].isalnum()
+        or after[:1].isalnum()
+        or before[-1:] in ("<", "/")
+        or after[:1] == ">"
+    ):
         return False
     return not (before[-1:] == "_" and before[:1].isalnum()) and not (
         after[:1] == "_" and after[1:].isalnum()

@@ -27,7 +27,8 @@ _LOWER = re.compile(
     r"[\s*_`'\"$]*[(（][ ]?(?P<letter>[a-z])[ ]?[)）]|[\s*_`'\"$]*(?P<alone>[b-z])[*_`'\"$]*[).]?\s*$"
 )
 _PROSE = re.compile(r"\s+(?!(?:because|since|as|and|or|is|with|for|given|due|which|so|but)\b)[a-z]")
-_LINE = re.compile(r"\W*(?P<a>[A-Z])\W*|[*_]*\(?(?P<b>[A-Z])[).:：][*_]*\s.*|(?P<c>[A-H]{2,8})"
+_LINE = re.compile(
+    r"\W*(?P<a>[A-Z])\W*|[*_]*\(?(?P<b>[A-Z])[).:：][*_]*\s.*|(?P<c>[A-H]{2,8})"
     r"|(?P<d>\([a-z]\)|(?:[Oo]ption|[Cc]hoice|[Ll]etter)[ ]\(?[A-Za-z]\)?|[b-hj-z])[).]?"
 )
 _MARKED = re.compile(

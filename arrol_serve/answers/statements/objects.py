@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from arrol_serve.answers.ends import ends
 from arrol_serve.answers.jsonish import canonical, load, said, values, whole
-from arrol_serve.answers.statements.ends import ends
 from arrol_serve.answers.statements.statement import Statement, Trust
 from arrol_serve.answers.statements.vocabulary import ANSWER_KEYS, OTHER_KEYS, is_answer_key
 
@@ -18,7 +18,9 @@ _ECHO = re.compile(
     rf"|[^\s,}}\"{{][^,}}\n\"`]{{0,200}})",
     re.IGNORECASE,
 )
-_ANY_KEY = re.compile(r'"[^"\n]{0,20}(?:answer|final|solution|result|action)[^"\n]{0,20}"\s*:', re.IGNORECASE)
+_ANY_KEY = re.compile(
+    r'"[^"\n]{0,20}(?:answer|final|solution|result|action)[^"\n]{0,20}"\s*:', re.IGNORECASE
+)
 _WORDS = {"true": True, "false": False, "null": None, "none": None}
 
 

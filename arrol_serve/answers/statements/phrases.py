@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import re2  # type: ignore[import-untyped]
 
+from arrol_serve.answers.ends import ends
 from arrol_serve.answers.kinds.registry import kind_of
 from arrol_serve.answers.languages.words import (
     Label,
@@ -16,7 +17,6 @@ from arrol_serve.answers.languages.words import (
     without_closing,
 )
 from arrol_serve.answers.statements.blocks import block_at, sentence
-from arrol_serve.answers.statements.ends import ends
 from arrol_serve.answers.statements.gist import AMOUNT, is_loose
 from arrol_serve.answers.statements.peel import peel
 from arrol_serve.answers.statements.statement import Statement, Trust
@@ -50,8 +50,13 @@ _LAST = re.compile(
     rf"|(?P<amount>{AMOUNT.pattern}(?:[ ][^\W\d_]{{1,12}})?)"
     r"|(?P<word>\b(?:yes|no|true|false|valid|invalid))|(?P<command>\\[a-z]+(?:\{[^{}\n]{0,40}\}){0,2}))$"
 )
-_BARE = re.compile(r"(?P<shut>[*_)\]]*(?:[ \t]*\|)?)[ \t]*(?:\n[ \t]*)?(?:(?:az?|e|als|como|come)[ ])?[ \t]*(?=\S)")
-_FIRST = re.compile(r"[*_`\"'(\[{$\\]*(?:[-−+]?[\d.]|[A-Z](?![^\W_])|\\|[a-z]?[ ]?=|(?:yes|no|true|false|ja|oui|sí|да|evet)\b)")
+_BARE = re.compile(
+    r"(?P<shut>[*_)\]]*(?:[ \t]*\|)?)[ \t]*(?:\n[ \t]*)?(?:(?:az?|e|als|como|come)[ ])?[ \t]*(?=\S)"
+)
+_FIRST = re.compile(
+    r"[*_`\"'(\[{$\\]*(?:[-−+]?[\d.]|[A-Z](?![^\W_])|\\|[a-z]?[ ]?="
+    r"|(?:yes|no|true|false|ja|oui|sí|да|evet)\b)"
+)
 _SO = re.compile(r",?\s*so\b(?: that)?\s*(?P<said>[^.\n]*\d[^.\n]*)", re.IGNORECASE)
 _ITEM = re.compile(r"[ \t]*(?:[-*•–>]|\d{1,2}[.)])[ \t]+(?P<said>[^\n]{1,200})(?:\n|$)")
 
@@ -79,7 +84,11 @@ def find(text: str) -> Iterator[Statement]:
 def _is_inside(text: str, at: int) -> bool:
     """Part of a longer Chinese phrase, such as one that rules an option out."""
     before, first = text[at - 1 : at], text[at]
-    return "一" <= first <= "鿿" and "一" <= before <= "鿿" and before not in "题題案该該应應可我们們都请就"
+    return (
+        "一" <= first <= "鿿"
+        and "一" <= before <= "鿿"
+        and before not in "题題案该該应應可我们們都请就"
+    )
 
 
 def _after(text: str, label: Label) -> Statement | None:
@@ -136,7 +145,7 @@ def _items(text: str, at: int) -> tuple[str, int] | None:
     at += len(text[at:]) - len(text[at:].lstrip())
     if "\n" not in text[max(0, at - 4) : at]:
         return None
-    found = []
+    found: list[str] = []
     while len(found) < 12 and (item := _ITEM.match(text, at)):
         found.append(item["said"].strip())
         at = item.end()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from arrol_serve.answers.statements.ends import ends
+from arrol_serve.answers.ends import ends
 from arrol_serve.answers.statements.statement import Statement, Trust
 from arrol_serve.answers.statements.vocabulary import TAG_NAMES
 
@@ -15,7 +15,7 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _WIDE = re.compile(
-    r"[【《〖［]\s*(?:最终|正确|参考|最終)?(?:答案|答え|答|解答|정답|answer|final answer)\s*[】》〗］][ :：]*",
+    r"[【《〖［]\s*(?:最终|正确|参考|最終)?(?:答案|答え|答|解答|정답|(?:final )?answer)\s*[】》〗］][ :：]*",
     re.IGNORECASE,
 )
 _END_OF_ANSWER = re.compile(r"<eoa>|<eos>|<\|[a-z_]{2,20}\|>|【|\n[ \t]*\n")

@@ -8,7 +8,15 @@ TAG_NAMES = (
     "answer|final_?answer|final-answer|ans|finalanswer|correct_answer|solution_answer|answer_final|result"
     "|antwort|respuesta|reponse|réponse|final|response_answer|risposta|resposta|ответ|答案|output_answer"
 )
-ANSWER_KEYS = ("final_answer", "finalanswer", "answer", "correct_answer", "final", "solution", "result")
+ANSWER_KEYS = (
+    "final_answer",
+    "finalanswer",
+    "answer",
+    "correct_answer",
+    "final",
+    "solution",
+    "result",
+)
 """Wherever they stand, in this order."""
 OTHER_KEYS = (
     "choice", "prediction", "antwort", "respuesta", "réponse", "reponse", "risposta", "resposta", "ответ",

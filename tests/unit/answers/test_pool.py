@@ -12,10 +12,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from arrol_serve.answers.jobs import MAX_TEXT, limited_memory
 from arrol_serve.answers.pool import AnswerPool
 from arrol_serve.answers.spec import AnswerSpec
-from arrol_serve.answers.workers import RESTART_S
+from arrol_serve.answers.workshop.jobs import MAX_TEXT, limited_memory
+from arrol_serve.answers.workshop.workers import RESTART_S
 
 AUTO = AnswerSpec()
 # Every match looks at all of the rest: quadratic, and the most that RE2 can be made to do.
@@ -227,7 +227,9 @@ def takes_freely(size: int) -> int:
 
 
 def test_reading_has_a_memory_limit_and_what_follows_has_none() -> None:
-    pool = AnswerPool(workers=1, timeout_s=60)  # filling half a gibibyte takes its time on a busy machine
+    pool = AnswerPool(
+        workers=1, timeout_s=60
+    )  # filling half a gibibyte takes its time on a busy machine
     try:
         small, large = pool.run_many(takes, [(1 << 20,), (1 << 30,)])
         assert (small.value, large.failure) == (1 << 20, "crash")

@@ -11,7 +11,7 @@ from typing import Any
 
 from pebble import ProcessPool
 
-from arrol_serve.answers.jobs import prepare
+from arrol_serve.answers.workshop.jobs import prepare
 
 BEAT_S = 1.0
 """Seconds between looks at whether the pool still lives: pebble drops the jobs of a broken one."""

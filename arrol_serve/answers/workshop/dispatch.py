@@ -10,8 +10,8 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from typing import Any
 
-from arrol_serve.answers.turns import Turns
-from arrol_serve.answers.workers import Workers
+from arrol_serve.answers.workshop.turns import Turns
+from arrol_serve.answers.workshop.workers import Workers
 
 
 class Job:
