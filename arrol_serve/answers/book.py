@@ -18,6 +18,10 @@ class _Shared:
     waiting: int = 0
 
 
+SYMPY_S = 0.9
+"""Seconds that workers may spend on one search's formulas; what is not settled then stays apart."""
+
+
 class AnswerBook:
     """Equivalent answers share one string: that of the rollout with the lowest index.
 
@@ -37,6 +41,8 @@ class AnswerBook:
         self._chained = False
         """Whether an answer may join others than its equals."""
         self._clustered: dict[int, str | None] | None = None
+        self._turns = asyncio.Semaphore(pool.workers)
+        self._spent = 0.0
 
     @property
     def answers(self) -> dict[int, str | None]:
@@ -73,7 +79,7 @@ class AnswerBook:
         """
         shared = self._shared.get(form.own)
         if shared is None:
-            shared = _Shared(asyncio.create_task(self._pool.resolve(form, self)))
+            shared = _Shared(asyncio.create_task(self._within_budget(form)))
             self._shared[form.own] = shared
         shared.waiting += 1
         try:
@@ -83,6 +89,15 @@ class AnswerBook:
             if not shared.waiting and not shared.task.done():
                 shared.task.cancel()
                 self._shared.pop(form.own, None)
+
+    async def _within_budget(self, form: Form) -> Form | None:
+        """None: not in time. Waiting for other searches is free."""
+        async with self._turns:
+            left = SYMPY_S - self._spent
+            return await self._pool.resolve(form, self, left, self._charge) if left > 0 else None
+
+    def _charge(self, seconds: float) -> None:
+        self._spent += seconds
 
     def _cluster(self) -> dict[int, str | None]:
         order = sorted(self.readings)

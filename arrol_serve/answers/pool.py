@@ -96,8 +96,16 @@ class AnswerPool:
         first, second = await self.resolve(x), await self.resolve(y)
         return None if first is None or second is None else same(first, second)
 
-    async def resolve(self, form: Form, owner: Hashable = None) -> Form | None:
+    async def resolve(
+        self,
+        form: Form,
+        owner: Hashable = None,
+        limit_s: float | None = None,
+        charge: Callable[[float], None] | None = None,
+    ) -> Form | None:
         """What sympy makes of a form that only it can evaluate; None: not found out in time.
+
+        ``limit_s``: less than ``timeout_s``, if at all; ``charge`` is told the seconds that it ran.
 
         A formula is evaluated once, whatever it is compared with; one job is one formula, whose
         milliseconds in sympy outweigh the trip.
@@ -105,10 +113,14 @@ class AnswerPool:
         if form.hard is None:
             return form
         if form.hard not in self._resolved:
-            found = await self._outcome(jobs.resolve, (form.hard,), owner)
+            limit = self.timeout_s if limit_s is None else min(self.timeout_s, limit_s)
+            found = await self._outcome(jobs.resolve, (form.hard,), owner, limit)
+            worth, seconds = found.value or (None, limit)
+            if charge is not None:
+                charge(seconds)
             if found.failure is not None:
                 return None
-            self._resolved[form.hard] = found.value or replace(form, hard=None)
+            self._resolved[form.hard] = worth or replace(form, hard=None)
             if len(self._resolved) > MAX_RESOLVED:
                 self._resolved.popitem(last=False)
         return self._resolved[form.hard]
@@ -178,13 +190,18 @@ class AnswerPool:
         self._dispatch.close()
 
     async def _outcome(
-        self, function: Callable[..., Any], args: tuple[Any, ...], owner: Hashable
+        self,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        owner: Hashable,
+        limit_s: float | None = None,
     ) -> Outcome:
         """A pool broke because of a worker that was idle: its jobs are innocent and run once more."""
         innocent = True
         while True:
             try:
-                return Outcome(await self._result(function, args, self.timeout_s, owner))
+                limit = self.timeout_s if limit_s is None else limit_s
+                return Outcome(await self._result(function, args, limit, owner))
             except _FAILURES as error:
                 if not (innocent and isinstance(error, BrokenProcessPool)):
                     return self._failed(error)

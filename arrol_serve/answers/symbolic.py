@@ -8,7 +8,8 @@ from typing import Any
 
 from arrol_serve.answers.kinds.form import Form, number
 from arrol_serve.answers.terms.evaluate import mp
-from arrol_serve.answers.terms.term import POINTS, fingerprint, places, rounded
+from arrol_serve.answers.terms.quadrature import integral
+from arrol_serve.answers.terms.term import POINTS, fingerprint, places, rounded, settled
 
 # It warns that its time-outs are off. They use SIGALRM, which works on main threads only.
 logging.getLogger("math_verify").setLevel(logging.ERROR)
@@ -17,6 +18,9 @@ _DIGITS = 40
 
 def resolve(formula: str) -> Form | None:
     """The canonical form of a formula: its value, or its fingerprint; None: sympy cannot tell."""
+    number_found = integral(formula)
+    if number_found is not None:
+        return _real(settled(number_found))
     expression = parsed(formula)
     if expression is None:
         return None
@@ -47,8 +51,12 @@ def _constant(value: Any) -> Form | None:
     if value.is_Rational:
         return number(Fraction(int(value.p), int(value.q)), "expression")
     exact = _number(value.evalf(_DIGITS))
-    if exact is None:
-        return None
+    return None if exact is None else _real(exact)
+
+
+def _real(exact: Any) -> Form:
+    if isinstance(exact, Fraction):
+        return number(exact, "expression")
     key = ("real", rounded(exact))
     real = None if isinstance(exact, mp.mpc) else exact
     return Form("expression", key, mp.nstr(exact, 12), (), (("core", key),), real)

@@ -5,6 +5,7 @@ Nothing here expands: powers and factorials that would not fit are ``TooLarge``.
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
@@ -23,6 +24,14 @@ Value = Any
 _ZERO = mpmath.mpf(10) ** -40
 mp = mpmath.mp.clone()
 mp.dps = DIGITS
+
+
+def _restored(raw: tuple[int, int, int, int]) -> Any:
+    return mp.make_mpf(raw)
+
+
+# The clone's numbers belong to a class that pickle cannot find: workers send them back.
+copyreg.pickle(mp.mpf, lambda value: (_restored, (value._mpf_,)))
 
 
 class TooLarge(ArithmeticError):

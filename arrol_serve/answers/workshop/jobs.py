@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from arrol_serve.answers.kinds.form import Form
 from arrol_serve.answers.reading import Reading
 from arrol_serve.answers.settled import MAX_TEXT, settled_part
 from arrol_serve.answers.spec import AnswerSpec
+from arrol_serve.answers.terms import quadrature
 
 __all__ = ["MAX_TEXT", "prepare", "read", "ready", "resolve", "settled_part", "verdict"]
 ROOM = 1 << 30
@@ -29,6 +31,7 @@ def prepare() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     warnings.simplefilter("ignore")  # on models' LaTeX
     symbolic.resolve(r"\sum_{n=1}^{3} n")
+    quadrature.prepare()
 
 
 @contextmanager
@@ -59,9 +62,12 @@ def read(settled: str, spec: AnswerSpec) -> Reading:
         return reading.read(settled, spec)
 
 
-def resolve(formula: str) -> Form | None:
+def resolve(formula: str) -> tuple[Form | None, float]:
+    """What it is worth, and the seconds that this took."""
+    began = time.monotonic()
     with limited_memory():
-        return symbolic.resolve(formula)
+        found = symbolic.resolve(formula)
+    return found, time.monotonic() - began
 
 
 def verdict(settled: str | None, gold_answer: str, spec: AnswerSpec) -> bool:

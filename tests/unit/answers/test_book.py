@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from arrol_serve.answers.book import AnswerBook
+from arrol_serve.answers.book import SYMPY_S, AnswerBook
 from arrol_serve.answers.pool import AnswerPool
 from arrol_serve.answers.spec import AnswerSpec
 from arrol_serve.voting import Ballot, tally
@@ -107,6 +107,25 @@ def test_an_answer_that_hangs_costs_time_outs_and_no_other_cluster(pool: AnswerP
     book = filled(pool, boxed(HANGS, "1/2", HANGS, "0.5"))
     assert book.answers == {0: HANGS, 1: "1/2", 2: HANGS, 3: "1/2"}
     assert book.timeouts == 2
+
+
+def test_hard_answers_of_one_search_take_a_second_in_all(pool: AnswerPool) -> None:
+    hangs = [HANGS.replace("10^9", f"10^9 + {i}") for i in range(20)]
+    began = time.monotonic()
+    book = filled(pool, boxed(*hangs, "7", r"\frac{14}{2}"))
+    assert time.monotonic() - began < SYMPY_S + 5  # twenty of them would take twenty seconds
+    assert book.timeouts == 20
+    assert len(set(book.answers.values())) == 21
+
+
+def test_integrals_join_their_values(pool: AnswerPool) -> None:
+    texts = boxed(r"\int_1^2 \frac{1}{x} dx", r"\ln 2", r"\int_0^6 x dx", "18")
+    assert filled(pool, texts).answers == {
+        0: r"\int_1^2 \frac{1}{x} dx",
+        1: r"\int_1^2 \frac{1}{x} dx",
+        2: r"\int_0^6 x dx",
+        3: r"\int_0^6 x dx",
+    }
 
 
 def test_one_search_with_hanging_answers_does_not_delay_another(pool: AnswerPool) -> None:
