@@ -16,7 +16,8 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from arrol_serve.answers.spec import AnswerSpec
 from benchmarks.answer_scorers import SCORERS
 from benchmarks.record import RESULTS, write_result
 
+Verdicts = Callable[[Sequence[tuple[str, str]]], list[bool | None] | None]
 SPEC = AnswerSpec()
 OURS = "arrol-serve"
 SCORERS_FILE = Path(__file__).with_name("answer_scorers.py")
@@ -81,6 +83,35 @@ def scores(
         "replies": len(pairs),
         "called_wrong": sum(theirs and not ours for ours, theirs in pairs),
         "called_right": sum(ours and not theirs for ours, theirs in pairs),
+        "right": sum(theirs for _, theirs in pairs),
+    }
+
+
+def causes(
+    judged: Sequence[tuple[dict[str, Any], Form | None]], verify: Verdicts | None
+) -> dict[str, Any]:
+    """Where we differ, by kind. ``verify``: math-verify, given the answer alone that was read."""
+    named = [(form, r) for r, form in judged if r["their_verdict"] != right(form, r["gold"])]
+    accepted = [
+        (form, r["gold"]) for form, r in named if form is not None and not r["their_verdict"]
+    ]
+    refused = [(form, r["gold"]) for form, r in named if r["their_verdict"]]
+    letters = [(form, gold) for form, gold in accepted if form.kind == "choice"]
+    others = [
+        (rf"$\boxed{{{form.shown}}}$", gold) for form, gold in accepted if form.kind != "choice"
+    ]
+    agreed = verify(others) if verify and others else None
+    return {
+        "table": "causes",
+        "accepted": len(accepted),
+        "letter_given": len(letters),
+        "confirmed": None if agreed is None else sum(map(bool, agreed)),
+        "refused": len(refused),
+        "unread": sum(form is None for form, _ in refused),
+        "letter_not_given": sum(
+            form is not None and form.kind != "choice" and kind_of(gold).kind == "choice"
+            for form, gold in refused
+        ),
     }
 
 
@@ -156,6 +187,8 @@ def main() -> None:
     rows = [*by_style(replies, forms), took, *map(equal_golds, args.golds)]
     only = [reply for reply, _ in judged]
     rows.append(scores(OURS, only, [right(form, r["gold"]) for r, form in judged]))
+    verify = partial(other_verdicts, args.other, "math-verify") if args.other else None
+    rows.append(causes(judged, verify))
     for name in SCORERS if args.other else ():
         verdicts = other_verdicts(args.other, name, [(r["reply"], r["gold"]) for r in only])
         if verdicts is not None:

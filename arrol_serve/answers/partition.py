@@ -90,9 +90,9 @@ def _rounded_from(
     own: Hashable, forms: Sequence[Form], members: dict[Hashable, list[Form]]
 ) -> Iterator[Hashable]:
     """Exact values that the decimal ``own`` may be rounded from."""
-    places = [f.decimals for f in forms if f.decimals is not None]
-    value = next((f.value for f in forms if f.decimals is not None), None)
-    if not places or not isinstance(value, Fraction):
+    decimals = {(f.value, f.decimals) for f in forms if f.decimals is not None}
+    value = next((value for value, _ in decimals), None)
+    if not isinstance(value, Fraction):
         return
     near = float(value) if abs(value) < 10**300 else 0.0
     for other, candidates in members.items():
@@ -100,7 +100,7 @@ def _rounded_from(
         if other == own or exact.value is None or exact.decimals is not None:
             continue
         far = abs(_float(exact.value) - near) > abs(near) * 1e-4 + 1e-300
-        if not far and _rounds_to(exact.value, value, max(places)):
+        if not far and any(_rounds_to(exact.value, *decimal) for decimal in decimals):
             yield other
 
 

@@ -18,13 +18,12 @@ def answers() -> str:
         f"{settings['replies']} replies that {settings['models']} models wrote, in {settings['styles']} "
         f"styles, not part of the repository. {result.where()}.",
         "",
-        "| scorer | replies with a verdict of their data set | right, called wrong | wrong, called right |",
-        "|---|---|---|---|",
+        "| scorer | replies with a verdict of their data set | right, called wrong | wrong, called right "
+        "| of what it calls right, wrong | differs |",
+        "|---|---|---|---|---|---|",
     ]
-    lines += [
-        f"| {r['scorer']} | {r['replies']} | {r['called_wrong']} | {r['called_right']} |"
-        for r in rows["scorer"]
-    ]
+    lines += [_scorer(row) for row in rows["scorer"]]
+    lines += ["", *map(_causes, rows["causes"])]
     lines += [
         "",
         "| style | replies | no answer read | with a verdict | we differ |",
@@ -47,6 +46,32 @@ def answers() -> str:
             f"{took['read_p99_ms']:g} ms at the 99th "
             f"percentile, comparing two answers {took['equal_ms']:g} ms, of one core's time.",
         ]
+    )
+
+
+def _scorer(row: dict[str, Any]) -> str:
+    called = row["right"] - row["called_wrong"] + row["called_right"]
+    differs = (row["called_wrong"] + row["called_right"]) / row["replies"]
+    return (
+        f"| {row['scorer']} | {row['replies']} | {row['called_wrong']} | {row['called_right']} "
+        f"| {row['called_right'] / max(called, 1):.1%} of {called} | {differs:.1%} |"
+    )
+
+
+def _causes(row: dict[str, Any]) -> str:
+    others = row["accepted"] - row["letter_given"]
+    confirmed = (
+        ""
+        if row["confirmed"] is None
+        else (
+            f"; math-verify, given the answer alone that was read, finds {row['confirmed']} of the other "
+            f"{others} equal to the gold"
+        )
+    )
+    return (
+        f"Of the {row['accepted']} that we call right against the data set, {row['letter_given']} give the "
+        f"gold's letter{confirmed}. Of the {row['refused']} that we call wrong, {row['unread']} state no "
+        f"answer and {row['letter_not_given']} give no letter where the gold is one."
     )
 
 

@@ -43,7 +43,7 @@ def test_symmetric(a: str, b: str) -> None:
     assert same(kind_of(a), kind_of(b)) == same(kind_of(b), kind_of(a))
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)  # 14 answers are 14 answers late on a busy machine
 @given(st.lists(ANSWERS, min_size=2, max_size=14), st.integers(0, 9))
 def test_a_vote_has_the_same_clusters_in_every_order(answers: list[str], seed: int) -> None:
     forms = [kind_of(answer) for answer in answers]
