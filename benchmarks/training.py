@@ -44,11 +44,30 @@ DAPO: dict[str, Any] = {
     "rollout.dynamic_rounds": 3,
     "reward.overlong_tokens": 32,
 }
+TUNED: dict[str, Any] = {
+    "rollout.batches": 4,
+    "algorithm.old": "engine",
+    "optim.tokens_per_pass": 16384,
+}
+"""What helps unpruned training as well, as in ``trainer/recipes/fast.toml``."""
 ARMS: dict[str, dict[str, Any]] = {
     "none": {"prune.mode": "none"},
     "random": {"prune.mode": "random"},
     "arrol": {"prune.mode": "arrol"},
     "arrol_signed": {"prune.mode": "arrol_signed", "prune.lam": 2.0},
+    "none, tuned": {"prune.mode": "none", **TUNED},
+    "fast": {"prune.mode": "arrol", **TUNED},
+    "arrol, ipw": {"prune.mode": "arrol", "algorithm.correction": "ipw"},
+    "arrol, 8 by PODS": {
+        "prune.mode": "arrol",
+        "rollout.samples": 32,
+        "algorithm.train_of_group": 8,
+    },
+    "arrol, keep 0.25 of 32": {
+        "prune.mode": "arrol",
+        "rollout.samples": 32,
+        "prune.keep": 0.25,
+    },
     "arrol, keep 0.25": {"prune.mode": "arrol", "prune.keep": 0.25},
     "arrol, keep 0.75": {"prune.mode": "arrol", "prune.keep": 0.75},
     "arrol, probe at 16": {"prune.mode": "arrol", "prune.probes": [16]},
@@ -117,15 +136,18 @@ def summarise(out: Path, seeds: Sequence[int], steps: int) -> list[dict[str, Any
 
 
 def _row(arm: str, runs: Sequence[Rows], base: Sequence[Rows]) -> dict[str, Any]:
-    steady, unpruned = [_steady(run) for run in runs], [_steady(run) for run in base]
+    each = _batches(arm)
+    steady = [_steady(run, each) for run in runs]
+    unpruned = [_steady(run, 1) for run in base]
     gains = [_last(run) - _last(plain) for run, plain in zip(runs, base, strict=True)]
     row: dict[str, Any] = {
         "arm": arm,
-        "seconds_per_step": float(np.mean([_median(run) for run in steady])),
+        "seconds_per_step": float(np.mean([_median(run, each) for run in steady])),
         "speedups": [
-            _median(plain) / _median(run) for run, plain in zip(steady, unpruned, strict=True)
+            _median(plain, 1) / _median(run, each)
+            for run, plain in zip(steady, unpruned, strict=True)
         ],
-        **{f"seconds_{phase}": _mean(steady, f"seconds/{phase}") for phase in PHASES},
+        **{f"seconds_{phase}": _phase(steady, f"seconds/{phase}") for phase in PHASES},
         **{key: _mean(steady, key) for key in MEANS},
         "pass@1_before": [_curve(run)[0][2] for run in runs],
         "pass@1": [_last(run) for run in runs],
@@ -140,18 +162,33 @@ def _row(arm: str, runs: Sequence[Rows], base: Sequence[Rows]) -> dict[str, Any]
     return row
 
 
-def _steady(run: Rows) -> Rows:
-    """The steps on which pruning is in force."""
-    return [row for row in run if row["step"] > COMMON["prune.cold_start"]]
+def _steady(run: Rows, batches: int) -> Rows:
+    """The steps on which pruning is in force, whole generations of ``batches`` steps each."""
+    first = -(-COMMON["prune.cold_start"] // batches) * batches
+    rows = [row for row in run if row["step"] > first]
+    return rows[: len(rows) // batches * batches]
+
+
+def _batches(arm: str) -> int:
+    found: int = ARMS[arm].get("rollout.batches", 1)
+    return found
 
 
 def _last(run: Rows) -> float:
     return _curve(run)[-1][2]
 
 
-def _median(run: Rows) -> float:
-    """Seconds of a step: what else the machine does falls on few of them."""
-    return float(np.median([row["seconds/total"] for row in run]))
+def _median(run: Rows, batches: int) -> float:
+    """Seconds of a step, on the mean of a generation's: what else the machine does falls on few of them."""
+    seconds = np.array([row["seconds/total"] for row in run]).reshape(-1, batches)
+    return float(np.median(seconds.mean(1)))
+
+
+def _phase(runs: Sequence[Rows], key: str) -> float | None:
+    """Seconds a step; a step without the phase has spent none."""
+    if not any(key in row for run in runs for row in run):
+        return None
+    return float(np.mean([row.get(key) or 0.0 for run in runs for row in run]))
 
 
 def _mean(runs: Sequence[Rows], key: str) -> float | None:
@@ -178,7 +215,10 @@ def _at(curve: Sequence[tuple[int, float, float]], seconds: float) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=30)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", default=[3], help="several seeds, or how many from 0 on"
+    )
+    parser.add_argument("--note", default="", help="what else is to be known of the measurement")
     parser.add_argument("--out", type=Path, default=Path("runs/training"))
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
     parser.add_argument("--name", default="training", help="of the result file")
@@ -187,12 +227,13 @@ def main() -> None:
     )
     parser.add_argument("--report", action="store_true", help="only of the runs that are there")
     args = parser.parse_args()
+    seeds = seeds_of(args.seeds)
     turns = (
         []
         if args.report
         else [
             (arm, seed, min(steps, args.steps))
-            for seed in args.seeds
+            for seed in seeds
             for steps in range(TURN, args.steps + TURN, TURN)
             for arm in args.arms
         ]
@@ -200,7 +241,7 @@ def main() -> None:
     common = COMMON | dict(args.set)
     for arm, seed, steps in tqdm(turns, unit="turn"):
         train(args.out, arm, seed, steps, common)
-    report(args.out, args.steps, args.seeds, args.name, common)
+    report(args.out, args.steps, seeds, args.name, common, args.note)
 
 
 def _change(word: str) -> tuple[str, Any]:
@@ -208,12 +249,21 @@ def _change(word: str) -> tuple[str, Any]:
     return key, json.loads(value)
 
 
-def report(out: Path, steps: int, seeds: Sequence[int], name: str, common: Changes) -> None:
+def seeds_of(given: Sequence[int]) -> list[int]:
+    """``--seeds``: a single number says how many."""
+    return list(range(given[0])) if len(given) == 1 else list(given)
+
+
+def report(
+    out: Path, steps: int, seeds: Sequence[int], name: str, common: Changes, note: str = ""
+) -> None:
     """Write and draw what the finished runs say, those of earlier calls included."""
     rows = summarise(out, seeds, steps)
     settings = {"steps": steps, "seeds": list(seeds), "recipe": RECIPE.name, "changes": common}
     settings["arms"] = ARMS
-    training_plot(write_result(name, settings, rows))
+    if not rows:
+        raise SystemExit(f"No seed has come to {steps} steps with none and another arm yet.")
+    training_plot(write_result(name, settings, rows, note=note))
     for row in rows:
         print(
             f"{row['arm']:17s} {row['seconds_per_step']:.2f} s/step, speed-up {row['speedup']:.2f}, "

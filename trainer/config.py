@@ -77,6 +77,14 @@ class TrainConfig(Section):
             )
         if self.reward.overlong_tokens > longest:
             raise ValueError("reward.overlong_tokens is above rollout.max_tokens")
+        if self.data.revisit < 1 and self.data.source in ("arithmetic", "gym"):
+            raise ValueError(
+                "data.revisit is for prompts that come again, and generated ones never do"
+            )
+        if self.algorithm.old == "engine" and self.lora.dropout > 0:
+            raise ValueError(
+                'algorithm.old = "engine" cannot be watched with lora.dropout, which changes every pass'
+            )
         if self.lora.rank == 0 and self.lora != LoraSection():
             raise ValueError("lora.rank is 0, so that nothing else of [lora] takes effect")
         return self

@@ -15,6 +15,7 @@ from trainer.engines.base import RolloutEngine
 from trainer.engines.sampling import GroupRequest, SampledRollout
 from trainer.policy.advantages import group_advantages, without_signal
 from trainer.policy.batch import TrainRow
+from trainer.policy.down_sampling import most_varied
 from trainer.prompts.prompt import Prompt, PromptSource
 from trainer.ranks import Ranks
 from trainer.rewards.grader import Grade, Grader
@@ -76,6 +77,10 @@ class Experience:
 
 PolicyOf = Callable[[Prompt], tuple[dict[str, Any], float]]
 """The survival policy for a prompt, and the prompt's expected success rate."""
+Takes = Callable[[int, Prompt], bool]
+"""Whether the prompt of this number is asked at all."""
+PASSED_OVER = 50
+"""Numbers that are looked at for each prompt, before one is asked whatever is known of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,25 +105,40 @@ class ExperienceSampler:
         """Whether prompts without signal are replaced by others."""
         return self.rollout.dynamic_rounds > 1
 
-    def gather(self, cursor: int, policy_of: PolicyOf, clock: Stopwatch) -> Experience:
-        """Sample ``rollout.prompts`` groups; with ``dynamic_rounds``, more while some are not mixed.
+    def gather(
+        self, cursor: int, policy_of: PolicyOf, clock: Stopwatch, takes: Takes | None = None
+    ) -> Experience:
+        """Sample ``rollout.prompts`` groups for each of ``rollout.batches``, all of them at once; with
+        ``dynamic_rounds``, more while some are not mixed.
 
         A round asks for as many prompts as are missing, so nothing is sampled in vain. Groups
         without signal stay in the result: the head and the posterior learn from them.
         """
         found = Experience([], FeatureRecord(), cursor)
+        wanted = self.rollout.prompts * self.rollout.batches
         for _ in range(self.rollout.dynamic_rounds):
-            missing = self.rollout.prompts - sum(group.mixed for group in found.groups)
+            missing = wanted - sum(group.mixed for group in found.groups)
             if missing <= 0:
                 break
-            numbers = range(found.cursor, found.cursor + missing)
+            numbers, found.cursor = self._numbers(found.cursor, missing, takes)
             found.groups += self._together(numbers, policy_of, clock)
-            found.cursor += missing
         if self.record:
             for rows in self.ranks.all(lambda: _rows(self.engine.take_features())):
                 for row in rows:
                     found.features.add(*row)
         return found
+
+    def _numbers(self, cursor: int, count: int, takes: Takes | None) -> tuple[list[int], int]:
+        """The next ``count`` prompts that are taken, and the number after the last one."""
+        if takes is None:
+            return list(range(cursor, cursor + count)), cursor + count
+        found: list[int] = []
+        last = cursor + PASSED_OVER * count
+        while len(found) < count:
+            if cursor >= last or takes(cursor, self.source.prompt(cursor)):
+                found.append(cursor)
+            cursor += 1
+        return found, cursor
 
     def _together(
         self, numbers: Sequence[int], policy_of: PolicyOf, clock: Stopwatch
@@ -198,6 +218,24 @@ def judged(
     return JudgedRollout(rollout, grade.right and not cut, worth)
 
 
+def batches_of(found: Experience, batches: int, prompts: int, *, dynamic: bool) -> list[Experience]:
+    """What was sampled at once, in steps of ``prompts`` groups each, or as many mixed ones if ``dynamic``.
+
+    The last one has what is left.
+    """
+    parts: list[list[JudgedGroup]] = [[]]
+    for group in found.groups:
+        full = sum(one.mixed or not dynamic for one in parts[-1]) >= prompts
+        if full and len(parts) < batches:
+            parts.append([])
+        parts[-1].append(group)
+    made = [Experience(part, FeatureRecord(), found.cursor) for part in parts]
+    place = {str(g.number): batch.features for batch in made for g in batch.groups}
+    for row in found.features.rows():
+        place[row[0]].add(*row)
+    return made
+
+
 def _rows(record: FeatureRecord) -> list[tuple[str, int, int, Tensor]]:
     """As they may travel: a row that is a view of a batch would bring all of it."""
     return [(group, index, tokens, row.clone()) for group, index, tokens, row in record.rows()]
@@ -216,6 +254,9 @@ def train_rows(
         if dynamic and not group.mixed:
             continue
         survivors = group.survivors
+        if options.train_of_group:
+            rewards = [rollout.reward for rollout in survivors]
+            survivors = [survivors[i] for i in most_varied(rewards, options.train_of_group)]
         found = group_advantages(
             [rollout.reward for rollout in survivors],
             [rollout.propensity for rollout in survivors],

@@ -20,7 +20,7 @@ from trainer.config import TrainConfig
 from trainer.engines.opening import open_engine, open_room
 from trainer.engines.weight_transfer import check_backend, open_transfer
 from trainer.errors import ReplicaLost, ReplicaRefused
-from trainer.experience import ExperienceSampler, JudgedGroup, train_rows
+from trainer.experience import Experience, ExperienceSampler, JudgedGroup, batches_of, train_rows
 from trainer.head.artefact import base_model_facts, write_head
 from trainer.held_out import held_out_accuracy, held_out_prompts
 from trainer.policy.learner import Learner
@@ -36,7 +36,9 @@ from trainer.rewards.grader import Grader
 from trainer.run import checkpoint
 from trainer.run.folder import RunFolder, model_folder, model_name, open_run
 from trainer.run.log import open_log
-from trainer.run.metrics import rollout_metrics, success_rate, update_metrics
+from trainer.run.metrics import rollout_metrics, success_rate, tokens_generated, update_metrics
+from trainer.run.pending import packed, unpacked
+from trainer.seeds import seed_for
 from trainer.stopwatch import Stopwatch
 from trainer.weight_sync import SyncProbe, WeightSync
 
@@ -69,10 +71,12 @@ class Trainer:
         self.ranks = ranks = ranks or Ranks()
         check_backend(config.sync.backend, remote=bool(config.rollout.replicas), ranks=ranks.size)
         self.config, self.run = config, run
-        self.done, self.cursor = 0, 0
+        self.done, self.cursor, self.off_policy = 0, 0, 0
+        self.pending: list[Experience] = []
+        """Sampled already, for the next steps."""
         folder = model_folder(config)
         room = open_room(folder, config.rollout)
-        source = with_room(open_source(config.data, config.run.seed), room)
+        self.source = with_room(open_source(config.data, config.run.seed), room)
         self.exam = held_out_prompts(config.eval, config.data, room) if config.eval.every else []
         self.history = SuccessHistory()
         self.learner = Learner(folder, config.policy, ranks)
@@ -88,8 +92,8 @@ class Trainer:
         self.grader.check()
         dtype = compute_dtype(config.optim)
         self.engine = open_engine(folder, config.rollout, config.sync.backend, dtype, ranks)
-        self.sampler = self._sampler(source)
-        self.sync = self._sync(source.prompt(0).question)
+        self.sampler = self._sampler(self.source)
+        self.sync = self._sync(self.source.prompt(0).question)
         self._stop = False
 
     def _sampler(self, source: PromptSource) -> ExperienceSampler:
@@ -141,10 +145,10 @@ class Trainer:
     def step(self) -> dict[str, Any]:
         """One step; what it did, in numbers."""
         clock, step = Stopwatch(), self.done
-        found = self.sampler.gather(self.cursor, self._policy_of, clock)
+        found = self._batch(clock)
         rows = train_rows(found.groups, self.config.algorithm, dynamic=self.sampler.dynamic)
         sampled = sum(len(group.rollouts) for group in found.groups)
-        report = self.learner.update(rows, step, sampled)
+        report = self.learner.update(rows, step, sampled, stale=self.off_policy > 0)
         figures: dict[str, float] = {}
         with clock.phase("head"):
             recorded = head_rows(found.features, found.groups)
@@ -152,15 +156,36 @@ class Trainer:
                 figures = self.head.learn(recorded, step)
         self._remember(found.groups)
         self.cursor, self.done = found.cursor, step + 1
-        with clock.phase("sync"):
-            gap = self._push()
+        examined = bool(self.exam) and self.done % self.config.eval.every == 0
         row: dict[str, Any] = rollout_metrics(found.groups) | update_metrics(rows, report) | figures
-        row |= {"sync_gap": gap, "sync_exact": float(self.sync.weights.exact)} | clock.row()
+        row["off_policy"] = self.off_policy
+        if not self.pending or examined:  # else nothing is sampled before the next step
+            with clock.phase("sync"):
+                row["sync_gap"] = self._push()
+            row["sync_exact"] = float(self.sync.weights.exact)
+        row |= clock.row()
         if seconds := row.get("seconds/generate"):  # a rank may have its rollouts from another
-            row["tokens_per_s"] = row["tokens_generated"] / seconds
-        if self.exam and self.done % self.config.eval.every == 0:
+            ahead = [found, *self.pending]
+            row["tokens_per_s"] = sum(tokens_generated(batch.groups) for batch in ahead) / seconds
+        if examined:
             row |= self._examine()
         return row
+
+    def _batch(self, clock: Stopwatch) -> Experience:
+        """What this step is trained on; sampled now where nothing is pending."""
+        if self.pending:
+            self.off_policy += 1
+            return self.pending.pop(0)
+        options, dynamic = self.config.rollout, self.sampler.dynamic
+        found = self.sampler.gather(self.cursor, self._policy_of, clock, self._takes)
+        first, *self.pending = batches_of(found, options.batches, options.prompts, dynamic=dynamic)
+        self.off_policy = 0
+        return first
+
+    def _takes(self, number: int, prompt: Prompt) -> bool:
+        data, seed = self.config.data, self.config.run.seed
+        chance = self.history.chance(prompt.key, data.revisit, data.revisit_floor)
+        return chance == 1 or seed_for(seed, "revisit", number) < chance * 2**48
 
     def _policy_of(self, prompt: Prompt) -> tuple[dict[str, Any], float]:
         estimate = self.history.estimate(prompt.key, prompt.kind)
@@ -170,6 +195,7 @@ class Trainer:
     def _remember(self, groups: list[JudgedGroup]) -> None:
         for group in groups:
             self.history.add(group.prompt.key, group.prompt.kind, *success_rate(group))
+            self.history.saw(group.prompt.key, mixed=group.mixed)
 
     def _push(self) -> float:
         """Weights and head of this moment into the engine; the gap that the probe found."""
@@ -198,6 +224,9 @@ class Trainer:
             "optimizer": self.learner.state.optimizer(),
             "head": None if self.head is None else self.head.state(),
             "history": asdict(self.history),
+            "pending": packed(self.pending),
+            "off_policy": self.off_policy,
+            "trusts_engine": self.learner.trusts_engine,
             "torch_rng": torch.get_rng_state(),
         }
         weights, keep = self.learner.state.model(), self.config.checkpoint.keep
@@ -213,6 +242,8 @@ class Trainer:
             self.head.load_state(state["head"])
         self.history = SuccessHistory(**state["history"])
         self.done, self.cursor = state["done"], state["cursor"]
+        self.pending, self.off_policy = unpacked(state["pending"], self.source), state["off_policy"]
+        self.learner.trusts_engine = state["trusts_engine"]
         torch.set_rng_state(state["torch_rng"])
 
     def close(self) -> None:

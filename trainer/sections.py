@@ -44,11 +44,21 @@ class DataSection(Section):
     answer_after: str = ""
     """What the answer follows in its field, such as ``####``; empty: the field is the answer."""
     broken_rows: Literal["refuse", "skip"] = "refuse"
+    revisit: float = Field(default=1.0, gt=0, le=1)
+    """With which probability a prompt is asked again whose rollouts were all right or all wrong; to the
+    power of how often in a row (GRESO, arXiv 2506.02177). 1: always. Prompts that seldom teach anything
+    count less for it: what is trained is no longer the mean over all prompts."""
+    revisit_floor: float = Field(default=0.1, gt=0, le=1)
+    """The least probability, so that they come back when the policy has changed."""
 
 
 class RolloutSection(Section):
     prompts: int = Field(default=8, ge=1)
     """Prompts, that is rollout groups, a step."""
+    batches: int = Field(default=1, ge=1)
+    """Steps that one generation is for: it samples ``batches`` times ``prompts`` groups, so that places which
+    fall free are taken by the next ones. Steps after the first are off-policy by as many steps
+    (``off_policy`` in the metrics), which the importance weight between engine and trainer corrects."""
     samples: int = Field(default=16, ge=2)
     """Rollouts a prompt."""
     temperature: float = Field(default=1.0, gt=0, le=2)
@@ -153,10 +163,30 @@ class AlgorithmSection(Section):
     """For pruning: ``none`` as in the paper. ``snips``: 1 / propensity, normalised in each group, which
     leaves prompts whose rollouts were pruned more with less weight. ``ipw``: not normalised in groups, so
     that every prompt counts as if nothing had been pruned."""
+    train_of_group: int = Field(default=0, ge=0)
+    """Survivors of each group that are trained on, those whose rewards vary most (PODS, arXiv 2504.13818);
+    0: all. Their gradient is not an estimate of that of all rollouts."""
+    old: Literal["trainer", "engine"] = "trainer"
+    """Whose log-probabilities ratios start from. ``engine``: those that rollouts were sampled with, which
+    saves a pass over all minibatches but the first; exact as far as engine and trainer agree, which
+    ``mismatch_limit`` watches."""
+    mismatch_limit: float = Field(default=0.01, gt=0)
+    """For ``old = "engine"``: mean k3 distance of engine and trainer, seen in the first minibatch, above
+    which the trainer computes the old ones itself until the next generation."""
     kl_weight: float = Field(default=0.0, ge=0)
     """Of the k3 estimate of the distance to the initial model."""
     truncate_ratio: float = Field(default=2.0, ge=1)
     """Cap of the importance weight between engine and trainer."""
+
+    @model_validator(mode="after")
+    def _sound(self) -> AlgorithmSection:
+        if self.train_of_group == 1:
+            raise ValueError("train_of_group must be 0, or 2 and more: one rollout has no baseline")
+        if self.train_of_group and self.correction != "none":
+            raise ValueError(
+                'train_of_group chooses by rewards, which correction cannot undo: use "none"'
+            )
+        return self
 
     @property
     def clips(self) -> tuple[float, float]:

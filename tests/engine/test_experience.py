@@ -10,7 +10,7 @@ import pytest
 from arrol_serve.answers.pool import AnswerPool
 from trainer.config import load_config
 from trainer.engines.local import LocalEngine
-from trainer.experience import Experience, ExperienceSampler
+from trainer.experience import Experience, ExperienceSampler, Takes
 from trainer.prompts.prompt import Prompt
 from trainer.prompts.sources import open_source
 from trainer.ranks import Ranks
@@ -28,7 +28,11 @@ def pool() -> Iterator[AnswerPool]:
 
 
 def experience(
-    engine: Any, pool: AnswerPool, policy: dict[str, Any], *overrides: str
+    engine: Any,
+    pool: AnswerPool,
+    policy: dict[str, Any],
+    *overrides: str,
+    takes: Takes | None = None,
 ) -> Experience:
     settings = [
         *("rollout.prompts=2", "rollout.samples=8", "rollout.max_tokens=96", "prune.probes=[16]"),
@@ -53,7 +57,7 @@ def experience(
         record=record,
         ranks=Ranks(),
     )
-    return sampler.gather(0, policy_of, Stopwatch())
+    return sampler.gather(0, policy_of, Stopwatch(), takes)
 
 
 def ends(found: Experience) -> list[tuple[tuple[int, ...], bool, float]]:
@@ -104,3 +108,41 @@ def test_prompts_without_signal_are_refilled(engine: Any, scheduler: Any, pool: 
     assert len(found.groups) > 2
     assert found.cursor == len(found.groups)
     assert [group.number for group in found.groups] == list(range(found.cursor))
+
+
+def test_prompts_that_are_not_taken_are_passed_over(
+    engine: Any, scheduler: Any, pool: AnswerPool
+) -> None:
+    never = {"name": "never"}
+    found = experience(engine, pool, never, takes=lambda number, _: number % 3 == 2)
+    assert [group.number for group in found.groups] == [2, 5]
+    assert found.cursor == 6
+    none = experience(engine, pool, never, takes=lambda _, __: False)
+    assert [group.number for group in none.groups] == [100, 101]
+
+
+def test_places_that_fall_free_are_taken_by_the_next_groups(
+    engine: Any, scheduler: Any, pool: AnswerPool
+) -> None:
+    """12 groups of 8 for 64 places: one generation, the same rollouts as group by group, in fewer steps."""
+    many = ("rollout.batches=6", "prune.probes=[8]")
+    scheduled = scheduler.schedule
+    steps: list[int] = []
+
+    def counted(*args: Any, **options: Any) -> Any:
+        output = scheduled(*args, **options)
+        steps.append(output.total_num_scheduled_tokens)
+        return output
+
+    scheduler.schedule = counted
+    try:
+        found = experience(engine, pool, ARROL, *many)
+        together = len(steps)
+        alone = [experience(engine, pool, ARROL, "rollout.prompts=1", "prune.probes=[8]").groups[0]]
+        single = len(steps) - together
+    finally:
+        scheduler.schedule = scheduled
+    assert len(found.groups) == 12
+    first = [r.sampled.token_ids for r in found.groups[0].rollouts]
+    assert first == [r.sampled.token_ids for r in alone[0].rollouts]
+    assert together < 4 * single  # 96 rollouts in 64 places, half of them pruned at 8

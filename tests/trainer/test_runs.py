@@ -138,6 +138,32 @@ def test_a_killed_run_goes_on_to_the_same_bits(whole: Path, tmp_path: Path) -> N
     assert figures(out) == figures(whole)
 
 
+@pytest.mark.timeout(900)  # three runs
+def test_one_generation_is_for_several_steps_and_a_run_killed_between_them_goes_on(
+    tmp_path: Path,
+) -> None:
+    """Killed after the first step of the second generation, whose second step is still to come."""
+    changes = {"rollout.batches": 2, "run.steps": 4, "algorithm.old": "engine"}
+    changes |= {"optim.minibatches": 2, "algorithm.train_of_group": 4}
+    whole, out = tmp_path / "whole", tmp_path / "killed"
+    run(policy(whole, **changes))
+    rows = read_metrics(whole)
+    assert [row["off_policy"] for row in rows] == [0, 1, 0, 1]
+    assert ["sync_gap" in row for row in rows] == [False, True, False, True]
+    assert [row["seconds/generate"] > 0 for row in rows if "seconds/generate" in row] == [
+        True,
+        True,
+    ]
+    assert [row["groups"] for row in rows] == [3] * 4
+    trained = [row["old_from_engine"] for row in rows if row["rollouts_trained"] > 2]
+    assert trained
+    assert all(0 < share <= 1 for share in trained)
+    assert interrupt(policy(out, **changes), out, signal.SIGKILL, after=3) == -signal.SIGKILL
+    run(policy(out, "--resume", "auto", **changes))
+    assert same(weights(out), weights(whole))
+    assert figures(out) == figures(whole)
+
+
 def test_a_terminated_run_saves_first(tmp_path: Path) -> None:
     out = tmp_path / "terminated"
     words = policy(out, **{"run.steps": 500, "checkpoint.every": 500, "prune.mode": "none"})

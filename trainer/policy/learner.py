@@ -19,6 +19,7 @@ from trainer.policy.adapters import dropping_out, without_adapters
 from trainer.policy.batch import TrainRow, token_batch
 from trainer.policy.loss import LossInputs, LossSums, denominator, policy_loss
 from trainer.policy.model import PolicyModel, initial_model, trained_model
+from trainer.policy.old import OldLogprobs
 from trainer.policy.packing import pack_for, share
 from trainer.policy.report import UpdateReport
 from trainer.policy.schedule import learning_rate
@@ -54,6 +55,8 @@ class Learner:
             weight_decay=settings.optim.weight_decay,
         )
         self.state = LearnerState(self.policy, self.optimizer)
+        self.trusts_engine = True
+        """With ``algorithm.old = "engine"``: what the last look at fresh rollouts has found."""
 
     @property
     def model(self) -> Any:
@@ -61,12 +64,17 @@ class Learner:
         return self.policy.inner
 
     def update(
-        self, rows: Sequence[TrainRow], step: int, sampled: int | None = None
+        self,
+        rows: Sequence[TrainRow],
+        step: int,
+        sampled: int | None = None,
+        *,
+        stale: bool = False,
     ) -> UpdateReport:
         """``optim.minibatches`` optimizer steps on ``rows``; none where there is nothing to learn.
 
-        ``sampled``: rollouts that the rows were left of; None: as many. A step whose gradient is not
-        finite is left out, and counted.
+        ``sampled``: rollouts that the rows were left of; None: as many. ``stale``: they were sampled with
+        older weights. A step whose gradient is not finite is left out, and counted.
         """
         report = UpdateReport(lr=learning_rate(self.settings.optim, step, self.settings.steps))
         began = time.monotonic()
@@ -75,19 +83,30 @@ class Learner:
             generator = torch.Generator().manual_seed(seed_for(self.settings.seed, "order", step))
             order = torch.randperm(len(rows), generator=generator).tolist()
         size = math.ceil(len(rows) / self.settings.optim.minibatches) or 1
-        # The first minibatch's own pass is of the policy that sampled, unless dropout changes it.
-        apart = order if self.settings.lora.dropout > 0 else order[size:]
-        passes = self._logprobs(self.policy, [rows[i] for i in apart])
-        old = dict(zip(apart, passes, strict=True))
+        old = OldLogprobs(rows, self.settings, stale=stale, trusted=self.trusts_engine)
+        self._compute(old, old.apart(order, size), report)
         reference = self._reference(rows) if self.settings.algorithm.kl_weight > 0 else None
         report.logprob_s = time.monotonic() - began
         each = (sampled or len(rows)) / self.settings.optim.minibatches
         with self._dropout(step):
             for start in range(0, len(rows), size):
-                self._step(rows, order[start : start + size], old, reference, report, each)
+                chosen, rest = order[start : start + size], order[start + size :]
+                self._gradient(rows, chosen, old, reference, report, each)
+                if start == 0 and old.undecided:
+                    self.trusts_engine = old.decide(rest, report.mismatch, self.ranks)
+                    self._compute(old, old.missing(rest), report)
+                self._finish(report)
+        report.from_engine = old.share
         report.add_up(self.ranks)
         report.update_s = time.monotonic() - began - report.logprob_s
         return report
+
+    def _compute(self, old: OldLogprobs, apart: list[int], report: UpdateReport) -> None:
+        """Old log-probabilities by passes of their own."""
+        began = time.monotonic()
+        passes = self._logprobs(self.policy, [old.rows[i] for i in apart])
+        old.known.update(zip(apart, passes, strict=True))
+        report.logprob_s += time.monotonic() - began
 
     def _tensor(self, values: Iterable[float]) -> Tensor:
         return torch.tensor(list(values), device=self.device)
@@ -109,27 +128,30 @@ class Learner:
         with without_adapters(self.model):
             return self._logprobs(self.policy, rows)
 
-    def _step(
+    def _gradient(
         self,
         rows: Sequence[TrainRow],
         chosen: list[int],
-        old: Mapping[int, Tensor],
+        old: OldLogprobs,
         reference: list[Tensor] | None,
         report: UpdateReport,
         sampled: float,
     ) -> None:
-        """One optimizer step; gradients accumulate over micro-batches under one denominator."""
+        """Of one optimizer step; it accumulates over micro-batches under one denominator."""
         options = self.settings.algorithm
         total = denominator([rows[i] for i in chosen], sampled, self.settings.max_tokens, options)
         self.optimizer.zero_grad(set_to_none=True)
         for places, counts in self._mine([rows[i] for i in chosen]):
             micro = [chosen[place] for place in places]
-            sums, away = self._loss(rows, micro, old, reference)
+            sums, away = self._loss(rows, micro, old.known, reference)
             # FSDP2 takes the mean of the ranks' gradients, and the denominator is of all of them.
             scale = self.ranks.size / total if counts else 0.0
             (sums.loss * scale).backward()  # type: ignore[no-untyped-call]
-            if counts:
-                report.add(sums, away, total)
+            if counts:  # what is the engine's own says nothing of how far they are apart
+                report.add(sums, away[:0] if micro[0] in old.engines else away, total)
+
+    def _finish(self, report: UpdateReport) -> None:
+        """The optimizer step itself."""
         norm = self._apply(report.lr)
         if math.isfinite(norm):
             report.grad_norm += norm

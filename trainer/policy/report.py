@@ -17,6 +17,8 @@ class UpdateReport:
     steps: int = 0
     skipped: int = 0
     """Optimizer steps left out because their gradient was not finite."""
+    from_engine: float = 0.0
+    """Share of the rollouts whose old log-probabilities are the engine's."""
     loss: float = 0.0
     grad_norm: float = 0.0
     lr: float = 0.0
@@ -34,7 +36,8 @@ class UpdateReport:
         self.loss += sums.loss.item() / total
         self.clipped += sums.clipped
         self.terms += sums.terms
-        self.mismatch.append(mismatch)
+        if len(mismatch):
+            self.mismatch.append(mismatch)
 
     def add_up(self, ranks: Ranks) -> None:
         """Every rank's sums instead of this one's."""

@@ -20,6 +20,8 @@ class SuccessHistory:
     kinds: dict[str, list[float]] = field(default_factory=dict)
     prompts: dict[str, list[float]] = field(default_factory=dict)
     """Both in the order in which they were last seen."""
+    flat: dict[str, int] = field(default_factory=dict)
+    """How often in a row a prompt's survivors were all right or all wrong; the others are not in it."""
 
     def estimate(self, key: str, kind: str) -> float:
         """The success rate to expect, from the general to the particular; 1/2 knowing nothing."""
@@ -28,6 +30,18 @@ class SuccessHistory:
             if counts is not None:
                 rate = (counts[0] + STRENGTH * rate) / (counts[1] + STRENGTH)
         return rate
+
+    def chance(self, key: str, revisit: float, floor: float) -> float:
+        """With which probability a prompt is asked again, ``data.revisit``."""
+        return max(floor, revisit ** self.flat.get(key, 0))
+
+    def saw(self, key: str, *, mixed: bool) -> None:
+        """Whether a prompt's last group taught anything."""
+        times = self.flat.pop(key, 0)
+        if not mixed:
+            self.flat[key] = times + 1
+        while len(self.flat) > REMEMBERED:
+            del self.flat[next(iter(self.flat))]
 
     def add(self, key: str, kind: str, successes: float, rollouts: float) -> None:
         """One group's weighted counts."""

@@ -24,6 +24,10 @@ def success_rate(group: JudgedGroup) -> tuple[float, float]:
     return float(sum(right)), float(sum(weights))
 
 
+def tokens_generated(groups: Sequence[JudgedGroup]) -> int:
+    return sum(rollout.sampled.token_count for group in groups for rollout in group.rollouts)
+
+
 def rollout_metrics(groups: Sequence[JudgedGroup]) -> dict[str, float | None]:
     """Rewards, survival and what pruning did to the groups."""
     every = [rollout for group in groups for rollout in group.rollouts]
@@ -46,7 +50,7 @@ def rollout_metrics(groups: Sequence[JudgedGroup]) -> dict[str, float | None]:
         "no_verdict": len(every) - len(pruned) - len(survivors),
         **{f"reward_problems/{name}": problems[name] for name in PROBLEMS},
         "truncated": float(np.mean([rollout.sampled.truncated for rollout in every])),
-        "tokens_generated": sum(rollout.sampled.token_count for rollout in every),
+        "tokens_generated": tokens_generated(groups),
         "length": _weighted([rollout.sampled.token_count for rollout in survivors], w),
     }
     for name, (low, high) in BUCKETS.items():
@@ -69,6 +73,7 @@ def update_metrics(rows: Sequence[TrainRow], report: UpdateReport) -> dict[str, 
         "clip_fraction": report.clipped / report.terms if report.terms else None,
         "lr": report.lr,
         "skipped_steps": float(report.skipped),
+        "old_from_engine": report.from_engine,
         "mismatch_kl": None,
         "mismatch_max": None,
         "seconds/logprob": report.logprob_s,

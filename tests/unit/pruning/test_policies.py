@@ -131,6 +131,20 @@ def test_signed_arrol_on_worked_numbers() -> None:
     assert easy == pytest.approx([0.5 + 0.5 * 0.2, 0.5 - 0.5 * 0.2])
 
 
+def test_per_probe_tables_and_shifts_are_those_of_the_probe() -> None:
+    spec = {"name": "arrol", "posterior": [[0.2], [0.8]], "delta": [0.1, -0.1]}
+    policy: Any = policy_from_spec(spec)
+    found = [policy.judge({0: 0.0}, view(probe=n, probes=2))[0].survival for n in range(2)]
+    assert found == pytest.approx([0.5 + 0.1 + 0.15, 0.5 - 0.1 - 0.15])
+    for broken in (
+        {"posterior": [[0.2], [2.0]]},
+        {"delta": [0.0, 9.0]},
+        {"posterior": [[0.2], 0.3]},
+    ):
+        with pytest.raises(InvalidRequest):
+            policy_from_spec({**spec, **broken})
+
+
 def test_signed_arrol_heeds_what_was_known_of_the_prompt() -> None:
     scores = {0: -0.3, 1: 0.1}  # q just under one half on the mean
     assert signed(scores, prompt_mean=0.5)[0] < signed(scores, prompt_mean=0.5)[1]
