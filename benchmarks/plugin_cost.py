@@ -26,7 +26,7 @@ def serve_arm(arm: str, pipe: Connection, sequences: int, tokens: int) -> None:
     """A process with one engine; each message is a seed, each reply (tokens, seconds)."""
     from trainer.engines.sampling import NEVER, GroupRequest, build_engine, member_plan
 
-    plain = {"worker_cls": "auto", "scheduler_cls": None} if arm == ARMS[0] else {}
+    plain: dict[str, Any] = {"worker_cls": "auto", "scheduler_cls": None} if arm == ARMS[0] else {}
     engine = build_engine(MODEL, HEADS / MODEL_NAME, sequences=sequences, **plain)
     from vllm import SamplingParams
 

@@ -67,6 +67,7 @@ def write_result(
 ) -> Path:
     """``<folder>/<name>.json``. Seeds may stand in ``settings["seeds"]`` instead."""
     made = provenance({})
+    made["command"] = made["command"].replace(f" --note {note}", "")  # it is shown beside it
     made["machine"] = ", ".join([made["machine"], *hardware()])
     result = Result(
         provenance=Provenance(**made),

@@ -22,6 +22,7 @@ from arrol_serve.engine.plugin.heads import NamedHead
 from arrol_serve.engine.plugin.rows import StepRows
 from arrol_serve.engine.plugin.scheduler import LiveGroup, Member, PruningMixin
 from arrol_serve.engine.plugin.scorer import RowScorer
+from arrol_serve.engine.plugin.scoring.ends import NEVER, Ends
 from arrol_serve.engine.plugin.wire import GroupPlan, MemberPlan, StepScores
 from arrol_serve.pruning.group import Group
 from arrol_serve.quality.head import QualityHead
@@ -52,25 +53,33 @@ def member_plan(row: int) -> MemberPlan:
     return plan.member(row % GROUP)
 
 
-def scoring(rows: int, hidden: int, vocabulary: int) -> Callable[[], object]:
-    """One step's work in the worker: statistics of the sampled tokens, then the head."""
+def scoring(
+    rows: int, hidden: int, vocabulary: int, *, at_probe: bool = False
+) -> Callable[[], StepScores]:
+    """One step's work in the worker: statistics of the sampled tokens, and the head for rows at a probe.
+
+    ``at_probe``: all rows are at one; otherwise none is, as in most steps.
+    """
     torch.manual_seed(0)
-    scorer = RowScorer(rows, hidden, torch.device("cpu"))
+    scorer = RowScorer(rows, torch.device("cpu"))
     scorer.heads.current = NamedHead(QualityHead(hidden, width=WIDTH).eval(), "1")
+    ends = Ends((1_000_000,), NEVER, anywhere=at_probe, stops=())
     for row in range(rows):
-        scorer.admit(f"r{row}", member_plan(row))
+        scorer.admit(f"r{row}", member_plan(row), ends)
     states = torch.randn(rows, hidden)
     step = StepRows([f"r{row}" for row in range(rows)], states, np.ones(rows, dtype=bool))
     logits = torch.randn(rows, vocabulary)
-    sampled = torch.randint(0, vocabulary, (rows, 1))
+    sampled = torch.randint(0, vocabulary, (rows, 1), dtype=torch.int32)
 
-    def work() -> object:
+    def work() -> StepScores:
         with torch.inference_mode():
             selection = scorer.select(step)
             assert selection is not None
             scorer.before_sampling(selection, logits)
             scorer.after_sampling(selection, sampled)
-            return scorer.values(selection, states).tolist()
+            scores = scorer.scores(selection, states)
+            assert isinstance(scores, StepScores)  # as on every CPU
+            return scores
 
     return work
 
@@ -86,13 +95,13 @@ def bookkeeping(rows: int) -> Callable[[], object]:
         group = scheduler.arrol_groups.setdefault(
             plan["group"], LiveGroup(Group(plan), plan["search"], None)
         )
-        member = Member(f"r{row}", plan, group, stops_outside=False)
+        member = Member(f"r{row}", plan, group)
         group.members[plan["index"]] = scheduler._arrol_members[f"r{row}"] = member
         group.rules.join(plan["index"])
     written = [EngineCoreOutput(request_id=f"r{row}", new_token_ids=[7]) for row in range(rows)]
     outputs = {0: EngineCoreOutputs(outputs=written)}
     names = [f"r{row}" for row in range(rows)]
-    scores = StepScores(names, [[0.5, 0.0, 0.0]] * rows, ["1"] * rows)
+    scores = StepScores(names, [[[0.5, 0.0, 0.0]]] * rows, ["1"] * rows)
     return lambda: scheduler._arrol_step(outputs, scores)
 
 
@@ -111,15 +120,14 @@ def seconds(work: Callable[[], object], repeats: int) -> tuple[float, float]:
 def projection(rows: int, context: int = 2048) -> dict[str, Any]:
     """Bytes that a decoding step moves on Qwen3-8B in bfloat16, which is what bounds it on a GPU.
 
-    The model's: its weights once and the KV cache of every row. Ours: the head's weights once, and for
-    every row its logits, in bfloat16, through the tensors of ``RowScorer``: a float32 copy, its
-    log-softmax, the exponential, the clamp, the product.
+    The model's: its weights once and the KV cache of every row. Ours: the head's weights once, and every
+    row's logits in bfloat16 once, by the kernel ``distribution``.
     """
     hidden, vocabulary = MODELS["Qwen3-8B"]
     layers, kv_heads, head_size, weights = 36, 8, 128, 8.2e9
     cache = 2 * 2 * layers * kv_heads * head_size * context
     model = 2 * weights + rows * cache
-    ours = 4 * (hidden * WIDTH + WIDTH) + rows * vocabulary * (6 + 8 + 8 + 8 + 8)
+    ours = 4 * (hidden * WIDTH + WIDTH) + rows * vocabulary * 2
     return {"rows": rows, "context": context, "model_bytes": model, "our_bytes": ours,
             "overhead": ours / model}  # fmt: skip
 
@@ -130,10 +138,17 @@ def jobs() -> Iterator[tuple[str, dict[str, int], Callable[[], Callable[[], obje
         yield "scheduler", {"rows": rows}, partial(bookkeeping, rows)
         for name, (hidden, vocabulary) in MODELS.items():
             where = {"rows": rows, "hidden": hidden, "vocabulary": vocabulary}
-            yield f"scoring, {name}", where, partial(scoring, **where)
+            work = partial(scoring, rows, hidden, vocabulary)
+            yield f"scoring, {name}", where, work
+            yield f"at a probe, {name}", where, partial(work, at_probe=True)
     for hidden in HIDDEN:
-        where = {"rows": AT_ROWS, "hidden": hidden, "vocabulary": MODELS["arrol-tiny"][1]}
-        yield "scoring by hidden size", where, partial(scoring, **where)
+        vocabulary = MODELS["arrol-tiny"][1]
+        where = {"rows": AT_ROWS, "hidden": hidden, "vocabulary": vocabulary}
+        yield (
+            "scoring by hidden size",
+            where,
+            partial(scoring, AT_ROWS, hidden, vocabulary, at_probe=True),
+        )
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from arrol_serve.engine.plugin.scorer import FeatureRecord
+from arrol_serve.engine.plugin.recording import FeatureRecord
 from arrol_serve.rollout import PRUNED_STOP_REASON
 from trainer.engines.base import RolloutEngine
 from trainer.engines.sampling import GroupRequest, SampledRollout

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +14,7 @@ from vllm.sampling_params import RequestOutputKind, SamplingParams
 
 from arrol_serve.engine.base import Event, Moved, Passed
 from arrol_serve.engine.output import read_output
-from arrol_serve.engine.plugin.wire import KEY, GroupPlan, MemberPlan, Report
+from arrol_serve.engine.plugin.wire import KEY, GroupPlan, MemberPlan, Report, packed
 from arrol_serve.engine.watch import StepWatch
 from arrol_serve.pruning.threshold import sigmoid
 from arrol_serve.rollout import Fate, ProbeScore, Rollout, fate_of
@@ -118,10 +119,10 @@ class EngineCandidates:
         ]
 
     def _params(self, index: int, plan: MemberPlan) -> SamplingParams:
-        params = self._call.params.clone()
+        params = copy(self._call.params)  # vLLM makes a deep one of it at once
         params.n = 1
         params.output_kind = RequestOutputKind.FINAL_ONLY
-        params.extra_args = {**(params.extra_args or {}), KEY: plan}
+        params.extra_args = {**(params.extra_args or {}), KEY: packed(plan)}
         if params.seed is not None:
             params.seed += index
         return params

@@ -32,7 +32,16 @@ def read_output(output: RequestOutput) -> EngineReply:
         token_ids=tuple(completion.token_ids),
         finish_reason=completion.finish_reason,
         stop_reason=completion.stop_reason,
-        report=(output.kv_transfer_params or {}).get(KEY),
+        report=_report(output, len(completion.token_ids)),
         prompt_ids=tuple(output.prompt_token_ids or ()),
         logprobs=tuple(getattr(completion.logprobs, "logprobs", ())),
     )
+
+
+def _report(output: RequestOutput, tokens: int) -> Report | None:
+    """The plugin's report as of the last of ``tokens``: the engine may have gone beyond a stop string."""
+    report: Report | None = (output.kv_transfer_params or {}).get(KEY)
+    if report is None or not 0 < report["tokens"] - tokens <= len(report["earlier"]):
+        return report
+    quality, confidence = report["earlier"][report["tokens"] - tokens - 1]
+    return Report(**report | {"quality": quality, "confidence": confidence})

@@ -34,8 +34,9 @@ class Refused:
 
 REFUSED = {
     "speculative_config": Refused(
-        "speculative decoding yields several rows per request, which the quality head does not score "
-        "yet. Remove the option."
+        "with adaptive verification the GPU decides how many drafts are looked at, and the quality head "
+        "would score other rows. Remove enable_adaptive_verification.",
+        lambda config: bool(config.get("enable_adaptive_verification")),
     ),
     "runner": Refused(
         "arrol-serve samples text, and a pooling model has none. Serve it with vLLM itself.",

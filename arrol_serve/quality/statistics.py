@@ -24,8 +24,9 @@ DECAY = 0.8
 LOWEST = -30.0
 """Log-probabilities are clamped here: structured output can force tokens of probability 0."""
 
-_COUNT, _SUM, _ENTROPY_SUM, _NEGATIVE_MIN, _ENTROPY_MAX, _RECENT, _LAST, _ENTROPY_LAST = range(8)
-_SUMS, _MAXIMA = slice(_COUNT, _ENTROPY_SUM + 1), slice(_NEGATIVE_MIN, _ENTROPY_MAX + 1)
+COLUMNS = 8
+COUNT, SUM, ENTROPY_SUM, NEGATIVE_MIN, ENTROPY_MAX, RECENT, LAST, ENTROPY_LAST = range(COLUMNS)
+_SUMS, _MAXIMA = slice(COUNT, ENTROPY_SUM + 1), slice(NEGATIVE_MIN, ENTROPY_MAX + 1)
 
 
 class RunningStatistics:
@@ -36,41 +37,48 @@ class RunningStatistics:
     """
 
     def __init__(self, slots: int, device: torch.device) -> None:
-        self._table = torch.zeros(slots, 8, device=device)
+        self._table = torch.zeros(slots, COLUMNS, device=device)
 
     def reset(self, slots: Tensor) -> None:
         """Forget what was in ``slots`` [R]."""
         self._table[slots] = 0.0
 
-    def update(self, slots: Tensor, logprobs: Tensor, entropies: Tensor) -> None:
-        """Add one sampled token per slot: its log-probability [R] and the step's entropy [R]."""
+    def update(
+        self, slots: Tensor, logprobs: Tensor, entropies: Tensor, mask: Tensor | None = None
+    ) -> None:
+        """Add one sampled token per slot: its log-probability [R] and the step's entropy [R].
+
+        ``mask`` [R]: false where there is none. None: everywhere is one.
+        """
         old = self._table.index_select(0, slots)
         logprobs = logprobs.clamp(min=LOWEST)
         ones = torch.ones_like(logprobs)
         new = torch.stack(
             [ones, logprobs, entropies, -logprobs, entropies, logprobs, logprobs, entropies], dim=1
         )
-        recent = torch.lerp(old[:, _RECENT], logprobs, 1 - DECAY)
-        new[:, _RECENT] = torch.where(old[:, _COUNT] == 0, logprobs, recent)
+        recent = torch.lerp(old[:, RECENT], logprobs, 1 - DECAY)
+        new[:, RECENT] = torch.where(old[:, COUNT] == 0, logprobs, recent)
         new[:, _SUMS] += old[:, _SUMS]
         new[:, _MAXIMA] = torch.maximum(new[:, _MAXIMA], old[:, _MAXIMA])
+        if mask is not None:
+            new = torch.where(mask[:, None], new, old)
         self._table.index_copy_(0, slots, new)
 
     def features(self, slots: Tensor) -> Tensor:
         """``[R, len(STATISTICS)]`` float32."""
         row = self._table.index_select(0, slots)
-        count = row[:, _COUNT].clamp(min=1)
+        count = row[:, COUNT].clamp(min=1)
         return torch.stack(
             [
-                row[:, _SUM],
-                row[:, _SUM] / count,
-                -row[:, _NEGATIVE_MIN],
-                row[:, _RECENT],
-                row[:, _LAST],
-                row[:, _ENTROPY_SUM] / count,
-                row[:, _ENTROPY_MAX],
-                row[:, _ENTROPY_LAST],
-                torch.log1p(row[:, _COUNT]),
+                row[:, SUM],
+                row[:, SUM] / count,
+                -row[:, NEGATIVE_MIN],
+                row[:, RECENT],
+                row[:, LAST],
+                row[:, ENTROPY_SUM] / count,
+                row[:, ENTROPY_MAX],
+                row[:, ENTROPY_LAST],
+                torch.log1p(row[:, COUNT]),
             ],
             dim=1,
         )

@@ -51,8 +51,8 @@ def step_time() -> str:
         lines.append(f"| {count} | {cells} |")
     text = (
         f"Microseconds a step, median of {result.settings['repeats']} calls (fewer for the largest), "
-        f"{result.settings['threads']} CPU thread; the scoring reads hidden state and the whole "
-        f"distribution of every row. {_where(result)}"
+        f"{result.settings['threads']} CPU thread. Scoring reads the whole distribution of "
+        f"every row in every step; at a probe the head runs besides, here for all rows. {_where(result)}"
     )
     picture = "![Time a step](benchmarks/results/step_time.png)"
     return "\n\n".join([text, "\n".join(lines), picture, _projection(result)])
@@ -64,8 +64,8 @@ def _projection(result: Result) -> str:
     return (
         "**Projection, not a measurement.** A decoding step of an 8B model on a GPU is bound by memory "
         "traffic. Counting the bytes of Qwen3-8B's weights and of "
-        f"{points[0]['context']} tokens of KV cache a row against those of the head and of the scoring's "
-        f"passes over the logits, scoring adds {shares} rows. Launch times of the small kernels are not in "
+        f"{points[0]['context']} tokens of KV cache a row against those of the head and of one "
+        f"pass over the logits, scoring adds {shares} rows. Launch times of the small kernels are not in "
         "it; a head on the hidden state alone needs no logits and adds next to nothing."
     )
 

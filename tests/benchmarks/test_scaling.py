@@ -28,10 +28,10 @@ def test_every_point_is_drawn_and_nothing_is_measured_twice() -> None:
 
 @pytest.mark.parametrize("rows", [1, 40])
 def test_the_timed_work_is_a_step(rows: int) -> None:
-    values = scoring(rows, 32, 353)()
-    assert isinstance(values, list)
-    assert len(values) == rows
-    assert all(math.isfinite(quality) for quality, *_ in values)
+    assert not scoring(rows, 32, 353)().req_ids
+    scores = scoring(rows, 32, 353, at_probe=True)()
+    assert len(scores.req_ids) == rows
+    assert all(math.isfinite(quality) for ((quality, *_),) in scores.values)
     bookkeeping(rows)()
     middle, high = seconds(bookkeeping(rows), 10)
     assert 0 < middle <= high
@@ -46,6 +46,6 @@ def test_points_reach_what_is_asked_for() -> None:
 def test_the_projection_counts_bytes() -> None:
     one, many = projection(1, context=0), projection(512, context=0)
     assert one["model_bytes"] == many["model_bytes"] == pytest.approx(16.4e9)
-    # 38 bytes a logit and row, and a head of 4096 x 64 weights in float32.
-    assert one["our_bytes"] == pytest.approx(38 * 151_936 + 4 * (4096 * 64 + 64))
+    # 2 bytes a logit and row, and a head of 4096 x 64 weights in float32.
+    assert one["our_bytes"] == pytest.approx(2 * 151_936 + 4 * (4096 * 64 + 64))
     assert projection(512, context=4096)["overhead"] < many["overhead"]

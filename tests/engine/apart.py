@@ -6,9 +6,10 @@ import json
 import sys
 from typing import Any
 
+from tests.engine.figures import all_figures, stopped
 from tests.engine.groups import free_blocks, run_fixed
 from tests.paths import HEAD, MODEL
-from trainer.engines.sampling import GroupRequest, build_engine, sample_groups
+from trainer.engines.sampling import build_engine
 
 ON_GPU: dict[str, Any] = {
     "gpu_memory_utilization": 0.1,
@@ -83,6 +84,20 @@ def fixed() -> dict[str, Any]:
     }
 
 
+def twice() -> dict[str, Any]:
+    """Two engines one after the other, both of which score."""
+    found = []
+    for _ in range(2):
+        engine = build_engine(MODEL, HEAD, sequences=64, **_here())
+        ((one, *_),) = run_fixed(
+            engine, groups=1, size=2, tokens=8, probe=4, policy=("never", None)
+        )
+        found.append([list(one.token_ids), one.report["quality"], one.report["probes"]])
+        engine.llm_engine.engine_core.shutdown()
+        del engine
+    return {"first": found[0], "second": found[1]}
+
+
 def lagging() -> dict[str, Any]:
     """As on a GPU, the next step is under way when a step's tokens are looked at."""
     from vllm.config import VllmConfig
@@ -92,54 +107,41 @@ def lagging() -> dict[str, Any]:
     return figures(scheduler_cls=scheduler)
 
 
-FIGURES = ("tokens", "ends", "probes", "quality", "confidence", "logprobs", "recorded")
-
-
 def figures(**options: Any) -> dict[str, Any]:
     """Every figure that the plugin makes: of a pruned group, an unpruned one and what they recorded."""
-    import vllm
+    return all_figures(build_engine(MODEL, HEAD, sequences=64, **_here(), **options), 1.0)
 
-    engine = build_engine(MODEL, HEAD, sequences=64, **_here(), **options)
-    plans: list[dict[str, Any]] = [
-        {"probes": (12, 24), "policy": {"name": "random", "keep": 0.5}},
-        {},
-    ]
-    requests = [
-        GroupRequest(
-            f"figures-{place}",
-            QUESTIONS[3],
-            seed=7,
-            signals=("quality", "confidence"),
-            record=(5, 20),
-            **plan,
-        )
-        for place, plan in enumerate(plans)
-    ]
-    groups = sample_groups(engine, requests, 8, max_tokens=120, logprobs=True)
-    (record,) = engine.collective_rpc("arrol_take_features")
-    rollouts = [rollout for group in groups for rollout in group]
-    order = sorted(
-        range(len(record.tokens)),
-        key=lambda i: (record.groups[i], record.indices[i], record.tokens[i]),
-    )
-    return {
-        "vllm": vllm.__version__,
-        "scheduler": _scheduler_name(engine),
-        "steps_at_once": engine.llm_engine.engine_core.engine_core.batch_queue_size,
-        "tokens": [list(r.token_ids) for r in rollouts],
-        "ends": [[r.finish_reason, r.stop_reason] for r in rollouts],
-        "probes": [[list(probe) for probe in r.report["probes"]] for r in rollouts],
-        "quality": [r.report["quality"] for r in rollouts],
-        "confidence": [r.report["confidence"] for r in rollouts],
-        "logprobs": [list(r.logprobs) for r in rollouts],
-        "recorded": [
-            [
-                *(int(record.groups[i][-1]), record.indices[i], record.tokens[i]),
-                *record.features[i].tolist(),
-            ]
-            for i in order
-        ],
+
+NGRAM = {
+    "method": "ngram",
+    "num_speculative_tokens": 4,
+    "prompt_lookup_min": 1,
+    "prompt_lookup_max": 3,
+}
+
+
+def greedy() -> dict[str, Any]:
+    """The same of the likeliest tokens, one at a time."""
+    engine = build_engine(MODEL, HEAD, sequences=64, **_here())
+    return {"greedy": all_figures(engine, 0.0), **_stops(engine)}
+
+
+def drafting() -> dict[str, Any]:
+    """With drafts: the likeliest tokens, and sampled ones."""
+    from vllm.platforms import current_platform
+
+    records = current_platform.is_cpu()
+    here = _here() | {"speculative_config": NGRAM, "records": records}
+    engine = build_engine(MODEL, HEAD, sequences=64, **here)
+    found = {
+        name: all_figures(engine, temperature, records=records)
+        for name, temperature in (("greedy", 0.0), ("sampled", 1.0))
     }
+    return found | _stops(engine)
+
+
+def _stops(engine: Any) -> dict[str, Any]:
+    return {kind: stopped(engine, kind) for kind in ("token", "string")}
 
 
 def _here() -> dict[str, Any]:
@@ -153,5 +155,5 @@ def _scheduler_name(engine: Any) -> str:
 
 
 if __name__ == "__main__":
-    commands = (plain, idle, tight, fixed, figures, lagging)
+    commands = (plain, idle, tight, fixed, figures, twice, lagging, greedy, drafting)
     print(json.dumps({command.__name__: command for command in commands}[sys.argv[1]]()))

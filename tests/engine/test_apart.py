@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.apart import FIGURES
+from tests.engine.figures import FIGURES, RECORDED
 from tests.paths import ROOT
 
 
@@ -33,6 +33,13 @@ def run_apart(command: str, **environment: str) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr[-3000:]
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
+
+
+def test_a_second_engine_in_the_process_scores_as_the_first() -> None:
+    """What is loaded for the first, vLLM looks through when it builds the second."""
+    seen = run_apart("twice")
+    assert seen["first"][1] is not None
+    assert seen["second"] == seen["first"]
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +73,11 @@ def test_every_figure_is_the_same_under_asynchronous_scheduling(
 
 
 def test_each_recorded_rollout_ends_with_its_last_token(lagging: dict[str, Any]) -> None:
-    recorded = {(group, index): tokens for group, index, tokens, *_ in lagging["recorded"]}
-    lengths = [len(tokens) for tokens in lagging["tokens"]]
-    assert list(recorded.values()) == lengths
+    rows = iter(lagging["recorded"])
+    for tokens in lagging["tokens"]:
+        recorded = [*(n for n in RECORDED if n <= len(tokens)), len(tokens)]
+        assert [next(rows)[0] for _ in recorded] == recorded
+    assert next(rows, None) is None
 
 
 def flat(values: Any) -> list[Any]:

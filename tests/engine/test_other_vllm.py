@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.apart import FIGURES
+from tests.engine.figures import FIGURES
 from tests.engine.test_apart import flat, run_apart
 from tests.paths import ROOT
 
@@ -26,6 +26,7 @@ NEW_NEEDS = ("orjson",)
 FILES = (
     *("tests/engine/test_compat.py", "tests/engine/test_pruning.py", "tests/engine/test_scores.py"),
     *("tests/engine/test_head_swap.py", "tests/engine/test_experience.py"),
+    "tests/engine/test_speculation.py",
     *("tests/server/test_search.py", "tests/server/test_streaming.py"),
     *("tests/server/under_load/test_swap_under_load.py", "tests/server/test_bad_input.py"),
     *("tests/trainer/engines/test_replicas.py", "tests/trainer/engines/test_weight_transfer.py"),

@@ -12,7 +12,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from arrol_serve.quality.artifact import load_head, save_head
-from arrol_serve.quality.statistics import STATISTICS
+from arrol_serve.quality.statistics import LOWEST, STATISTICS
 from tests.engine.groups import ask
 from tests.paths import HEAD, MODEL
 
@@ -40,7 +40,7 @@ def offline(engine: Any, text_ids: list[int], prompt_ids: list[int]) -> dict[str
 
 def features_after(reference: dict[str, Any], tokens: int) -> torch.Tensor:
     """What the head should have seen after ``tokens`` tokens, statistics by a plain loop."""
-    logprobs = reference["logprobs"][:tokens].tolist()
+    logprobs = reference["logprobs"][:tokens].clamp(min=LOWEST).tolist()
     entropies = reference["entropy"][:tokens].tolist()
     recent = logprobs[0]
     for value in logprobs[1:]:

@@ -65,7 +65,7 @@ def test_a_head_for_another_hidden_size(
 @pytest.mark.parametrize(
     "option",
     [
-        ("--speculative-config", '{"method": "ngram", "num_speculative_tokens": 2}'),
+        ("--speculative-config", '{"method": "mtp", "enable_adaptive_verification": true}'),
         ("--runner", "pooling"),
         ("--enable-batch-sharded-sampling",),
         ("--prefill-context-parallel-size", "2"),

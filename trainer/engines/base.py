@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
-from arrol_serve.engine.plugin.scorer import FeatureRecord
+from arrol_serve.engine.plugin.recording import FeatureRecord
 from trainer.engines.sampling import GroupRequest, SampledRollout
 from trainer.engines.weight_check import Held
 

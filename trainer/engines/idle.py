@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from arrol_serve.engine.plugin.scorer import FeatureRecord
+from arrol_serve.engine.plugin.recording import FeatureRecord
 from trainer.engines.base import EnginePart
 from trainer.engines.sampling import GroupRequest, SampledRollout
 

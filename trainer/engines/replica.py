@@ -10,7 +10,7 @@ import httpx
 import numpy as np
 import torch
 
-from arrol_serve.engine.plugin.scorer import FeatureRecord
+from arrol_serve.engine.plugin.recording import FeatureRecord
 from trainer.engines.sampling import NEVER, GroupRequest, SampledRollout
 from trainer.errors import ReplicaLost, ReplicaRefused
 

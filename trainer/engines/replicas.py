@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from arrol_serve.engine.plugin.scorer import FeatureRecord
+from arrol_serve.engine.plugin.recording import FeatureRecord
 from trainer.engines.replica import Replica
 from trainer.engines.sampling import GroupRequest, SampledRollout
 from trainer.engines.side_by_side import side_by_side

@@ -71,12 +71,19 @@ class GroupRequest:
 
 
 def build_engine(
-    model: Path, head: Path | None = None, *, sequences: int = 128, **options: Any
+    model: Path,
+    head: Path | None = None,
+    *,
+    sequences: int = 128,
+    records: bool = True,
+    **options: Any,
 ) -> Any:
     """A vLLM ``LLM`` in this process with the plugin loaded. One engine a process.
 
-    Raises ``HeadMismatch`` for a head that was made for another model.
+    ``records``: it is to record features. Raises ``HeadMismatch`` for a head that was made for another model,
+    ``ConfigError`` where the engine cannot record.
     """
+    _check_recording(records, options)
     with _environment(IN_PROCESS):
         from vllm import LLM
 
@@ -88,14 +95,28 @@ def build_async_engine(
 ) -> Any:
     """As ``build_engine``, the ``AsyncLLM`` that a server has: its core is a process of its own.
 
-    Call it where its event loop runs.
+    Call it where its event loop runs. Raises what ``build_engine`` raises.
     """
+    _check_recording(True, options)
     with _environment(IN_PROCESS):
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
         arguments = _arguments(model, head, sequences, options)
         return AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments, disable_log_stats=True))
+
+
+def _check_recording(records: bool, options: Mapping[str, Any]) -> None:
+    from vllm.platforms import current_platform
+
+    from trainer.errors import ConfigError
+
+    if records and options.get("speculative_config") and not current_platform.is_cpu():
+        raise ConfigError(
+            "An engine that drafts on a GPU records no features, since only the GPU knows how many "
+            "tokens a step brought: leave speculative_config out.",
+            param="speculative_config",
+        )
 
 
 def _arguments(

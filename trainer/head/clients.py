@@ -9,7 +9,7 @@ from typing import Any
 
 from transformers import AutoConfig
 
-from arrol_serve.engine.plugin.scorer import FeatureRecord
+from arrol_serve.engine.plugin.recording import FeatureRecord
 from arrol_serve.quality.statistics import STATISTICS
 from trainer.engines.opening import Encoder
 from trainer.engines.replica import Replica

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from arrol_serve.answers.pool import AnswerPool
 from arrol_serve.answers.spec import AnswerSpec
-from arrol_serve.engine.plugin.scorer import FeatureRecord
+from arrol_serve.engine.plugin.recording import FeatureRecord
 from trainer.engines.base import RecordingSampler
 from trainer.engines.sampling import GroupRequest, SampledRollout
 from trainer.errors import BrokenShard

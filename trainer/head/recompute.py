@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from arrol_serve.engine.plugin.scorer import FLOOR, FeatureRecord
+from arrol_serve.engine.plugin.recording import FeatureRecord
+from arrol_serve.engine.plugin.scoring.fold import FLOOR
 from arrol_serve.quality.statistics import RunningStatistics
 from trainer.engines.sampling import SampledRollout
 from trainer.policy.logits import OutputLayer, check_logits

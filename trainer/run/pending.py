@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from arrol_serve.engine.plugin.scorer import FeatureRecord
+from arrol_serve.engine.plugin.recording import FeatureRecord
 from trainer.engines.sampling import SampledRollout
 from trainer.experience import Experience, JudgedGroup, JudgedRollout
 from trainer.prompts.prompt import PromptSource

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vllm.outputs import RequestOutput
+from vllm.platforms import current_platform
 from vllm.sampling_params import SamplingParams
 
 from arrol_serve.api.admin.schema import Features, RolloutReply, RolloutsReply, RolloutsRequest
@@ -22,17 +23,29 @@ RELEASE_LIMIT_S = 30.0
 _BEAT_S = 0.01
 
 
-async def sample_group(client: Any, asked: RolloutsRequest, rank: int | None) -> RolloutsReply:
-    """Run the group to its end; cancelled, it leaves nothing behind in the engine.
-
-    Raises ``InvalidRequest`` for what the engine cannot take.
-    """
-    if asked.record is not None and client.vllm_config.parallel_config.data_parallel_size > 1:
+def check_recording(config: Any, *, on_cpu: bool) -> None:
+    """Raise ``InvalidRequest`` where an engine with vLLM's ``config`` cannot record the head's inputs."""
+    if config.parallel_config.data_parallel_size > 1:
         raise InvalidRequest(
             "The head's inputs are recorded on servers with one engine: start several replicas "
             "instead of --data-parallel-size.",
             param="record",
         )
+    if config.speculative_config is not None and not on_cpu:
+        raise InvalidRequest(
+            "The head's inputs are not recorded on a GPU with drafts, where only the GPU knows how many "
+            "tokens a step brought: start without --speculative-config.",
+            param="record",
+        )
+
+
+async def sample_group(client: Any, asked: RolloutsRequest, rank: int | None) -> RolloutsReply:
+    """Run the group to its end; cancelled, it leaves nothing behind in the engine.
+
+    Raises ``InvalidRequest`` for what the engine cannot take.
+    """
+    if asked.record is not None:
+        check_recording(client.vllm_config, on_cpu=current_platform.is_cpu())
     call = EngineCall(
         {"prompt_token_ids": asked.prompt_token_ids},
         SamplingParams(

@@ -1,4 +1,4 @@
-"""The rows of one engine step, read from either model runner: one row per request.
+"""The rows of one engine step, read from either model runner: one per request, or one more than its drafts.
 
 V1 keeps the last hidden states in ``execute_model_state.sample_hidden_states``; V2 keeps all of
 them and ``input_batch.logits_indices`` picks the sampled rows. Both hold the state between
@@ -17,11 +17,17 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class StepRows:
-    """``hidden`` is [R, D] after the final norm; ``samples`` [R] is false for unfinished prefills."""
+    """What is about to be sampled for R requests, from L rows of logits."""
 
     req_ids: list[str]
     hidden: Tensor
+    """[L, D] after the final norm."""
     samples: NDArray[np.bool_]
+    """[R], false for unfinished prefills."""
+    starts: NDArray[np.int64] | None = None
+    """[R + 1] first row of each request, and L; None: one row each. Token j comes from row start + j."""
+    width: int = 1
+    """Tokens that a request may get at most."""
 
 
 def rows_of(runner: Any, *, v2: bool) -> StepRows | None:
@@ -37,7 +43,12 @@ def _rows_v1(runner: Any, state: Any) -> StepRows | None:
     if state.sample_hidden_states is None or count == 0:
         return None
     samples = ~runner.discard_request_mask.np[:count]
-    return StepRows(list(runner.input_batch.req_ids), state.sample_hidden_states, samples)
+    req_ids = list(runner.input_batch.req_ids)
+    drafted = state.spec_decode_metadata
+    if drafted is None:
+        return StepRows(req_ids, state.sample_hidden_states, samples)
+    sizes = np.array(drafted.num_draft_tokens, np.int64) + 1
+    return StepRows(req_ids, state.sample_hidden_states, samples, *_bounds(sizes))
 
 
 def _rows_v2(state: Any) -> StepRows | None:
@@ -47,4 +58,12 @@ def _rows_v2(state: Any) -> StepRows | None:
     # A prefill chunk that does not reach the prompt's end samples a token that vLLM throws away.
     reached = batch.num_computed_tokens_np + batch.num_scheduled_tokens
     samples = reached[: batch.num_reqs] >= batch.prefill_len_np[: batch.num_reqs]
-    return StepRows(list(batch.req_ids), state.hidden_states[batch.logits_indices], samples)
+    req_ids, hidden = list(batch.req_ids), state.hidden_states[batch.logits_indices]
+    if batch.num_draft_tokens == 0:
+        return StepRows(req_ids, hidden, samples)
+    sizes = np.diff(batch.cu_num_logits_np[: batch.num_reqs + 1]).astype(np.int64)
+    return StepRows(req_ids, hidden, samples, *_bounds(sizes))
+
+
+def _bounds(sizes: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
+    return np.concatenate([[0], np.cumsum(sizes)]), int(sizes.max())

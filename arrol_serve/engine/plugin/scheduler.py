@@ -8,6 +8,7 @@ output says ``stop_reason="arrol_pruned"``. It is a *stop*, never an abort: fram
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -41,14 +42,38 @@ class Member:
     req_id: str
     plan: MemberPlan
     group: LiveGroup
-    stops_outside: bool
-    """Stop strings are matched outside the engine, so any output may turn out to be the last."""
+    stops_outside: bool = False
+    """Stop strings are matched outside the engine, so that any token may turn out to be the last."""
     signals: Sequence[float] = (math.nan, math.nan, math.nan)
-    """Quality logit and confidence at the latest token; NaN: not computed."""
+    """Quality logit and confidence at the latest token that was scored; NaN: not computed."""
+    run: Sequence[Sequence[float]] = ()
+    """The same after each token of this step, if any was scored."""
     head_version: str | None = None
     pruned: bool = False
-    passed: bool = False
-    """It was judged in this step and lives on, which somebody waits to hear."""
+    tokens: int = 0
+    next_probe: float = 0
+    """The first that it has not been judged at; infinite: none."""
+    cut: int = 0
+    """Tokens of its last step that lie beyond the probe at which it was pruned."""
+
+    def hear(self, run: Sequence[Sequence[float]], version: str | None, tokens: int) -> None:
+        """A step's scores, of which the first ``tokens`` were kept."""
+        self.run, self.head_version = run[:tokens], version
+        for signals in self.run:
+            if not all(map(math.isnan, signals)):
+                self.signals = signals
+
+    def crossed(self, before: int) -> list[tuple[int, float]]:
+        """Probes that it came to in this step, with the score of their own token.
+
+        ``before``: its tokens before this step.
+        """
+        probes, place = self.plan["probes"], self.plan["prune_by"] == "confidence"
+        found = []
+        for probe in probes[bisect_right(probes, before) : bisect_right(probes, self.tokens)]:
+            score = self.run[probe - before - 1][place] if self.run else math.nan
+            found.append((probe, 0.0 if math.isnan(score) else score))
+        return found
 
 
 @dataclass(slots=True)
@@ -60,11 +85,6 @@ class LiveGroup:
     cap: int | None
     members: dict[int, Member] = field(default_factory=dict)
     decisions: list[Decision] = field(default_factory=list)
-
-    @property
-    def watches(self) -> bool:
-        """Whether tokens matter to it at all; else it need not be told of them."""
-        return bool(self.rules.probes) or self.cap is not None
 
 
 class PruningMixin(Scheduler if TYPE_CHECKING else object):  # type: ignore[misc]
@@ -78,6 +98,10 @@ class PruningMixin(Scheduler if TYPE_CHECKING else object):  # type: ignore[misc
         self._arrol_members: dict[str, Member] = {}
         self._arrol_ended: dict[str, Member] = {}
         """Members that ended since the last outputs: their report is still to be written."""
+        self._arrol_telling: dict[str, Member] = {}
+        """Live members that stop outside: every output of theirs carries a report."""
+        self._arrol_passed: dict[str, Member] = {}
+        """Members that were judged in this step and live on, which somebody waits to hear."""
         self._arrol_lengths: dict[str, int] = {}
         """Tokens of recorded members that ended since the last schedule."""
         self._arrol_ledger = Ledger()
@@ -96,8 +120,10 @@ class PruningMixin(Scheduler if TYPE_CHECKING else object):  # type: ignore[misc
             if group.cap is not None:
                 self._arrol_ledger.open(group.search, plan["spent"])
         stops = bool(request.sampling_params.stop)
-        member = Member(request.request_id, plan, group, stops)
+        member = Member(request.request_id, plan, group, stops_outside=stops)
         group.members[plan["index"]] = self._arrol_members[request.request_id] = member
+        if stops:
+            self._arrol_telling[request.request_id] = member
         group.rules.join(plan["index"])
 
     def schedule(self, *args: Any, **kwargs: Any) -> Any:
@@ -111,9 +137,11 @@ class PruningMixin(Scheduler if TYPE_CHECKING else object):  # type: ignore[misc
     def _free_request(self, request: Any, delay_free_blocks: bool = False) -> Any:
         freed = super()._free_request(request, delay_free_blocks)
         member = self._arrol_members.pop(request.request_id, None)
+        self._arrol_telling.pop(request.request_id, None)
         if member is not None:
             if member.plan["record"] is not None:
-                self._arrol_lengths[request.request_id] = request.num_output_tokens
+                tokens = request.num_output_tokens - member.cut
+                self._arrol_lengths[request.request_id] = tokens
             self._leave(member, aborted=request.status == RequestStatus.FINISHED_ABORTED)
         return freed
 
@@ -134,49 +162,62 @@ class PruningMixin(Scheduler if TYPE_CHECKING else object):  # type: ignore[misc
         return outputs
 
     def _arrol_step(self, outputs: dict[int, EngineCoreOutputs], scores: StepScores) -> None:
-        scored = zip(scores.req_ids, scores.values, scores.head_versions, strict=True)
-        for req_id, signals, version in scored:
-            member = self._arrol_members.get(req_id) or self._arrol_ended.get(req_id)
-            if member is not None:
-                member.signals, member.head_version = signals, version
         written = {out.request_id: out for batch in outputs.values() for out in batch.outputs}
+        scored = zip(scores.req_ids, scores.values, scores.head_versions, strict=True)
+        for req_id, run, version in scored:
+            member = self._arrol_members.get(req_id) or self._arrol_ended.get(req_id)
+            if member is not None and req_id in written:
+                member.hear(run, version, len(written[req_id].new_token_ids))
         self._arrol_observe(written)
         for group in list(self.arrol_groups.values()):
             if group.decisions or group.search in self._arrol_spent:
                 self._arrol_carry_out(group, written, outputs)
-        for req_id, out in written.items():
-            member = self._arrol_ended.get(req_id) or self._arrol_members.get(req_id)
-            if member is not None and self._arrol_reports(member):
+        for req_id, member in (
+            self._arrol_telling | self._arrol_passed | self._arrol_ended
+        ).items():
+            if (out := written.get(req_id)) is not None:
                 report = self._arrol_report(member)
                 out.kv_transfer_params = {**(out.kv_transfer_params or {}), KEY: report}
         self._arrol_ended.clear()
+        self._arrol_passed.clear()
         self._arrol_spent.clear()
 
-    def _arrol_reports(self, member: Member) -> bool:
-        """Whether this step's output carries a report: the last one's, or a probe's news."""
-        passed, member.passed = member.passed, False
-        return passed or member.stops_outside or member.req_id in self._arrol_ended
-
     def _arrol_observe(self, written: dict[str, EngineCoreOutput]) -> None:
-        grown = []
+        arrived = []
         for req_id, out in written.items():
-            member = self._arrol_members.get(req_id) or self._arrol_ended.get(req_id)
-            if member is None or not out.new_token_ids or not member.group.watches:
+            live = self._arrol_members.get(req_id)
+            member = live or self._arrol_ended.get(req_id)
+            if member is None or not out.new_token_ids:
                 continue
-            self._arrol_spend(member.group, len(out.new_token_ids))
-            request = self.requests.get(req_id)
-            if request is None or req_id in self._arrol_ended:
+            before, new = member.tokens, len(out.new_token_ids)
+            member.tokens += new
+            if member.group.cap is not None:
+                self._arrol_spend(member.group, new)
+            if live is None:
                 continue
-            member.group.rules.begin(member.plan["index"])
-            grown.append((member, request.num_output_tokens))
-        for member, tokens in grown:  # only now is it known who generates
-            score = member.signals[member.plan["prune_by"] == "confidence"]
-            member.group.decisions += member.group.rules.observe(
-                member.plan["index"], tokens, 0.0 if math.isnan(score) else score
-            )
+            if not before:
+                live.group.rules.begin(live.plan["index"])
+            if live.tokens >= live.next_probe:
+                arrived.append((live, before))
+        for member, before in arrived:  # only now is it known who generates
+            self._arrol_judge(member, before)
+
+    def _arrol_judge(self, member: Member, before: int) -> None:
+        """Show the survival policy what a member that had ``before`` tokens has come to in this step.
+
+        One that waits at a probe is shown to it in every step: its siblings may have joined meanwhile.
+        """
+        rules, index = member.group.rules, member.plan["index"]
+        for tokens, score in member.crossed(before) or [(before, 0.0)]:
+            decisions = rules.observe(index, tokens, score)
+            member.group.decisions += decisions
+            if any(d.index == index and not d.verdict.survives for d in decisions):
+                break
+        judged, probes = len(rules.probes_of(index)), member.plan["probes"]
+        member.next_probe = probes[judged] if judged < len(probes) else math.inf
 
     def _arrol_spend(self, group: LiveGroup, tokens: int) -> None:
-        if group.cap is not None and self._arrol_ledger.spend(group.search, tokens) >= group.cap:
+        if self._arrol_ledger.spend(group.search, tokens) >= (group.cap or math.inf):
             self._arrol_spent.add(group.search)
 
     def _arrol_carry_out(
@@ -192,16 +233,30 @@ class PruningMixin(Scheduler if TYPE_CHECKING else object):  # type: ignore[misc
             if member is None:
                 continue
             if decision.verdict.survives:
-                member.passed = member.plan["watched"]
-                if member.passed:
+                if member.plan["watched"]:
+                    self._arrol_passed[member.req_id] = member
                     self._arrol_output(member, written, outputs)
                 continue
             member.pruned = True
+            self._arrol_cut(member, decision.tokens, written.get(member.req_id))
             self._arrol_end(member, FinishReason.STOP, PRUNED_STOP_REASON, written, outputs)
         if group.search in self._arrol_spent:
             for member in list(group.members.values()):
                 self._arrol_end(member, FinishReason.LENGTH, BUDGET_STOP_REASON, written, outputs)
             group.decisions.clear()
+
+    def _arrol_cut(self, member: Member, probe: int, out: EngineCoreOutput | None) -> None:
+        """Take back this step's tokens beyond the probe; the client has not seen them yet."""
+        beyond = member.tokens - probe
+        if out is not None and 0 < beyond < len(out.new_token_ids):
+            member.cut = beyond
+            member.tokens = probe
+            out.new_token_ids = out.new_token_ids[:-beyond]
+            member.run = member.run[: len(out.new_token_ids)]
+            if member.run:
+                member.signals = member.run[-1]
+            if out.new_logprobs is not None:
+                out.new_logprobs = out.new_logprobs.slice_request(0, len(out.new_token_ids))
 
     def _arrol_end(
         self,
@@ -237,15 +292,27 @@ class PruningMixin(Scheduler if TYPE_CHECKING else object):  # type: ignore[misc
 
     def _arrol_report(self, member: Member) -> Report:
         probes = member.group.rules.probes_of(member.plan["index"])
-        at_probe, confidence, at_end = member.signals
-        quality = at_probe if member.pruned else at_end
+        quality, confidence = _ending(member.signals, member.pruned)
+        earlier = member.run[-2::-1] if member.stops_outside else ()
         return Report(
-            quality=None if math.isnan(quality) else quality,
-            confidence=None if math.isnan(confidence) else confidence,
+            quality=quality,
+            confidence=confidence,
+            tokens=member.tokens,
+            earlier=[_ending(signals) for signals in earlier],
             probes=[(probe.tokens, probe.score, probe.survival) for probe in probes],
             head_version=member.head_version,
             groups=len(self.arrol_groups),
         )
+
+
+def _ending(signals: Sequence[float], pruned: bool = False) -> tuple[float | None, float | None]:
+    """Quality and confidence of a candidate that ends with this token; None: not computed."""
+    at_probe, confidence, at_end = signals
+    quality = at_probe if pruned else at_end
+    return (
+        None if math.isnan(quality) else quality,
+        None if math.isnan(confidence) else confidence,
+    )
 
 
 class SyncPruningScheduler(PruningMixin, Scheduler):

@@ -60,9 +60,14 @@ SCHEDULER = (
         has=(
             *("request_id", "new_token_ids", "finish_reason", "stop_reason"),
             "kv_transfer_params",
+            "new_logprobs",
         ),
     ),
     Seam("vllm.v1.engine:EngineCoreOutputs", has=("outputs",)),
+    Seam(
+        "vllm.v1.outputs:LogprobsLists",
+        calls={"slice_request": ("self", "req_idx", "num_positions")},
+    ),
     Seam("vllm.config:SchedulerConfig", has=("async_scheduling", "max_num_seqs")),
 )
 WORKER_METHODS = {
@@ -82,12 +87,16 @@ WORKER = (
     Seam(
         "vllm.v1.core.sched.output:SchedulerOutput", has=("finished_req_ids", "scheduled_new_reqs")
     ),
-    Seam("vllm.v1.core.sched.output:NewRequestData", has=("req_id", "sampling_params")),
+    Seam(
+        "vllm.v1.core.sched.output:NewRequestData",
+        has=("req_id", "sampling_params", "prompt_token_ids"),
+    ),
     Seam(
         "vllm.config:VllmConfig",
         has=(
             *("speculative_config", "additional_config", "scheduler_config", "parallel_config"),
             "max_concurrent_batches",
+            "num_speculative_tokens",
         ),
     ),
     Seam(
@@ -100,8 +109,9 @@ WORKER = (
     Seam(
         "vllm.config:ModelConfig",
         has=(
-            *("architecture", "hf_text_config", "runner_type", "get_hidden_size"),
+            *("dtype", "architecture", "hf_text_config", "runner_type", "get_hidden_size"),
             "get_vocab_size",
+            "max_model_len",
         ),
     ),
     Seam(
@@ -114,10 +124,28 @@ WORKER = (
 RUNNERS = (
     Seam(
         "vllm.v1.worker.gpu_model_runner:GPUModelRunner",
-        has=("execute_model_state", "input_batch", "discard_request_mask", "sampler"),
+        has=(
+            *("execute_model_state", "input_batch", "discard_request_mask", "sampler"),
+            "rejection_sampler",
+        ),
         calls={"_sample": ("self", "logits", "spec_decode_metadata")},
     ),
-    Seam("vllm.v1.worker.gpu_model_runner:ExecuteModelState", has=("sample_hidden_states",)),
+    Seam(
+        "vllm.v1.worker.gpu_model_runner:ExecuteModelState",
+        has=("sample_hidden_states", "spec_decode_metadata"),
+    ),
+    Seam("vllm.v1.spec_decode.metadata:SpecDecodeMetadata", has=("num_draft_tokens",)),
+    Seam(
+        "vllm.v1.sample.rejection_sampler:RejectionSampler",
+        calls={"forward": ("self", "metadata", "draft_probs", "logits", "sampling_metadata")},
+    ),
+    Seam(
+        "vllm.v1.worker.gpu.spec_decode.rejection_sampler:RejectionSampler",
+        calls={"__call__": ("self", "logits", "input_batch", "draft_logits", "invalid_drafts")},
+    ),
+    Seam(
+        "vllm.v1.worker.gpu.sample.output:SamplerOutput", has=("sampled_token_ids", "num_sampled")
+    ),
     Seam("vllm.v1.worker.gpu_input_batch:InputBatch", has=("num_reqs", "req_ids")),
     Seam("vllm.v1.utils:CpuGpuBuffer", has=("np",)),
     Seam(
@@ -126,7 +154,7 @@ RUNNERS = (
     ),
     Seam(
         "vllm.v1.worker.gpu.model_runner:GPUModelRunner",
-        has=("execute_model_state", "sampler", "batch_sharder", "pcp_manager"),
+        has=("execute_model_state", "sampler", "rejection_sampler"),
         calls={"sample": ("self", "hidden_states", "input_batch", "grammar_output")},
     ),
     Seam("vllm.v1.worker.gpu.model_runner:ExecuteModelState", has=("input_batch", "hidden_states")),
@@ -134,7 +162,7 @@ RUNNERS = (
         "vllm.v1.worker.gpu.input_batch:InputBatch",
         has=(
             *("num_reqs", "req_ids", "num_computed_tokens_np", "num_scheduled_tokens"),
-            *("prefill_len_np", "logits_indices"),
+            *("prefill_len_np", "logits_indices", "num_draft_tokens", "cu_num_logits_np"),
         ),
     ),
     Seam(
@@ -211,7 +239,10 @@ PROCESS = (
     Seam("vllm.outputs:RequestOutput", has=("outputs", "kv_transfer_params", "finished")),
     Seam(
         "vllm.sampling_params:SamplingParams",
-        has=("n", "seed", "stop", "extra_args", "output_kind", "clone"),
+        has=(
+            *("n", "seed", "stop", "extra_args", "output_kind", "clone", "stop_token_ids"),
+            *("eos_token_id", "max_tokens", "repetition_detection"),
+        ),
     ),
     Seam("vllm.sampling_params:RequestOutputKind", has=("FINAL_ONLY",)),
     Seam("vllm.engine.arg_utils:AsyncEngineArgs"),

@@ -16,13 +16,16 @@ from vllm.v1.outputs import AsyncModelRunnerOutput, ModelRunnerOutput
 
 from arrol_serve.engine.plugin.compat import check_seam, check_vllm
 from arrol_serve.engine.plugin.heads import NamedHead
+from arrol_serve.engine.plugin.recording import FeatureRecord
 from arrol_serve.engine.plugin.rows import rows_of
-from arrol_serve.engine.plugin.scorer import FeatureRecord, RowScorer, Selection
+from arrol_serve.engine.plugin.scorer import RowScorer
+from arrol_serve.engine.plugin.scoring.device_check import Shapes
+from arrol_serve.engine.plugin.scoring.ends import ends_of
+from arrol_serve.engine.plugin.scoring.selection import Selection
 from arrol_serve.engine.plugin.seams import CPU_WORKER
-from arrol_serve.engine.plugin.tap import SamplerTap
+from arrol_serve.engine.plugin.tap import SamplerTap, listen
 from arrol_serve.engine.plugin.weights import FileWeightTransfer, held_sum, register_backend
 from arrol_serve.engine.plugin.wire import KEY, EndedLengths, StepScores, plan_of
-from arrol_serve.errors import UnsupportedEngine
 from arrol_serve.quality.artifact import check_model, load_head
 
 if TYPE_CHECKING or current_platform.is_cpu():
@@ -39,26 +42,27 @@ class ArrolWorker(PlatformWorker):
     """Loads the head beside the model and scores sampled rows."""
 
     scorer: RowScorer
-    tap: SamplerTap
+    taps: list[SamplerTap]
 
     def load_model(self, *args: Any, **kwargs: Any) -> Any:
         check_vllm()
         if current_platform.is_cpu():
             check_seam(CPU_WORKER)
-        if self.vllm_config.speculative_config is not None:
-            raise UnsupportedEngine(
-                "Speculative decoding yields several rows per request, which the quality head "
-                "does not score yet: start without --speculative-config."
-            )
         register_backend()
         done = super().load_model(*args, **kwargs)
-        slots = self.scheduler_config.max_num_seqs * SLOT_SLACK
-        hidden_size = self.model_config.get_hidden_size()
-        in_flight = self.vllm_config.max_concurrent_batches
-        self.scorer = RowScorer(slots, hidden_size, self.device, last_rows=in_flight)
-        if getattr(self.model_runner, "sampler", None) is not None:
-            self.tap = SamplerTap(self.model_runner.sampler)
-            self.model_runner.sampler = self.tap
+        tokens = 1 + self.vllm_config.num_speculative_tokens
+        self.scorer = RowScorer(
+            self.scheduler_config.max_num_seqs * SLOT_SLACK,
+            self.device,
+            last_rows=self.vllm_config.max_concurrent_batches * tokens,
+            shapes=Shapes(
+                self.model_config.get_vocab_size(),
+                self.model_config.get_hidden_size(),
+                tokens,
+                self.model_config.dtype,
+            ),
+        )
+        self.taps = listen(self.model_runner, v2=self.use_v2_model_runner)
         ours = (self.vllm_config.additional_config or {}).get(KEY, {})
         if ours.get("head") is not None:
             self.arrol_load_head(ours["head"])
@@ -88,7 +92,7 @@ class ArrolWorker(PlatformWorker):
         return {
             "head_version": self.scorer.heads.current.version,
             "heads": self.scorer.heads.in_use,
-            "scored_requests": len(self.scorer._slots),
+            "scored_requests": self.scorer.held,
             "free_slots": self.scorer.free_slots,
         }
 
@@ -98,7 +102,7 @@ class ArrolWorker(PlatformWorker):
 
     def arrol_take_features(self) -> FeatureRecord:
         """Hand over, and forget, the head inputs recorded so far."""
-        taken, self.scorer.recorded = self.scorer.recorded, FeatureRecord()
+        taken, self.scorer.recorder.kept = self.scorer.recorder.kept, FeatureRecord()
         return taken
 
     def arrol_take_group(self, group: str) -> dict[str, Any] | None:
@@ -108,7 +112,7 @@ class ArrolWorker(PlatformWorker):
         """
         if self.scorer.holds(group):
             return None
-        taken = self.scorer.recorded.take(group)
+        taken = self.scorer.recorder.kept.take(group)
         rows = torch.stack(taken.features).cpu().float() if taken.features else torch.empty(0, 0)
         return {
             "indices": taken.indices,
@@ -123,7 +127,12 @@ class ArrolWorker(PlatformWorker):
             self.scorer.release(scheduler_output.finished_req_ids, ended.tokens)
         for request in scheduler_output.scheduled_new_reqs:
             if (plan := plan_of(request.sampling_params)) is not None:
-                self.scorer.admit(request.req_id, plan)
+                prompt = request.prompt_token_ids
+                length = None if prompt is None else len(prompt)
+                ends = ends_of(
+                    plan, request.sampling_params, length, self.model_config.max_model_len
+                )
+                self.scorer.admit(request.req_id, plan, ends)
         return super().execute_model(scheduler_output)
 
     @torch.inference_mode()
@@ -134,20 +143,24 @@ class ArrolWorker(PlatformWorker):
         selection = None if step is None else self.scorer.select(step)
         if step is None or selection is None:
             return super().sample_tokens(grammar_output)
-        if selection.needs_logits:
-            self.tap.before = partial(self.scorer.before_sampling, selection)
-            self.tap.after = partial(self.scorer.after_sampling, selection)
+        if self.scorer.needs_logits(selection):
+            for tap in self.taps:
+                tap.before = partial(self.scorer.before_sampling, selection)
+                tap.after = partial(self.scorer.after_sampling, selection)
         try:
             output = super().sample_tokens(grammar_output)
         finally:
-            self.tap.before = self.tap.after = None
-        values = self.scorer.values(selection, step.hidden)
-        return self._attach(output, selection, values)
+            for tap in self.taps:
+                tap.before = tap.after = None
+        return _attach(output, selection, self.scorer.scores(selection, step.hidden))
 
-    def _attach(self, output: Any, selection: Selection, values: torch.Tensor) -> Any:
-        if isinstance(output, AsyncModelRunnerOutput):
-            return _ScoredAsyncOutput(output, selection, values)
-        return _with_scores(output, _scores(selection, values))
+
+def _attach(output: Any, selection: Selection, scores: StepScores | torch.Tensor) -> Any:
+    if isinstance(scores, StepScores):
+        return _with_scores(output, scores)
+    if isinstance(output, AsyncModelRunnerOutput):
+        return _ScoredAsyncOutput(output, selection, scores)
+    return _with_scores(output, _scores(selection, scores))
 
 
 class _ScoredAsyncOutput(AsyncModelRunnerOutput):

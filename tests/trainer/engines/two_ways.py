@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from arrol_serve.engine.plugin.scorer import FeatureRecord
+from arrol_serve.engine.plugin.recording import FeatureRecord
 from tests.paths import HEAD, MODEL
 from trainer.config import load_config
 from trainer.engines.base import RolloutEngine

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from arrol_serve.belief import Belief
-from arrol_serve.engine.plugin.scorer import FeatureRecord
+from arrol_serve.engine.plugin.recording import FeatureRecord
 from arrol_serve.quality.artifact import load_head
 from arrol_serve.quality.head import QualityHead
 from tests.paths import MODEL, ROOT

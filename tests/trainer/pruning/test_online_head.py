@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from arrol_serve.engine.plugin.scorer import FeatureRecord
+from arrol_serve.engine.plugin.recording import FeatureRecord
 from arrol_serve.pruning.registry import policy_from_spec
 from arrol_serve.pruning.survival import GroupView
 from arrol_serve.quality.calibration import auc

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from arrol_serve.engine.plugin.scorer import FeatureRecord
+from arrol_serve.engine.plugin.recording import FeatureRecord
 from tests.trainer.made_up import group, rollout
 from trainer.experience import Experience, JudgedGroup, batches_of
 from trainer.prompts.prompt import Prompt

@@ -1,0 +1,1 @@
+"""From logits, sampled tokens and hidden states to scores."""

@@ -1,0 +1,58 @@
+"""On a device: the head for every token, since the host does not know yet which ones matter."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from arrol_serve.engine.plugin.recording import Recorder
+from arrol_serve.engine.plugin.scoring.fold import Fold, Folded, upload
+from arrol_serve.engine.plugin.scoring.selection import Selection
+from arrol_serve.quality.statistics import STATISTICS
+
+
+def device_scores(
+    selection: Selection, hidden: Tensor, fold: Fold, folded: Folded | None
+) -> Tensor:
+    """[S, W, 3]. ``hidden``: [rows of the step, D]; ``folded`` None: nobody wants statistics."""
+    if folded is None:
+        folded = _blank(selection, hidden)
+    named, owners = selection.heads[0]
+    if named.head is not None and owners is None:
+        values = fold.scores(named.head, selection.places, hidden, folded)
+        if values is not None:
+            return values
+    return _by_operations(selection, hidden, folded)
+
+
+def _blank(selection: Selection, hidden: Tensor) -> Folded:
+    shape = (len(selection.req_ids), selection.width, len(STATISTICS))
+    return Folded(torch.zeros(shape, device=hidden.device))
+
+
+def _by_operations(selection: Selection, hidden: Tensor, folded: Folded) -> Tensor:
+    count, width = folded.features.shape[:2]
+    states = selection.places.take(hidden)
+    starts = selection.places.stacked(hidden.device)[2]
+    rows = starts[:, None] + torch.arange(width, device=hidden.device)
+    taken = states[rows.clamp_(max=len(states) - 1)].float()
+    values = torch.full((count, width, 3), math.nan, device=hidden.device)
+    for named, owners in selection.heads:
+        if named.head is None:
+            continue
+        mine = slice(None) if owners is None else upload(owners, hidden.device)
+        raw = named.head.raw(taken[mine], folded.features[mine])
+        values[mine, :, 0], values[mine, :, 2] = named.head.calibrated(raw)
+    if folded.confidence is not None:
+        values[:, :, 1] = folded.confidence
+    return values
+
+
+def device_record(recorder: Recorder, selection: Selection, hidden: Tensor, folded: Folded) -> None:
+    """Keep the head inputs of the recorded requests, which get one token a step each."""
+    at = upload(selection.records, hidden.device)
+    states = selection.places.take(hidden)[at].float()
+    joined = torch.cat([states, folded.features[at, 0]], dim=1)
+    recorder.add([selection.req_ids[i] for i in selection.records], joined)

@@ -1,0 +1,90 @@
+"""A step's logits and sampled tokens become each request's running statistics and confidence.
+
+Shapes: L rows of logits, S scored requests, W tokens a request at most, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from arrol_serve.engine.plugin.scoring.ends import Ends
+from arrol_serve.quality.head import QualityHead
+
+CONFIDENCE_TOP_K = 20
+"""Tokens averaged in DeepConf's token confidence (arXiv 2508.15260, equation 2)."""
+FLOOR = -1e4
+"""Keeps masked tokens out: 0 * -inf is not 0."""
+LOWEST_TOP = -100.0
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the scored requests of a step are."""
+
+    slots: Ints
+    """[S] in the tables."""
+    lines: Ints
+    """[S] in the sampled tokens."""
+    starts: Ints
+    """[S] first of each one's rows among the L."""
+    rows: Tensor | None
+    """[L] among the step's rows of logits; None: all of them in order."""
+    on_device: Tensor | None = None
+    """[3, S] slots, lines and starts once more, where the tables are on a device."""
+
+    def take(self, table: Tensor) -> Tensor:
+        return table if self.rows is None else table[self.rows]
+
+    def rows_of(self, who: Ints, place: Ints) -> Tensor:
+        """[M] among the step's rows, of the tokens at ``place`` of the requests ``who``, on the host."""
+        at = torch.from_numpy(self.starts[who] + place)
+        return at if self.rows is None else self.rows[at]
+
+    def stacked(self, device: torch.device) -> Tensor:
+        """[3, S] slots, lines and starts."""
+        if self.on_device is not None:
+            return self.on_device
+        return upload(np.stack([self.slots, self.lines, self.starts]), device)
+
+
+def upload(numbers: Ints, device: torch.device) -> Tensor:
+    """From pinned memory, so that nothing waits for it."""
+    tensor = torch.from_numpy(numbers)
+    if device.type == "cuda":
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """After each new token of each request, on a device: only it knows which tokens are new."""
+
+    features: Tensor
+    """[S, W, len(STATISTICS)]"""
+    confidence: Tensor | None = None
+    """[S, W]"""
+
+
+class Fold(Protocol):
+    """Never waits for its device."""
+
+    def begin(self, slot: int, window: int, ends: Ends) -> None:
+        """A request enters; ``window``: tokens that its confidence is the mean of."""
+
+    def before(self, places: Places, logits: Tensor, *, confidence: bool) -> None:
+        """Read the model's own distribution [L, V]: the sampler may scale it in place."""
+
+    def after(self, places: Places, sampled: Tensor) -> Folded:
+        """Add the sampled tokens, [R, W] with -1 where there is none."""
+
+    def scores(
+        self, head: QualityHead, places: Places, states: Tensor, folded: Folded
+    ) -> Tensor | None:
+        """[S, W, 3] of all tokens by one head, from the step's states; None: by tensor operations."""

@@ -1,0 +1,93 @@
+"""The fold on CPUs against plain tensor operations, and which scores it says can matter."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import numpy as np
+import pytest
+import torch
+
+from arrol_serve.engine.plugin.scoring.device_check import Shapes, made_up
+from arrol_serve.engine.plugin.scoring.ends import NEVER, Ends
+from arrol_serve.engine.plugin.scoring.fold import Places
+from arrol_serve.engine.plugin.scoring.host_fold import HostFold
+from arrol_serve.engine.plugin.scoring.tensor_fold import TensorFold
+
+CPU = torch.device("cpu")
+ANY = Ends((), NEVER, False, ())
+AnyFold = TypeVar("AnyFold", HostFold, TensorFold)
+
+
+def begun(fold: AnyFold, ends: Ends = ANY, slots: int = 8) -> AnyFold:
+    for slot in range(slots):
+        fold.begin(slot, 3, ends)
+    return fold
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_numpy_gives_the_numbers_of_tensor_operations(dtype: torch.dtype) -> None:
+    generator = np.random.default_rng(1)
+    host, tensors = begun(HostFold(8)), begun(TensorFold(8, CPU))
+    for step in range(12):
+        places, logits, _, sampled = made_up(generator, step, CPU, Shapes(dtype=dtype))
+        host.before(places, logits, confidence=True)
+        tensors.before(places, logits, confidence=True)
+        ours, theirs = host.after(places, sampled), tensors.after(places, sampled)
+        assert ours.confidence is not None
+        assert theirs.confidence is not None
+        new = sampled[places.lines] >= 0
+        assert ours.counts.tolist() == new.sum(1).tolist()
+        features = ours.features(*np.nonzero(new.numpy()))
+        torch.testing.assert_close(features, theirs.features[new], atol=1e-4, rtol=1e-5)
+        confidence = torch.from_numpy(ours.confidence)[new]
+        torch.testing.assert_close(confidence, theirs.confidence[new], atol=1e-4, rtol=1e-5)
+
+
+def wanted(ends: Ends, runs: list[list[int]]) -> list[list[bool]]:
+    """Of one request that gets these runs of tokens, which of them may need a score."""
+    fold = begun(HostFold(1), ends, slots=1)
+    width = max(map(len, runs))
+    one = np.zeros(1, np.int64)
+    places = Places(one, one, one, None)
+    seen = []
+    for run in runs:
+        fold.before(places, torch.zeros(width, 50), confidence=False)
+        sampled = torch.tensor([run + [-1] * (width - len(run))], dtype=torch.int32)
+        folded = fold.after(places, sampled)
+        seen.append(folded.wanted[0, : len(run)].tolist())
+    return seen
+
+
+def test_probes_are_wanted_also_inside_runs() -> None:
+    assert wanted(Ends((2, 5), NEVER, False, ()), [[7], [7], [7], [7, 7, 7]]) == [
+        *([False], [True], [False]),
+        [False, True, True],
+    ]
+
+
+def test_two_probes_in_one_run_are_both_wanted() -> None:
+    assert wanted(Ends((2, 3), NEVER, False, ()), [[7, 7, 7, 7]]) == [[False, True, True, True]]
+
+
+def test_stop_tokens_and_the_greatest_length_are_wanted() -> None:
+    assert wanted(Ends((), 4, False, (9,)), [[9, 7], [7], [7]]) == [[True, False], [False], [True]]
+
+
+def test_everything_is_wanted_where_any_token_may_be_the_last() -> None:
+    assert wanted(Ends((), NEVER, True, ()), [[7, 7], [7]]) == [[True, True], [True]]
+
+
+def test_a_slot_is_empty_for_its_next_request() -> None:
+    fold = begun(HostFold(1), ANY, slots=1)
+    one = np.zeros(1, np.int64)
+    places = Places(one, one, one, None)
+    token = torch.zeros(1, 1, dtype=torch.int32)
+    found = []
+    for _ in range(2):
+        fold.begin(0, 3, ANY)
+        fold.before(places, torch.zeros(1, 50), confidence=True)
+        folded = fold.after(places, token)
+        assert folded.confidence is not None
+        found.append((folded.table.tolist(), folded.confidence.tolist()))
+    assert found[0] == found[1]
