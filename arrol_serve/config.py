@@ -66,6 +66,8 @@ class ServerConfig(BaseModel):
     """Seconds of silence on a stream before a keep-alive; 0: none."""
     keep_alive: Literal["comment", "chunk"] = "comment"
     """A comment, or for clients and proxies that want one an event that says nothing."""
+    page: bool = True
+    """Whether ``GET /arrol`` shows the page on which searches are watched."""
     verifier_workers: int = Field(default=2, ge=1)
     verifier_timeout_s: float = Field(default=3.0, gt=0)
     head: str | None = None

@@ -91,6 +91,13 @@ def build_parser() -> argparse.ArgumentParser:
         choices=("comment", "chunk"),
         help="a comment, or an event that says nothing; default: comment",
     )
+    option(
+        "--no-page",
+        action="store_const",
+        const=False,
+        dest="page",
+        help="do not serve the page /arrol, on which searches are asked and watched",
+    )
     keys.add_arguments(parser)
     listener.add_arguments(parser)
     option("--version", action="version", version=f"arrol-serve {__version__}")
@@ -140,6 +147,7 @@ def server_config(ours: argparse.Namespace) -> ServerConfig:
         "scorer": ours.scorer,
         "keep_alive_s": ours.keep_alive_s,
         "keep_alive": ours.keep_alive,
+        "page": ours.page,
     }
     config = load_config(ours.arrol_config, **flags)
     aliases = {**config.aliases, **dict(ours.alias)}

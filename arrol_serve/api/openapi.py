@@ -11,7 +11,7 @@ import vllm
 from fastapi import FastAPI
 
 from arrol_serve import __version__
-from arrol_serve.api import chat, completion, messages, models, responses
+from arrol_serve.api import chat, completion, messages, models, page, responses
 from arrol_serve.api.document.stream import SCHEMAS
 
 OPENAIS = {
@@ -29,7 +29,7 @@ def openapi_document() -> dict[str, Any]:
         version=__version__,
         description="OpenAI's API with candidate search, in-engine pruning and weighted votes.",
     )
-    for module in (chat, completion, responses, messages, models):
+    for module in (chat, completion, responses, messages, models, page):
         app.include_router(module.router)
     document = app.openapi()
     document["info"]["x-vllm"] = ".".join(

@@ -25,6 +25,7 @@ from arrol_serve.api.middleware.auth import Auth
 from arrol_serve.api.middleware.body_limit import BodyLimit
 from arrol_serve.api.middleware.lifecycle import Lifecycle
 from arrol_serve.api.middleware.route_guard import RouteGuard
+from arrol_serve.api.page import add_page
 from arrol_serve.api.selection import ArrolState, build_state
 from arrol_serve.config import ServerConfig
 from arrol_serve.engine.probe import check_generates, probe_engine
@@ -84,6 +85,8 @@ class ArrolEndpoint:
         listener: AdminSocket | None = getattr(args, "arrol_admin", None)
         admin = None if listener is None else AdminServer(engine_client, listener)
         if self._app is not None:
+            if config.page:
+                add_page(self._app)
             install(self._app, _front(state.arrol, args.api_key or (), rates))
             _close_at_shutdown(self._app, pool, admin)
             lifecycle: Lifecycle | None = getattr(args, "arrol_lifecycle", None)

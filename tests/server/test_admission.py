@@ -36,11 +36,11 @@ def spans() -> Iterator[Receiver]:
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory, spans: Receiver) -> Iterator[Server]:
-    """Eight candidates at once: one big group fills it. It logs JSON and sends traces."""
+    """Eight candidates at once: one big group fills it. It logs JSON, sends traces and has no page."""
     folder = tmp_path_factory.mktemp("small")
     config = folder / "arrol.toml"
     config.write_text(LIMITS)
-    options = ["--arrol-config", str(config), "--max-num-seqs", "8"]
+    options = ["--arrol-config", str(config), "--max-num-seqs", "8", "--no-page"]
     options += ["--logging-config.formatter", "json", "--otlp-traces-endpoint", spans.url]
     process, running = start(folder / "server.log", *options)
     yield running
@@ -208,3 +208,9 @@ def test_each_candidate_is_a_span_of_the_clients_trace(small: Server, spans: Rec
     assert len(found) == BIG["arrol"]["samples"]
     assert {span["trace"] for span in found} == {trace}
     assert {span["gen_ai.usage.completion_tokens"] for span in found} == {20}
+
+
+@pytest.mark.parametrize("path", ["/arrol", "/arrol/", "/arrol/index.html"])
+def test_a_server_may_have_no_page(small: Server, path: str) -> None:
+    for headers in ({}, {"authorization": f"Bearer {small.key}"}):
+        assert httpx.get(f"{small.url}{path}", headers=headers).status_code == 404

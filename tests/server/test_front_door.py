@@ -19,7 +19,7 @@ ASKED = {
 }
 TOO_MUCH = ServerConfig().max_body_bytes + 1
 GENERATING = ("/v1/chat/completions", "/v1/completions", "/invocations", "/inference/v1/generate")
-OTHERS = ("/tokenize", "/v1/models", "/no-such-route")
+OTHERS = ("/tokenize", "/v1/models", "/no-such-route", "/arrol")
 
 
 def is_refusal(reply: httpx.Response, status: int, code: str) -> bool:
@@ -44,6 +44,21 @@ def test_no_route_opens_without_a_key(server: Server, path: str, sent: str) -> N
 @pytest.mark.parametrize("path", ["/health", "/ping", "/metrics", "/version"])
 def test_probes_need_no_key(server: Server, path: str) -> None:
     assert httpx.get(f"{server.url}{path}").status_code == 200
+
+
+def test_the_page_needs_no_key_and_brings_its_rules(server: Server) -> None:
+    for method in ("GET", "HEAD"):
+        reply = httpx.request(method, f"{server.url}/arrol")
+        assert reply.status_code == 200
+        assert reply.headers["content-type"] == "text/html; charset=utf-8"
+        assert "default-src 'self'" in reply.headers["content-security-policy"]
+        assert reply.headers["x-content-type-options"] == "nosniff"
+    again = httpx.get(f"{server.url}/arrol", headers={"if-none-match": reply.headers["etag"]})
+    assert again.status_code == 304
+    assert httpx.get(f"{server.url}/arrol/index.html").status_code == 200
+    slashed = httpx.get(f"{server.url}/arrol/", follow_redirects=True)
+    assert (slashed.status_code, slashed.url.path) == (200, "/arrol")
+    assert httpx.get(f"{server.url}/arrol/%2e%2e/config.py").status_code in (401, 404)
 
 
 def test_keys_are_not_handed_to_other_processes(server: Server) -> None:

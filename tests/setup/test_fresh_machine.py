@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,10 @@ def test_the_readmes_command_installs_a_wheel(index: str, tmp_path: Path) -> Non
     pip = ["venv/bin/python", "-m", "pip", "install", "--quiet"]
     run(["venv/bin/python", "-m", "pip", "wheel", "--no-deps", "-w", "dist", str(ROOT)], tmp_path)
     (wheel,) = (tmp_path / "dist").iterdir()
+    files = (ROOT / "arrol_serve" / "page").rglob("*")
+    page = {str(path.relative_to(ROOT)) for path in files if path.is_file()}
+    assert "arrol_serve/page/index.html" in page
+    assert page <= set(zipfile.ZipFile(wheel).namelist())
     run([*pip, option.split()[0], index, f"{wheel}[cpu]"], tmp_path)
     # PyTorch's index has a torchvision that fits; PyPI's, which came here, does not, and is named.
     told = subprocess.run(

@@ -13,6 +13,7 @@ from arrol_serve.admission.queue import Key
 from arrol_serve.admission.rates import Rates
 from arrol_serve.api.error_response import MESSAGES, error_body
 from arrol_serve.api.middleware.caller import CALLER
+from arrol_serve.api.page import is_page
 from arrol_serve.keys import KeyRing, sent_key
 
 OPEN = frozenset(
@@ -80,4 +81,6 @@ def _as_bearer(scope: Scope, key: str) -> Scope:
 
 def _is_open(scope: Scope) -> bool:
     path = scope["path"].removeprefix(scope.get("root_path", ""))
-    return path in OPEN or scope.get("method") == "OPTIONS"  # which browsers send without a key
+    method = scope.get("method")
+    # Browsers send OPTIONS without a key.
+    return path in OPEN or method == "OPTIONS" or is_page(method, path)
