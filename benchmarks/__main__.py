@@ -10,6 +10,7 @@ SUITE: dict[str, str] = {
     "accuracy": "accuracy against tokens and time: vote rules, pruning, random pruning",
     "presets": "presets that really run against the uniform vote of 16 and 64, on fresh questions",
     "plugin_cost": "tokens/s of plain vLLM, the idle plugin, scoring on",
+    "progress_cost": "tokens/s of a search that is watched, against the same one that is not",
     "latency": "latency added to a plain request, time to ready",
     "groups": "what the bundled model's rollout groups are like, for the simulator",
     "simulate": "synthetic scores: when pruning and weighting help, break even or hurt",

@@ -21,6 +21,7 @@ from benchmarks.render.load import load
 from benchmarks.render.paper import paper
 from benchmarks.render.plugin_cost import plugin_cost
 from benchmarks.render.presets import presets
+from benchmarks.render.progress_cost import progress_cost
 from benchmarks.render.scaling import scaling, step_time
 from benchmarks.render.serving import serving
 from benchmarks.render.simulation import groups, simulation
@@ -78,6 +79,7 @@ RENDERERS: dict[str, Callable[[], str]] = {
     "serving": serving,
     "scaling": scaling,
     "plugin_cost": plugin_cost,
+    "progress_cost": progress_cost,
     "latency": latency,
     "load": load,
     "soak": soak,
