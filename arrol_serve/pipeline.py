@@ -18,7 +18,7 @@ from arrol_serve.pruning.threshold import sigmoid
 from arrol_serve.rollout import Fate, ProbeScore, Rollout
 from arrol_serve.sampling_plan import SearchPlan
 from arrol_serve.search.course import Course, Launch, Stop
-from arrol_serve.search.progress import Listener, Progress, lanes, watched
+from arrol_serve.search.progress import Listener, Progress, standing, watched
 from arrol_serve.search.reader import Reader
 from arrol_serve.search.state import SearchState
 from arrol_serve.search.stop import StopCause, nothing_usable
@@ -90,7 +90,7 @@ async def search(
                 generated()
             await run.read_the_rest()
     finally:
-        run.stop_reading()
+        run.reader.stop()
         await candidates.close()
     outcome = run.outcome(choices)
     if listener is not None:
@@ -111,7 +111,7 @@ class _Search:
         self._candidates, self._book, self._plan, self._holds = candidates, book, plan, holds
         self._course = Course(plan.waves, plan.stop_rule)
         self._state = SearchState(book, plan.vote, plan.belief, by_head=plan.scorer == "head")
-        self._reader = Reader(book)
+        self.reader = Reader(book)
         self._began = time.monotonic()
         self._stop: StopCause | None = None
         self._unread = 0
@@ -125,7 +125,7 @@ class _Search:
                 self._candidates.wants_moves = self._course.waiting
                 if event is None and self._state.live:
                     event = asyncio.create_task(self._candidates.next_event())
-                awaited = {*self._reader.tasks, *([event] if event else [])}
+                awaited = {*self.reader.tasks, *([event] if event else [])}
                 done, _ = await asyncio.wait(
                     awaited, timeout=self._time_left(), return_when=asyncio.FIRST_COMPLETED
                 )
@@ -148,7 +148,7 @@ class _Search:
     @property
     def _goes_on(self) -> bool:
         """Whether something may still come of it."""
-        return bool(self._state.live or (self._reader.tasks and self._course.more))
+        return bool(self._state.live or (self.reader.tasks and self._course.more))
 
     def _take(self, event: Event) -> None:
         if isinstance(event, Rollout):
@@ -170,13 +170,13 @@ class _Search:
         if rollout.fate is not Fate.PRUNED:
             self._passed(rollout.index, rollout.probes)
         if rollout.votes:
-            self._reader.start(rollout)
+            self.reader.start(rollout)
         else:
             self._tell_course(rollout)
 
     def _collect(self, done: set[asyncio.Task[object]]) -> None:
         """Take over what has been read."""
-        for index in self._reader.take(done):
+        for index in self.reader.take(done):
             self._tell_course(self._state.rollouts[index])
 
     def _tell_course(self, rollout: Rollout) -> None:
@@ -248,18 +248,14 @@ class _Search:
             return
         left = self._time_left()
         limit = None if left is None else left + READING_S
-        if self._reader.tasks:
-            done, _ = await asyncio.wait(self._reader.tasks, timeout=limit)
+        if self.reader.tasks:
+            done, _ = await asyncio.wait(self.reader.tasks, timeout=limit)
             self._collect(done)
-        self._unread = len(self._reader.unread)
+        self._unread = len(self.reader.unread)
         if self._unread and self._stop is None:
             self._stop = "deadline"
         if self._stop is None and self._cap_reached():
             self._stop = "budget"
-
-    def stop_reading(self) -> None:
-        """Let go of the answers that nobody waits for any more."""
-        self._reader.stop()
 
     def _time_left(self) -> float | None:
         if self._plan.deadline_s is None:
@@ -268,13 +264,7 @@ class _Search:
 
     def progress(self) -> Progress:
         """How it stands."""
-        return Progress(
-            lanes(self._state, self._candidates.tokens),
-            self._state.count(),
-            self._state.waves,
-            self._state.saved_estimate,
-            self._elapsed_ms(),
-        )
+        return standing(self._state, self._candidates.tokens, self._elapsed_ms())
 
     def _elapsed_ms(self) -> int:
         return round((time.monotonic() - self._began) * 1000)
@@ -300,5 +290,5 @@ class _Search:
             saved_estimate=self._state.saved_estimate,
             verifier_timeouts=self._book.timeouts + self._unread,
             latency_ms=self._elapsed_ms(),
-            vote_seconds=self._reader.seconds,
+            vote_seconds=self.reader.seconds,
         )

@@ -34,7 +34,8 @@ def streamed(
     arrol = {"samples": args.samples, "stream": mode, "prune": {"policy": "never", "probes": [16]}}
     sampling = {"temperature": 1.0, "seed": seed, "max_tokens": args.tokens, "ignore_eos": True}
     body = {"model": MODEL_NAME, "messages": QUESTION, "stream": True, "arrol": arrol, **sampling}
-    before, events, size, report = running.cpu_seconds(), 0, 0, {}
+    before, events, size = running.cpu_seconds(), 0, 0
+    report: dict[str, Any] = {}
     with http.stream("POST", f"{running.url}/v1/chat/completions", json=body) as reply:
         reply.raise_for_status()
         for line in reply.iter_lines():

@@ -65,9 +65,10 @@ class Progress:
         return sum(lane.fate is fate for lane in self.lanes)
 
 
-def lanes(state: SearchState, tokens: Callable[[int], int]) -> tuple[Lane, ...]:
+def standing(state: SearchState, tokens: Callable[[int], int], elapsed_ms: int) -> Progress:
     """``tokens``: what a running candidate is known to have generated."""
-    return tuple(_lane(state, index, tokens) for index in range(len(state.wave_of)))
+    lanes = tuple(_lane(state, index, tokens) for index in range(len(state.wave_of)))
+    return Progress(lanes, state.count(), state.waves, state.saved_estimate, elapsed_ms)
 
 
 def _lane(state: SearchState, index: int, tokens: Callable[[int], int]) -> Lane:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from arrol_serve.answers.reading import Reading, read
@@ -13,7 +13,7 @@ from arrol_serve.config import ServerConfig
 from arrol_serve.pipeline import SearchOutcome, StopCause
 from arrol_serve.rollout import Fate, ProbeScore, Rollout
 from arrol_serve.sampling_plan import SearchPlan, Selectors, resolve
-from arrol_serve.search.progress import Progress, lanes
+from arrol_serve.search.progress import Progress, standing
 from arrol_serve.search.state import SearchState
 from arrol_serve.voting import Ballot, tally
 
@@ -101,11 +101,5 @@ class Race:
 
     def now(self, elapsed_ms: int = 250, stop: StopCause | None = None) -> Progress:
         """How it stands."""
-        return Progress(
-            lanes(self.state, self.tokens.__getitem__),
-            self.state.count(),
-            self.state.waves,
-            self.state.saved_estimate,
-            elapsed_ms,
-            stop,
-        )
+        found = standing(self.state, self.tokens.__getitem__, elapsed_ms)
+        return replace(found, stop=stop)
