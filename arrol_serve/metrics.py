@@ -37,6 +37,11 @@ PRUNED_AT = Histogram(
 VOTES = Histogram(
     "arrol_votes", "Votes with an answer in one search", buckets=(0, 1, 2, 4, 8, 16, 32, 64, 128)
 )
+WAVES = Histogram(
+    "arrol_waves",
+    "How often candidates were started in one search",
+    buckets=(1, 2, 3, 4, 6, 8, 12, 16, 32),
+)
 SEARCH_SECONDS = Histogram("arrol_search_seconds", "From first candidate to vote", buckets=SECONDS)
 VOTE_SECONDS = Histogram(
     "arrol_vote_seconds", "Reading and comparing the answers of one search", buckets=SECONDS

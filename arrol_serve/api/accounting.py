@@ -89,6 +89,7 @@ def _count_vote(outcome: SearchOutcome) -> None:
     metrics.SEARCH_SECONDS.observe(outcome.latency_ms / 1000)
     metrics.VOTE_SECONDS.observe(outcome.vote_seconds)
     metrics.VOTES.observe(sum(standing.count for standing in outcome.tally.standings))
+    metrics.WAVES.observe(outcome.waves)
     if outcome.tally.agreement is not None:
         metrics.AGREEMENT.observe(outcome.tally.agreement)
     if outcome.tally.confidence is not None:
