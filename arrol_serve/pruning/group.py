@@ -12,6 +12,8 @@ from arrol_serve.rollout import ProbeScore
 
 DECIMALS = 3
 """Of scores: siblings that wrote the same so far are equal, whatever batches did to their last bits."""
+TURN = (5**0.5 - 1) / 2
+"""The golden ratio: its multiples fill the interval from 0 to 1 evenly, however many there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ class Group:
         waited = member.waiting
         # Also while it waits at an earlier one: how long that takes must not change its score here.
         while len(member.crossed) < len(self.probes) and tokens >= self.probes[len(member.crossed)]:
-            member.crossed.append((tokens, round(score, DECIMALS)))
+            member.crossed.append((tokens, self._told_apart(index, score)))
         if not member.waiting:
             return []
         if self.policy.waits:
@@ -124,6 +126,13 @@ class Group:
             if not decisions[-1].verdict.survives:
                 break
         return decisions
+
+    def _told_apart(self, index: int, score: float) -> float:
+        """The score without its last bits, and less than a rounding added: ties go by lot, the same one for
+        the same candidate. By order they would all go to those who came first, and prune each later wave.
+        """
+        lot = (self._before + index) * TURN % 1
+        return round(score, DECIMALS) + lot * 10**-DECIMALS / 2
 
     def _settle(self) -> list[Decision]:
         """Judge the waiting members if nobody whom they wait for is still to come."""
