@@ -35,7 +35,7 @@ ALL: tuple[tuple[str, ...], ...] = (
 """What ``all`` runs: every result file of the repository."""
 ELSEWHERE = {
     "answers": "how well replies are read, beside other scorers; needs a file of replies",
-    "gpu": "heads, accuracy and training of models of 1 to 2 billion parameters; needs a GPU",
+    "gpu": "what our part costs on real shapes with random weights; needs a GPU to mean anything",
 }
 WRITERS = {
     "table": "write the README's results from the result files",

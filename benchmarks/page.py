@@ -15,6 +15,7 @@ from benchmarks.render.accuracy import accuracy, limits
 from benchmarks.render.answers import answers
 from benchmarks.render.behaviour import behaviour
 from benchmarks.render.goals import goals
+from benchmarks.render.gpu import gpu
 from benchmarks.render.group_signal import group_signal
 from benchmarks.render.latency import latency
 from benchmarks.render.load import load
@@ -76,6 +77,7 @@ RENDERERS: dict[str, Callable[[], str]] = {
     "step_time": step_time,
     "answers": answers,
     "behaviour": behaviour,
+    "gpu": gpu,
     "serving": serving,
     "scaling": scaling,
     "plugin_cost": plugin_cost,

@@ -12,7 +12,9 @@ from arrol_serve.rollout import ProbeScore
 
 DECIMALS = 3
 """Of scores: siblings that wrote the same so far are equal, whatever batches did to their last bits."""
-TURN = (5**0.5 - 1) / 2
+QUANTUM = 1e-3
+"""The last of these decimals."""
+TURN: float = (5**0.5 - 1) / 2
 """The golden ratio: its multiples fill the interval from 0 to 1 evenly, however many there are."""
 
 
@@ -132,7 +134,7 @@ class Group:
         the same candidate. By order they would all go to those who came first, and prune each later wave.
         """
         lot = (self._before + index) * TURN % 1
-        return round(score, DECIMALS) + lot * 10**-DECIMALS / 2
+        return round(score, DECIMALS) + lot * QUANTUM / 2
 
     def _settle(self) -> list[Decision]:
         """Judge the waiting members if nobody whom they wait for is still to come."""

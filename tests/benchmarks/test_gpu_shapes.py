@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.gpu.shapes.__main__ import main
-from benchmarks.gpu.shapes.models import SHAPES, Shape
+from benchmarks.gpu.__main__ import main
+from benchmarks.gpu.models import SHAPES, Shape
 
 pytestmark = pytest.mark.timeout(900)
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.gpu.shapes.engines import IDLE, PLAIN, SCORING, Engine, Job, turns
-from benchmarks.gpu.shapes.models import SHAPES, make_head, make_model
+from benchmarks.gpu.engines import IDLE, PLAIN, SCORING, Engine, Job, turns
+from benchmarks.gpu.models import SHAPES, make_head, make_model
 from trainer.run.log import read_metrics
 
 Rows = list[dict[str, Any]]

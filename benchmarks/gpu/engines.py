@@ -65,8 +65,8 @@ def _build(arm: str, engine: Engine) -> Any:
     from trainer.engines.sampling import build_engine
 
     on_gpu = torch.cuda.is_available()
-    plain = {"worker_cls": "auto", "scheduler_cls": None} if arm == PLAIN else {}
-    graphs = {"compilation_config": {"cudagraph_capture_sizes": list(engine.sizes)}}
+    plain: dict[str, Any] = {"worker_cls": "auto", "scheduler_cls": None} if arm == PLAIN else {}
+    graphs: dict[str, Any] = {"compilation_config": {"cudagraph_capture_sizes": list(engine.sizes)}}
     return build_engine(
         engine.model,
         engine.head,
