@@ -15,7 +15,10 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     part = path.with_name(path.name + ".part")
     try:
+        part.touch()
+        usual = part.stat().st_mode
         yield part
+        part.chmod(usual)  # some libraries write for their owner alone
         part.replace(path)
     except BaseException:
         part.unlink(missing_ok=True)

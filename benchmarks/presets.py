@@ -126,7 +126,7 @@ def measure(name: str, setting: Setting, args: argparse.Namespace) -> list[dict[
     folder = args.out / name.replace(" ", "-").replace(",", "")
     open_folder(folder, {"setting": name, "questions": args.questions, "samples": args.samples})
     pool = AnswerPool(workers=2, timeout_s=5.0)
-    engine = LiveEngine(args.model, args.head, settings, {i.id: i.question for i in items})
+    engine = LiveEngine(args.model, args.head, settings, items)
     try:
         kept = sample_pass(lambda some: engine.sample(some, ()), pool, items, folder, SPEC)
         uniform = uniform_votes_of(kept)

@@ -11,6 +11,8 @@ from pathlib import Path
 from arrol_serve import home
 from arrol_serve.errors import ArrolError
 from trainer.head import command as head_command
+from trainer.help import Help
+from trainer.samples.show import add_show, show
 
 EXTRA = ("httpx", "matplotlib", "peft", "tqdm")
 """What the extra ``train`` brings."""
@@ -21,10 +23,13 @@ INTERRUPTED = 130
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("arrol-train", description=__doc__)
+    parser = argparse.ArgumentParser("arrol-train", description=__doc__, formatter_class=Help)
     commands = parser.add_subparsers(dest="command", required=True)
     policy = commands.add_parser(
-        "policy", help="train a policy with pruned rollouts", allow_abbrev=False
+        "policy",
+        help="train a policy with pruned rollouts",
+        allow_abbrev=False,
+        formatter_class=Help,
     )
     policy.add_argument("recipe", type=Path, help="a TOML file; --section.key=value overrides it")
     policy.add_argument("--dry-run", action="store_true", help="print the resolved configuration")
@@ -34,15 +39,26 @@ def build_parser() -> argparse.ArgumentParser:
         default="none",
         help="auto: go on from the newest checkpoint, if there is one",
     )
-    head = commands.add_parser("head", help="make a quality head for any model", allow_abbrev=False)
+    head = commands.add_parser(
+        "head", help="make a quality head for any model", allow_abbrev=False, formatter_class=Help
+    )
     head_command.add_arguments(head)
-    plot = commands.add_parser("plot", help="draw a run's curves", allow_abbrev=False)
+    plot = commands.add_parser(
+        "plot", help="draw a run's curves", allow_abbrev=False, formatter_class=Help
+    )
     plot.add_argument("run", type=Path, help="the run's folder")
+    shown = commands.add_parser(
+        "show", help="look at what a run sampled", allow_abbrev=False, formatter_class=Help
+    )
+    add_show(shown, "step")
     export = commands.add_parser(
-        "export", help="write a checkpoint and head for arrol-serve", allow_abbrev=False
+        "export",
+        help="write a checkpoint and head for arrol-serve",
+        allow_abbrev=False,
+        formatter_class=Help,
     )
     export.add_argument("run", type=Path, help="the run's folder")
-    export.add_argument("--to", type=Path, required=True, help="a new folder")
+    export.add_argument("--to", type=Path, required=True, help="a new folder; needed, no default")
     return parser
 
 
@@ -63,11 +79,19 @@ def main(argv: Sequence[str] | None = None) -> None:
             from trainer.run.plot import plot_run
 
             print(plot_run(args.run))
+        elif args.command == "show":
+            from trainer.run.rollouts import kept_rollouts
+
+            show(kept_rollouts(args.run), args, "step")
         else:
             from trainer.export import export
             from trainer.run.folder import RunFolder
 
             print(export(RunFolder(args.run), args.to))
+            print(
+                f"Next: arrol-serve {args.to}; arrol-eval --model {args.to} --data ... --out ...",
+                file=sys.stderr,
+            )
     except (ArrolError, OSError) as error:
         sys.exit(f"arrol-train{_whoami()}: {error}")
     except KeyboardInterrupt:
@@ -77,6 +101,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         if error.name not in EXTRA:
             raise
         sys.exit(f"arrol-train: {error.name} is missing: pip install 'arrol-serve[train]'")
+
+
+def _say_next(run: str) -> None:
+    print(
+        f"Made: {run} with checkpoints, metrics.jsonl and rollouts. Next: arrol-train plot {run}; "
+        f"arrol-train show {run}; arrol-train export {run} --to FOLDER, for arrol-serve and arrol-eval.",
+        file=sys.stderr,
+    )
 
 
 def _whoami() -> str:
@@ -101,6 +133,8 @@ def _policy(args: argparse.Namespace, overrides: list[str]) -> int:
     from trainer.loop import train
 
     if train(config, resume=args.resume == "auto"):
+        if first:
+            _say_next(config.run.out)
         return 0
     if first:
         print(f"stopped and saved; go on with --resume auto --run.out={config.run.out}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError, model_validator
 
@@ -18,6 +19,7 @@ from trainer.policy.settings import PolicySettings
 from trainer.recipe import apply_override, check_keys, read_recipe
 from trainer.sections import (
     AlgorithmSection,
+    ChatSection,
     CheckpointSection,
     DataSection,
     EvalSection,
@@ -37,6 +39,7 @@ from trainer.sections import (
 class TrainConfig(Section):
     run: RunSection = RunSection()
     data: DataSection = DataSection()
+    chat: ChatSection = ChatSection()
     rollout: RolloutSection = RolloutSection()
     prune: PruneSection = PruneSection()
     head: HeadSection = HeadSection()
@@ -61,6 +64,17 @@ class TrainConfig(Section):
             temperature=self.rollout.temperature,
             max_tokens=self.rollout.max_tokens,
         )
+
+    @model_validator(mode="after")
+    def _stop_strings(self) -> TrainConfig:
+        records = self.head.train == "always" or self.prune.mode.startswith("arrol")
+        if self.chat.stop and records and (self.rollout.replicas or self.sync.backend == "ipc"):
+            raise ValueError(
+                "chat.stop: an engine in another process has gone on when a stop string is found, so that "
+                "the head would learn from what follows it. Leave it out, sample in this process, or train "
+                "without a head"
+            )
+        return self
 
     @model_validator(mode="after")
     def _everything_takes_effect(self) -> TrainConfig:
@@ -113,9 +127,16 @@ def dump_config(config: TrainConfig) -> str:
     for name, section in config.model_dump(mode="json").items():
         lines.append(f"[{name}]")
         lines += [
-            f"{key} = {json.dumps(value, ensure_ascii=False)}"
+            f"{key} = {_toml(value)}"
             for key, value in section.items()
             if value is not None  # TOML has no null: what is left out is it
         ]
         lines.append("")
     return "\n".join(lines)
+
+
+def _toml(value: Any) -> str:
+    """Numbers, strings and lists are written as in JSON, tables are not."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(k)} = {_toml(v)}" for k, v in value.items()) + "}"
+    return json.dumps(value, ensure_ascii=False)

@@ -20,7 +20,13 @@ from trainer.prompts.prompt import Prompt, PromptSource
 from trainer.ranks import Ranks
 from trainer.rewards.grader import Grade, Grader
 from trainer.rewards.shaping import reward
-from trainer.sections import AlgorithmSection, PruneSection, RewardSection, RolloutSection
+from trainer.sections import (
+    AlgorithmSection,
+    ChatSection,
+    PruneSection,
+    RewardSection,
+    RolloutSection,
+)
 from trainer.seeds import seed_for
 from trainer.stopwatch import Stopwatch
 
@@ -93,6 +99,7 @@ class ExperienceSampler:
     rollout: RolloutSection
     prune: PruneSection
     reward: RewardSection
+    chat: ChatSection
     seed: int
     """Of the run."""
     record: bool
@@ -176,6 +183,8 @@ class ExperienceSampler:
         return GroupRequest(
             name=str(number),
             question=prompt.question,
+            before=prompt.before,
+            chat=self.chat,
             seed=seed_for(self.seed, "rollouts", number),
             temperature=self.rollout.temperature,
             probes=prune.probes,

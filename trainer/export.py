@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Mapping
@@ -25,7 +24,7 @@ from arrol_serve.quality.calibration import (
 from arrol_serve.quality.head import QualityHead
 from trainer.config import TrainConfig
 from trainer.errors import ConfigError
-from trainer.head.artefact import base_model_facts, write_head
+from trainer.head.artefact import base_model_facts, head_digest, write_head
 from trainer.policy.adapters import save_adapters
 from trainer.policy.learner import Learner
 from trainer.policy.model import load_model
@@ -71,6 +70,8 @@ def _write_model(folder: Path, learner: Learner, source: Path) -> None:
     model = load_model(source).to(learner.policy.dtype)
     model.load_state_dict(weights, strict=False)  # tied ones are not among them
     model.save_pretrained(folder)
+    for path in folder.glob("*.safetensors"):  # written for their owner alone
+        path.chmod((folder / "config.json").stat().st_mode)
     AutoTokenizer.from_pretrained(source).save_pretrained(folder)
     back = AutoModelForCausalLM.from_pretrained(folder, dtype=learner.policy.dtype)
     found = dict(back.named_parameters())
@@ -97,7 +98,7 @@ def _write_head(
         folder,
         head,
         facts,
-        version=f"step-{state['done']}-{_digest(head)}",
+        version=f"step-{state['done']}-{head_digest(head)}",
         probes=config.prune.probes,
         metrics=head_metrics(unseen, head),
         provenance=provenance(
@@ -146,11 +147,6 @@ def _published(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _published(item) for key, item in value.items()}
     return Path(value).name if isinstance(value, str) and value.startswith("/") else value
-
-
-def _digest(head: QualityHead) -> str:
-    data = b"".join(value.numpy().tobytes() for value in head.state_dict().values())
-    return hashlib.sha256(data).hexdigest()[:8]
 
 
 def card(manifest: HeadManifest) -> str:

@@ -14,7 +14,7 @@ from trainer.prompts.room import Room, with_room
 from trainer.prompts.sources import open_source
 from trainer.ranks import Ranks
 from trainer.rewards.grader import Grader
-from trainer.sections import DataSection, EvalSection, RolloutSection
+from trainer.sections import PLAIN_CHAT, ChatSection, DataSection, EvalSection, RolloutSection
 from trainer.seeds import seed_for
 
 SEED = 77_000
@@ -49,6 +49,7 @@ def held_out_accuracy(
     samples: int,
     rollout: RolloutSection,
     ranks: Ranks | None = None,
+    chat: ChatSection = PLAIN_CHAT,
 ) -> dict[str, float]:
     """Mean accuracy of ``samples`` unpruned rollouts a prompt, at the training temperature.
 
@@ -56,7 +57,7 @@ def held_out_accuracy(
     """
     ranks, numbered = ranks or Ranks(), list(enumerate(prompts))
     mine = ranks.share(numbered, first_only=bool(rollout.replicas))
-    shares = ranks.all(lambda: _judged(engine, grader, mine, samples, rollout))
+    shares = ranks.all(lambda: _judged(engine, grader, mine, samples, rollout, chat))
     right = [verdict for part in shares for verdict in part]
     return {"eval/pass@1": sum(right) / len(right)}
 
@@ -67,6 +68,7 @@ def _judged(
     numbered: Sequence[tuple[int, Prompt]],
     samples: int,
     rollout: RolloutSection,
+    chat: ChatSection,
 ) -> list[bool]:
     """For each rollout whether it is right."""
     if not numbered:
@@ -75,6 +77,8 @@ def _judged(
         GroupRequest(
             name=f"eval-{i}",
             question=prompt.question,
+            before=prompt.before,
+            chat=chat,
             seed=seed_for(SEED, i),
             temperature=rollout.temperature,
         )

@@ -8,6 +8,7 @@ from the state that ``Trainer.save`` writes.
 from __future__ import annotations
 
 import signal
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
@@ -38,15 +39,17 @@ from trainer.run.folder import RunFolder, model_folder, model_name, open_run
 from trainer.run.log import open_log
 from trainer.run.metrics import rollout_metrics, success_rate, tokens_generated, update_metrics
 from trainer.run.pending import packed, unpacked
+from trainer.run.rollouts import keep_rollouts
 from trainer.seeds import seed_for
 from trainer.stopwatch import Stopwatch
 from trainer.weight_sync import SyncProbe, WeightSync
 
+STOPS = (signal.SIGTERM, signal.SIGINT)
 NOTHING = Knowledge((), (0.0,))
 
 
 def train(config: TrainConfig, *, resume: bool) -> bool:
-    """Run to the last step; False: SIGTERM came, and the state was saved."""
+    """Run to the last step; False: SIGTERM or Ctrl-C came, and the state was saved."""
     ranks = open_ranks(config.run.rank_timeout_s)
     try:
         opened = ranks.all(lambda: open_run(config, resume=resume) if ranks.first else None)[0]
@@ -75,7 +78,7 @@ class Trainer:
         self.pending: list[Experience] = []
         """Sampled already, for the next steps."""
         folder = model_folder(config)
-        room = open_room(folder, config.rollout)
+        room = open_room(folder, config.rollout, config.chat)
         self.source = with_room(open_source(config.data, config.run.seed), room)
         self.exam = held_out_prompts(config.eval, config.data, room) if config.eval.every else []
         self.history = SuccessHistory()
@@ -91,7 +94,9 @@ class Trainer:
         self.grader = Grader(self.pool, config.reward, config.data.source)
         self.grader.check()
         dtype = compute_dtype(config.optim)
-        self.engine = open_engine(folder, config.rollout, config.sync.backend, dtype, ranks)
+        self.engine = open_engine(
+            folder, config.rollout, config.sync.backend, dtype, ranks, config.chat.template
+        )
         self.sampler = self._sampler(self.source)
         self.sync = self._sync(self.source.prompt(0).question)
         self._stop = False
@@ -104,6 +109,7 @@ class Trainer:
             rollout=self.config.rollout,
             prune=self.config.prune,
             reward=self.config.reward,
+            chat=self.config.chat,
             seed=self.config.run.seed,
             record=self.head is not None,
             ranks=self.ranks,
@@ -121,8 +127,8 @@ class Trainer:
         return WeightSync(self.engine, transfer, probe, self.ranks)
 
     def train(self) -> bool:
-        """Step, log and save until done; False: stopped early by SIGTERM."""
-        previous = signal.signal(signal.SIGTERM, self._on_sigterm)
+        """Step, log and save until done; False: stopped early by SIGTERM or Ctrl-C."""
+        previous = [(number, signal.signal(number, self._on_signal)) for number in STOPS]
         log = open_log(self.run.path, self.done, self.config, self.ranks)
         try:
             self._push()
@@ -140,7 +146,8 @@ class Trainer:
             raise
         finally:
             log.close()
-            signal.signal(signal.SIGTERM, previous)
+            for number, handler in previous:
+                signal.signal(number, handler)
 
     def step(self) -> dict[str, Any]:
         """One step; what it did, in numbers."""
@@ -154,6 +161,10 @@ class Trainer:
             recorded = head_rows(found.features, found.groups)
             if self.head is not None and recorded is not None:
                 figures = self.head.learn(recorded, step)
+        every = self.config.log.rollouts_every
+        self.ranks.on_first(
+            lambda: keep_rollouts(self.run.path, step + 1, every, found.groups, rows)
+        )
         self._remember(found.groups)
         self.cursor, self.done = found.cursor, step + 1
         examined = bool(self.exam) and self.done % self.config.eval.every == 0
@@ -212,10 +223,16 @@ class Trainer:
 
     def _examine(self) -> dict[str, float]:
         samples, rollout = self.config.eval.samples, self.config.rollout
-        return held_out_accuracy(self.engine, self.grader, self.exam, samples, rollout, self.ranks)
+        return held_out_accuracy(
+            self.engine, self.grader, self.exam, samples, rollout, self.ranks, self.config.chat
+        )
 
-    def _on_sigterm(self, _number: int, _frame: FrameType | None) -> None:
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        """After the step that is under way. A second Ctrl-C does not wait for it."""
         self._stop = True
+        if number == signal.SIGINT:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            print("\nstopping after this step; once more: at once, unsaved", file=sys.stderr)
 
     def save(self) -> None:
         state = {

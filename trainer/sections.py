@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
 
 PruneMode = Literal["arrol", "arrol_signed", "random", "none"]
 
@@ -14,6 +22,16 @@ class Section(BaseModel):
     """A table of the recipe."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _one_is_a_list_of_one(
+        cls, value: Any, check: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> Any:
+        """``prune.probes=16`` is ``[16]``."""
+        field = cls.model_fields[str(info.field_name)]
+        alone = get_origin(field.annotation) is tuple and isinstance(value, str | int | float)
+        return check([value] if alone else value)
 
 
 class RunSection(Section):
@@ -29,20 +47,22 @@ class RunSection(Section):
 
 class DataSection(Section):
     source: str = "arithmetic"
-    """A JSONL or CSV file; ``hub:NAME``: a Hugging Face dataset, by id or folder; ``gym``: generated
-    ``tasks`` of reasoning-gym; ``arithmetic``: generated questions of ``levels``."""
+    """A JSONL, JSON, CSV, TSV or Parquet file; ``hub:NAME``: a Hugging Face dataset, by id or folder;
+    ``gym``: generated ``tasks`` of reasoning-gym; ``arithmetic``: generated questions of ``levels``."""
     levels: tuple[int, ...] = (6,)
     tasks: tuple[str, ...] = ()
     """Such as ``chain_sum`` or ``chain_sum?min_terms=3``, taken in turn."""
     subset: str = ""
     split: str = "train"
     """Of a Hugging Face dataset."""
-    question: str = "question"
-    """The field with the question; dots lead into nested ones, as in ``prompt.0.content``."""
-    answer: str = "answer"
-    """The field with the right answer."""
+    question: str = "auto"
+    """The field with the question, a text or messages; dots lead into nested ones, as in
+    ``prompt.0.content``. ``auto``: found by its name, see ``trainer.prompts.columns``."""
+    answer: str = "auto"
+    """The field with the right answer; ``auto`` as above."""
     answer_after: str = ""
-    """What the answer follows in its field, such as ``####``; empty: the field is the answer."""
+    """What the answer follows in its field, such as ``####``. Empty: that mark, or a box, where all answers
+    have it; else the field is the answer."""
     broken_rows: Literal["refuse", "skip"] = "refuse"
     revisit: float = Field(default=1.0, gt=0, le=1)
     """With which probability a prompt is asked again whose rollouts were all right or all wrong; to the
@@ -50,6 +70,20 @@ class DataSection(Section):
     count less for it: what is trained is no longer the mean over all prompts."""
     revisit_floor: float = Field(default=0.1, gt=0, le=1)
     """The least probability, so that they come back when the policy has changed."""
+
+
+class ChatSection(Section):
+    """How questions are put to the model; see ``trainer.prompts.chat``."""
+
+    system: str = ""
+    """The system message of rows that have none of their own."""
+    template: dict[str, Any] = {}
+    """What the model's chat template takes, such as ``{enable_thinking = false}``."""
+    stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    """Strings that end a reply; they are not part of it."""
+
+
+PLAIN_CHAT = ChatSection()
 
 
 class RolloutSection(Section):
@@ -254,6 +288,9 @@ class EvalSection(Section):
 
 class LogSection(Section):
     """Besides ``metrics.jsonl``, which is always written."""
+
+    rollouts_every: int = Field(default=10, ge=0)
+    """Steps between those whose rollouts are kept for ``arrol-train show``, the first among them; 0: none."""
 
     prometheus_port: int = Field(default=0, ge=0, le=65535)
     """Where Prometheus may scrape the figures of the last step; 0: nowhere."""

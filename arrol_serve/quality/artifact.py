@@ -52,7 +52,8 @@ class HeadManifest(BaseModel):
     belief: Belief = Belief()
     """How the probabilities of an answer's supporters make its own."""
     provenance: dict[str, Any] = Field(default_factory=dict)
-    license: str = "Apache-2.0"
+    license: str = ""
+    """Empty: whoever made it has not said."""
 
 
 def save_head(folder: Path, head: QualityHead, manifest: HeadManifest) -> None:

@@ -8,13 +8,17 @@ from typing import Any
 import pytest
 
 from arrol_serve.answers.pool import AnswerPool
+from tests.paths import MODEL
 from trainer.config import load_config
 from trainer.engines.local import LocalEngine
+from trainer.engines.opening import Encoder
+from trainer.engines.sampling import GroupRequest, sample_groups
 from trainer.experience import Experience, ExperienceSampler, Takes
 from trainer.prompts.prompt import Prompt
 from trainer.prompts.sources import open_source
 from trainer.ranks import Ranks
 from trainer.rewards.grader import Grader
+from trainer.sections import ChatSection
 from trainer.stopwatch import Stopwatch
 
 ARROL = {"name": "arrol", "kappa": 0.5}
@@ -53,6 +57,7 @@ def experience(
         rollout=config.rollout,
         prune=config.prune,
         reward=config.reward,
+        chat=config.chat,
         seed=config.run.seed,
         record=record,
         ranks=Ranks(),
@@ -146,3 +151,18 @@ def test_places_that_fall_free_are_taken_by_the_next_groups(
     first = [r.sampled.token_ids for r in found.groups[0].rollouts]
     assert first == [r.sampled.token_ids for r in alone[0].rollouts]
     assert together < 4 * single  # 96 rollouts in 64 places, half of them pruned at 8
+
+
+def test_a_chat_reaches_the_engine_whole(engine: Any) -> None:
+    chat = ChatSection(system="1+1", stop=("=",))
+    question = "What is 2+3?"
+    request = GroupRequest(
+        "chat", question, seed=0, before=(("user", "2"), ("assistant", "3")), chat=chat
+    )
+    (group,) = sample_groups(engine, [request], 4, max_tokens=60)
+    (bare,) = sample_groups(engine, [GroupRequest("bare", question, seed=0)], 4, max_tokens=60)
+    assert {r.prompt_ids for r in group} == {tuple(Encoder(MODEL, {})(request.messages))}
+    assert {r.prompt_ids for r in bare} != {r.prompt_ids for r in group}
+    assert any("=" in r.text for r in bare)
+    assert all("=" not in r.text for r in group)
+    assert all(r.stop_reason == "=" for r in group if r.finish_reason == "stop" and r.stop_reason)

@@ -21,7 +21,14 @@ def file(folder: Path, text: str, name: str = "mine.jsonl") -> str:
         ("", "no questions"),
         ("{]\n", r"mine\.jsonl line 1: not JSON"),
         ("\n[1]\n", r"mine\.jsonl line 2: not a JSON object"),
-        ('{"question": "a?"}\n', "line 1: no text in the field 'answer'; the row has question"),
+        (
+            '{"question": "a?"}\n',
+            "line 1: no answer under any of the usual names .*; the row has question",
+        ),
+        (
+            '{"question": "a?"}\n{"question": "b?", "answer": "4"}\n{"question": "c?", "answer": [1, 2]}\n',
+            "2 broken rows, the first: mine.jsonl line 1: .*; mine.jsonl line 3: 2 answers .* --answer-field",
+        ),
     ],
 )
 def test_bad_files(tmp_path: Path, text: str, why: str) -> None:

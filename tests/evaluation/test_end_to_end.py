@@ -15,6 +15,7 @@ from arrol_serve.bundled import HEADS, MODEL_NAME
 from arrol_serve.quality.artifact import load_head, save_head
 from tests.paths import ROOT
 from trainer.evaluation.cli import main
+from trainer.samples.kept import read_groups
 
 OPTIONS = ["--data", "arithmetic:6,arithmetic:5", "--limit", "4", "--samples", "4", "--chunk", "4"]
 OPTIONS += ["--temperature", "1.75"]
@@ -39,7 +40,9 @@ def finish(process: subprocess.Popen[str]) -> tuple[str, str]:
     return out, error
 
 
-def test_a_killed_run_goes_on_to_the_report_of_an_unbroken_one(tmp_path: Path) -> None:
+def test_a_killed_run_goes_on_to_the_report_of_an_unbroken_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     records = killed / "records.jsonl"
     process = start(killed, "--methods", METHODS)
@@ -56,6 +59,13 @@ def test_a_killed_run_goes_on_to_the_report_of_an_unbroken_one(tmp_path: Path) -
     table, _ = finish(start(whole, "--methods", METHODS, "--k", "3,1"))
     for name in ("report.json", "report.md", "accuracy.png", "by_k.png", "calibration.png"):
         assert (killed / name).read_bytes() == (whole / name).read_bytes(), name
+    replies = [read_groups(folder / "replies.jsonl.gz") for folder in (killed, whole)]
+    assert len(replies[1]) == 8 * 3  # questions, arms that were sampled
+    assert sorted(replies[0], key=str) == sorted(replies[1], key=str)
+    assert main(["show", str(whole), "--part", "pruned"]) == 0
+    told = capsys.readouterr().out
+    assert f"8 groups with search and filters: {whole / 'samples.html'}" in told
+    assert "pruned, 32 tokens" in told
     report = json.loads((whole / "report.json").read_text())
     by_k = {(row["measure"], row["k"]): row["accuracy"] for row in report["by_k"]}
     assert set(by_k) == {(name, k) for name in ("pass", "maj", "weighted") for k in (1, 3)}
@@ -125,6 +135,11 @@ def ask(folder: Path, terms: str) -> Path:
         (["--keep", "0"], "--keep"),
         (["--answer", "regex:("], "--answer regex:("),
         (["--model", "nowhere"], "--model nowhere is not a folder"),
+        (["--head", "nowhere"], "--head nowhere is not a folder with a quality head"),
+        (
+            ["--limit", "3", "--samples", "99"],
+            "questions (--data, --limit, or what the file holds)",
+        ),
         (["--methods", "uniform,best-of-all"], "no method 'best-of-all'"),
         (["--data", "none.jsonl"], "none.jsonl cannot be read"),
         (["--out", __file__], "is a file. Name another folder"),

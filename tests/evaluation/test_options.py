@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from trainer.errors import DataError
+from trainer.errors import ConfigError
 from trainer.evaluation.backends import engine_backend
 from trainer.evaluation.cli import parser
 from trainer.evaluation.options import EvalOptions, read_options
@@ -47,7 +47,7 @@ def test_replies_may_be_as_long_as_half_the_context(tmp_path: Path) -> None:
     ],
 )
 def test_ranges(tmp_path: Path, words: list[str], why: str) -> None:
-    with pytest.raises(DataError, match=why):
+    with pytest.raises(ConfigError, match=why):
         options(tmp_path, *words)
 
 

@@ -71,6 +71,33 @@ def test_an_alias_that_prunes_does_not_prune_the_unpruned_arm(
     assert {len(record.samples) for record in kept.values()} == {4}
 
 
+def test_system_prompt_stop_strings_and_template_reach_the_server(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", server.key)
+    words = [
+        "--url",
+        f"{server.url}/v1",
+        "--data",
+        "arithmetic:5",
+        "--limit",
+        "2",
+        "--samples",
+        "2",
+    ]
+    words += ["--methods", "uniform,pass@1", "--temperature", "1.5"]
+    chat = ["--system", "Be brief.", "--stop", "=", "--chat-template-args", "think=no"]
+    tokens = []
+    for name, more in (("plain", []), ("chat", chat)):
+        assert main([*words, *more, "--out", str(tmp_path / name)]) == 0
+        kept = RecordFile(tmp_path / name / "records.jsonl").records
+        tokens.append(sum(s.tokens for record in kept.values() for s in record.samples))
+    assert tokens[1] < tokens[0]
+    settings = json.loads((tmp_path / "chat" / "report.json").read_text())["settings"]
+    assert settings["system"] == "Be brief."
+    assert (settings["template"], settings["stop"]) == ({"think": "no"}, ["="])
+
+
 def test_what_the_server_refuses_is_told(
     server: Server,
     tmp_path: Path,

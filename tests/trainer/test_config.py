@@ -57,6 +57,20 @@ def test_wrong_keys_are_refused_by_name(override: str, says: str) -> None:
         load_config(None, [override])
 
 
+def test_stop_strings_of_other_processes_are_refused_where_a_head_learns() -> None:
+    there = ['chat.stop=["Q:"]', 'rollout.replicas=["http://127.0.0.1:1"]']
+    with pytest.raises(ConfigError, match="has gone on when a stop string is found"):
+        load_config(None, there)
+    assert load_config(None, [*there, "prune.mode=none"]).chat.stop == ("Q:",)
+
+
+def test_one_is_a_list_of_one() -> None:
+    config = load_config(None, ["prune.probes=16", "data.levels=5", "chat.stop=Q:"])
+    assert (config.prune.probes, config.data.levels, config.chat.stop) == ((16,), (5,), ("Q:",))
+    with pytest.raises(ConfigError, match=r"data\.levels"):
+        load_config(None, ["data.levels=five"])
+
+
 def test_a_dry_run_prints_what_would_run(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(["policy", str(RECIPES[0]), "--dry-run", "--run.steps=7"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from arrol_serve.quality.artifact import load_head
 from tests.paths import MODEL, ROOT
 from trainer.run import checkpoint
 from trainer.run.log import read_metrics
+from trainer.samples.kept import read_groups
 
 TINY = {
     "run.steps": 3,
@@ -59,6 +61,14 @@ def run(words: list[str]) -> str:
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
+
+
+def failed(words: list[str]) -> str:
+    done = subprocess.run(
+        words, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, check=False
+    )
+    assert done.returncode == 1
+    return done.stderr
 
 
 def interrupt(words: list[str], out: Path, number: int, *, after: int) -> int:
@@ -172,6 +182,13 @@ def test_a_terminated_run_saves_first(tmp_path: Path) -> None:
     assert checkpoint.load_state(saved)["done"] == len(read_metrics(out))
 
 
+def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
+    out = tmp_path / "stopped"
+    words = policy(out, **{"run.steps": 500, "checkpoint.every": 1000, "prune.mode": "none"})
+    assert interrupt(words, out, signal.SIGINT, after=1) == 143
+    assert checkpoint.latest(out / "checkpoints") is not None
+
+
 def test_an_exported_run_loads_back_with_its_head(whole: Path, tmp_path: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -189,6 +206,20 @@ def test_an_exported_run_loads_back_with_its_head(whole: Path, tmp_path: Path) -
 def test_the_curves_are_drawn(whole: Path) -> None:
     assert run(command("plot", str(whole))) == f"{whole / 'curves.png'}\n"
     assert (whole / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_rollouts_of_the_first_step_are_kept_and_shown(whole: Path) -> None:
+    told = run(command("show", str(whole), "--lines", "3"))
+    assert f"3 groups with search and filters: {whole / 'samples.html'}" in told
+    assert re.search(r"#\d (right|wrong), \d+ tokens", told)
+    groups = read_groups(whole / "rollouts" / "step-000001.jsonl.gz")
+    assert [len(group.replies) for group in groups] == [6, 6, 6]
+    trained = [r.figures["advantage"] for g in groups if g.mixed for r in g.replies]
+    assert sum(a for a in trained if a is not None) == pytest.approx(0, abs=1e-4)
+    assert {r.figures["reward"] for g in groups for r in g.replies} == {0.0, 1.0}
+    assert "--part step 9: no step of that name; there are step 1" in failed(
+        command("show", str(whole), "--part", "step 9")
+    )
 
 
 def test_a_stale_engine_is_noticed(tmp_path: Path) -> None:

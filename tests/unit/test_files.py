@@ -21,6 +21,14 @@ def write_half(path: Path) -> None:
         raise OSError("no space")
 
 
+def test_files_are_as_readable_as_others_whoever_wrote_them(tmp_path: Path) -> None:
+    with replacing(tmp_path / "weights") as part:
+        part.unlink()
+        part.touch(0o600)
+    (tmp_path / "other").touch()
+    assert (tmp_path / "weights").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "head.json"
     path.write_text("old")

@@ -66,6 +66,7 @@ def main() -> None:
         samples=args.samples,
         probe=args.probe,
         seed=args.seed,
+        license="Apache-2.0",
     )
     mix = " ".join(f"{level}@{temperature:g}" for level, temperature in args.mix)
     make_head(job, {"data": f"held-out arithmetic, level@temperature {mix}"})

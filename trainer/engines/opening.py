@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -15,9 +17,10 @@ from trainer.engines.replicas import Replicas
 from trainer.engines.sampling import build_engine
 from trainer.engines.weight_transfer import ENGINE_BACKENDS, sync_options
 from trainer.errors import ConfigError, one_line
+from trainer.prompts.chat import Messages, Turns, messages
 from trainer.prompts.room import Room
 from trainer.ranks import Ranks
-from trainer.sections import RolloutSection
+from trainer.sections import PLAIN_CHAT, ChatSection, RolloutSection
 
 
 def open_engine(
@@ -26,17 +29,19 @@ def open_engine(
     backend: str,
     dtype: torch.dtype,
     ranks: Ranks | None = None,
+    template: Mapping[str, Any] | None = None,
 ) -> RolloutEngine:
     """An engine in this process, or ``rollout.replicas``, which the first rank drives alone.
 
-    ``backend``: ``sync.backend``; ``dtype``: of an engine in this process. Raises ``ConfigError``. All
+    ``backend``: ``sync.backend``; ``dtype``: of an engine in this process; ``template``: of the chat. Raises
+    ``ConfigError``. All
     ranks call it together.
     """
     ranks = ranks or Ranks()
     if rollout.replicas and not ranks.first:
         return IdleEngine()
     if rollout.replicas:
-        return Replicas(rollout, Encoder(model), ENGINE_BACKENDS[backend])
+        return Replicas(rollout, Encoder(model, template or {}), ENGINE_BACKENDS[backend])
     if backend == "ipc":  # a CUDA memory handle cannot be opened by the process that made it
         os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "1")
         os.environ.setdefault("VLLM_ALLOW_INSECURE_SERIALIZATION", "1")  # between our own processes
@@ -53,31 +58,37 @@ def open_engine(
     return LocalEngine(llm)
 
 
-def open_room(model: Path, rollout: RolloutSection) -> Room:
+def open_room(model: Path, rollout: RolloutSection, chat: ChatSection = PLAIN_CHAT) -> Room:
     """What prompts must fit into. Raises ``ConfigError`` for a model that cannot make any."""
     try:
-        encode = Encoder(model)
-        encode("1 + 1 = ?")
+        encode = Encoder(model, chat.template)
+        encode(messages(chat, "1 + 1 = ?"))
     except Exception as error:  # whatever a tokenizer's files and its template may raise
         raise ConfigError(
             f"run.model: the tokenizer of {model} cannot make a prompt: {one_line(error)}",
             param="run.model",
         ) from error
-    length = lru_cache(1 << 12)(lambda text: len(encode(text)))
+
+    @lru_cache(1 << 12)
+    def length(question: str, before: Turns) -> int:
+        return len(encode(messages(chat, question, before)))
+
     return Room(length, rollout.max_model_len, rollout.max_tokens)
 
 
 class Encoder:
-    """Questions to the token ids of their prompts, as the engine's own chat would make them."""
+    """Chats to the token ids of their prompts, as the engine would make them.
 
-    def __init__(self, model: Path) -> None:
+    ``template``: what the chat template takes besides.
+    """
+
+    def __init__(self, model: Path, template: Mapping[str, Any]) -> None:
         from transformers import AutoTokenizer
 
-        self._tokenizer = AutoTokenizer.from_pretrained(model)
+        self._tokenizer, self._template = AutoTokenizer.from_pretrained(model), dict(template)
 
-    def __call__(self, question: str) -> list[int]:
-        chat = [{"role": "user", "content": question}]
+    def __call__(self, chat: Messages) -> list[int]:
         ids: list[int] = self._tokenizer.apply_chat_template(
-            chat, add_generation_prompt=True, tokenize=True, return_dict=False
+            chat, add_generation_prompt=True, tokenize=True, return_dict=False, **self._template
         )
         return ids

@@ -16,6 +16,7 @@ from trainer.engines.sampling import GroupRequest, SampledRollout
 from trainer.engines.side_by_side import side_by_side
 from trainer.engines.weight_check import Held
 from trainer.errors import ConfigError, ReplicaLost, ReplicaRefused
+from trainer.prompts.chat import Messages
 from trainer.sections import RolloutSection
 
 LOGPROBS = "processed_logprobs"
@@ -47,14 +48,14 @@ class Part:
 class Replicas:
     """A ``RolloutEngine``. Lost replicas are tried again at every sync.
 
-    ``encode`` turns a question into the token ids of its prompt. Raises ``ConfigError`` where
+    ``encode`` turns a chat into the token ids of its prompt. Raises ``ConfigError`` where
     the key is not set, or a replica does not fit the run.
     """
 
     name = "replicas"
 
     def __init__(
-        self, rollout: RolloutSection, encode: Callable[[str], Sequence[int]], backend: str
+        self, rollout: RolloutSection, encode: Callable[[Messages], Sequence[int]], backend: str
     ) -> None:
         key = os.environ.get(rollout.replica_key_env, "")
         if not key:
@@ -154,7 +155,7 @@ class Replicas:
         self, groups: Sequence[GroupRequest], samples: int, *, max_tokens: int, logprobs: bool
     ) -> Callable[[Replica, int], Sampled]:
         """Asks a replica for the group at a place. Prompts are encoded here, in one thread."""
-        prompts, version = [self._encode(group.question) for group in groups], self._version
+        prompts, version = [self._encode(group.messages) for group in groups], self._version
 
         def call(replica: Replica, place: int) -> Sampled:
             return replica.group(

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from arrol_serve.engine.plugin.wire import CONFIDENCE_WINDOW, KEY, GroupPlan, MemberPlan
-from arrol_serve.engine.setup import check_base_model, engine_options
-from arrol_serve.quality.artifact import load_manifest
+from trainer.prompts.chat import Messages, Turns, messages
+from trainer.sections import PLAIN_CHAT, ChatSection
 
 IN_PROCESS = {
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
@@ -68,6 +68,13 @@ class GroupRequest:
     min_survivors: int = 1
     prune_by: str = "quality"
     confidence_window: int = CONFIDENCE_WINDOW
+    before: Turns = ()
+    """What was said before the question."""
+    chat: ChatSection = PLAIN_CHAT
+
+    @property
+    def messages(self) -> Messages:
+        return messages(self.chat, self.question, self.before)
 
 
 def build_engine(
@@ -124,6 +131,9 @@ def _arguments(
 ) -> dict[str, Any]:
     from vllm.platforms import current_platform
 
+    from arrol_serve.engine.setup import check_base_model, engine_options
+    from arrol_serve.quality.artifact import load_manifest
+
     if head is not None:
         check_base_model(load_manifest(head), str(model))
     # Compiling takes a minute on a CPU and gains a tiny model nothing; a GPU wants its graphs.
@@ -156,14 +166,15 @@ def sample_groups(
 ) -> list[list[SampledRollout]]:
     """``samples`` rollouts of each group, in order; rollout i is sampled with seed + i.
 
-    ``logprobs``: with the log-probability of each sampled token, as the engine's mode has it.
+    ``logprobs``: with the log-probability of each sampled token, as the engine's mode has it. All groups
+    have one chat template.
     """
     from vllm import SamplingParams
 
     prompts, params = [], []
     for group in groups:
         for index in range(samples):
-            prompts.append([{"role": "user", "content": group.question}])
+            prompts.append(group.messages)
             params.append(
                 SamplingParams(
                     temperature=group.temperature,
@@ -171,12 +182,14 @@ def sample_groups(
                     top_k=group.top_k,
                     max_tokens=max_tokens,
                     seed=group.seed + index,
+                    stop=list(group.chat.stop),
                     logprobs=0 if logprobs else None,
                     flat_logprobs=logprobs,
                     extra_args={KEY: member_plan(group, index, samples)},
                 )
             )
-    outputs = engine.chat(prompts, params, use_tqdm=progress)
+    template = dict(groups[0].chat.template) if groups else {}
+    outputs = engine.chat(prompts, params, use_tqdm=progress, chat_template_kwargs=template)
     _settle(engine)
     rollouts = [
         sampled_rollout(groups[i // samples].name, i % samples, output)

@@ -10,25 +10,28 @@ from arrol_serve.errors import ArrolError
 from trainer.engines.opening import Encoder
 from trainer.engines.sampling import build_engine
 from trainer.errors import ConfigError, one_line
+from trainer.prompts.chat import Messages
 
 
 def build_sized_engine(
     model: Path,
     head: Path | None,
-    questions: Mapping[str, str],
+    questions: Mapping[str, Messages],
     max_tokens: int,
     asked: int | None = None,
     *,
+    template: Mapping[str, Any],
     build: Callable[..., Any] = build_engine,
     **options: Any,
 ) -> Any:
     """``build`` with a context of ``asked`` tokens, or as many as the questions need.
 
-    ``questions``: what each is called in messages -> its text. Raises ``ConfigError`` naming the
-    longest one where there is no room for it, and for a folder that vLLM cannot serve.
+    ``questions``: what each is called in messages -> its chat, for which ``template`` has more. Raises
+    ``ConfigError`` naming the longest one where there is no room for it, and for a folder that vLLM cannot
+    serve.
     """
     try:
-        name, longest = _longest(model, questions)
+        name, longest = _longest(model, questions, template)
     except Exception as error:  # whatever a tokenizer's files and its template may raise
         raise ConfigError(
             f"--model {model}: its tokenizer cannot make a prompt: {one_line(error)}"
@@ -50,9 +53,11 @@ def build_sized_engine(
         ) from error
 
 
-def _longest(model: Path, questions: Mapping[str, str]) -> tuple[str, int]:
-    encode = Encoder(model)
-    lengths = {name: len(encode(text)) for name, text in questions.items()}
+def _longest(
+    model: Path, questions: Mapping[str, Messages], template: Mapping[str, Any]
+) -> tuple[str, int]:
+    encode = Encoder(model, template)
+    lengths = {name: len(encode(chat)) for name, chat in questions.items()}
     if not all(lengths.values()):
         raise ValueError("it knows none of their characters. Does the folder hold tokenizer.json?")
     name = max(lengths, key=lengths.__getitem__)

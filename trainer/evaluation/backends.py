@@ -17,6 +17,8 @@ from trainer.evaluation.online import sample_online
 from trainer.evaluation.runs import Sampler
 from trainer.evaluation.sampling import Settings, sample
 
+NO_HEAD = Path("none")
+"""What ``--head`` may say instead of a folder."""
 ONLINE_SHARES = {"deepconf-online-10": 0.1, "deepconf-online-90": 0.9}
 """Arm -> share of the warm-up rollouts that its threshold lets through; the paper's two settings."""
 
@@ -42,15 +44,18 @@ def engine_backend(
     """The engine is built at the first chunk that is missing: a finished run needs none."""
     bundled = model == MODEL_NAME
     folder, chosen = (MODEL, head or HEADS / MODEL_NAME) if bundled else (Path(model), head)
+    chosen = None if chosen == NO_HEAD else chosen
     engine: list[Any] = []
 
     def sampler(arm: str, items: Sequence[Item]) -> list[list[Reply]]:
         if not engine:
             from trainer.engines.sized import build_sized_engine
 
-            texts = {item.where or item.id: item.question for item in questions}
+            chats, template = settings.chats(questions), settings.chat.template
             engine.append(
-                build_sized_engine(folder, chosen, texts, settings.max_tokens, max_model_len)
+                build_sized_engine(
+                    folder, chosen, chats, settings.max_tokens, max_model_len, template=template
+                )
             )
         try:
             if arm in ONLINE_SHARES:

@@ -11,29 +11,36 @@ from pathlib import Path
 from arrol_serve import home
 from arrol_serve.bundled import MODEL_NAME
 from arrol_serve.errors import ArrolError
-from trainer.evaluation.evaluate import evaluate
 from trainer.evaluation.options import read_options
 from trainer.evaluation.reporting.compare import compare, read_report, table
 from trainer.evaluation.reporting.methods import METHODS
-from trainer.evaluation.reporting.plots import draw_comparison
 from trainer.evaluation.words import add_data, add_sampling
+from trainer.help import Help
 
 
 def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
         prog="arrol-eval",
         description=__doc__,
-        epilog="arrol-eval tune --help: search settings chosen for a model and its head.",
+        formatter_class=Help,
+        epilog="arrol-eval show RUN: what was sampled, as a page too. arrol-eval tune --help: search "
+        "settings chosen for a model and its head.",
     )
     p.add_argument(
         "--model", default=MODEL_NAME, help="folder of the model, or its name with --url"
     )
-    p.add_argument("--head", type=Path, help="folder of its quality head")
-    p.add_argument("--out", type=Path, help="folder of the run; goes on if it exists")
+    p.add_argument(
+        "--head", type=Path, help="folder of its quality head, or none; default: the bundled one's"
+    )
+    p.add_argument(
+        "--out", type=Path, help="folder of the run; needed, and gone on with if it exists"
+    )
     p.add_argument(
         "--methods", help=f"commas, of {', '.join(METHODS)}; default: all that can be had"
     )
-    p.add_argument("--k", help="commas; pass@k, maj@k, weighted@k; default: powers of two")
+    p.add_argument(
+        "--k", help="commas; for pass@k, maj@k, weighted@k; default: powers of two up to --samples"
+    )
     p.add_argument(
         "--compare",
         type=Path,
@@ -53,12 +60,18 @@ def _arm_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--probe", type=int, default=32, help="tokens at which pruned arms look")
     group.add_argument("--keep", type=float, default=0.5, help="share that the pruned arms keep")
     group.add_argument(
-        "--warmup", type=int, help="rollouts that set DeepConf online's threshold; default: half"
+        "--warmup",
+        type=int,
+        help="rollouts that set DeepConf online's threshold; default: half of the samples",
     )
     group.add_argument(
         "--window", type=int, help="its tokens; default: a 16th of max-tokens, at most 2048"
     )
-    group.add_argument("--chunk", type=int, help="questions sampled, then kept")
+    group.add_argument(
+        "--chunk",
+        type=int,
+        help="questions sampled, then kept; default: 50, or with --url four times --concurrency",
+    )
 
 
 def _server_options(group: argparse._ArgumentGroup) -> None:
@@ -89,15 +102,37 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(words: Sequence[str]) -> None:
     if words[:1] == ["tune"]:
+        from trainer.evaluation.tuning.options import read
+
+        asked = read(words[1:])
         from trainer.evaluation.tuning.command import tune
 
-        tune(words[1:])
+        tune(asked)
+        return
+    if words[:1] == ["show"]:
+        show_run(words[1:])
         return
     args = parser().parse_args(words)
     if args.compare:
         compare_runs(args.compare[0], args.compare[1], args.out)
     else:
-        evaluate(read_options(vars(args)))
+        options = read_options(vars(args))
+        from trainer.evaluation.evaluate import evaluate  # an engine's worth of imports
+
+        evaluate(options)
+
+
+def show_run(words: Sequence[str]) -> None:
+    """``arrol-eval show RUN``."""
+    from trainer.evaluation.kept_replies import kept_replies
+    from trainer.samples.show import add_show, show
+
+    p = argparse.ArgumentParser(
+        "arrol-eval show", description="What a run sampled.", formatter_class=Help
+    )
+    add_show(p, "arm")
+    args = p.parse_args(words)
+    show(kept_replies(args.run), args, "arm")
 
 
 def compare_runs(first: Path, second: Path, out: Path | None) -> None:
@@ -108,7 +143,9 @@ def compare_runs(first: Path, second: Path, out: Path | None) -> None:
         out.mkdir(parents=True, exist_ok=True)
         (out / "compare.json").write_text(json.dumps(found, indent=1) + "\n")
         (out / "compare.md").write_text(text)
-        draw_comparison(found, out)
+        from trainer.evaluation.reporting.plots import draw_comparison
+
+        draw_comparison(found, (first.name, second.name), out)
     print(text)
 
 

@@ -5,16 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from itertools import islice
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from trainer.errors import ConfigError, DataError
 from trainer.prompts.arithmetic import EVALUATION_SEED, held_out_questions
+from trainer.prompts.chat import Turns
+from trainer.prompts.columns import AUTO
 from trainer.prompts.gym import Gym
 from trainer.prompts.prompt import Prompt
-from trainer.prompts.rows import HUB, question_and_answer, rows_of
+from trainer.prompts.rows import HUB, is_rows, name_of
+from trainer.prompts.rows import KINDS as ROWS
+from trainer.prompts.table import OPTIONS, complaint, read_table
+from trainer.prompts.words import columns_of
+from trainer.sections import DataSection
 
 FILES = {
     "gsm8k": "gsm8k_test_first900",
@@ -27,8 +33,7 @@ FILES = {
     "dapo17k": "dapo_math_17k_en_decontam",
 }
 """Set -> the file that it may be in, beside one of its own name."""
-KINDS = f"{', '.join(FILES)}, arithmetic:LEVEL, gym:TASK, hub:NAME, a .jsonl or .csv file"
-SUFFIXES = (".jsonl", ".csv")
+KINDS = f"{', '.join(FILES)}, arithmetic:LEVEL, gym:TASK, {ROWS}"
 GENERATED, MOST_GENERATED = 100, 5_000
 """Generated questions without a limit, and with one: small tasks have no more."""
 DRAWS = 20
@@ -44,26 +49,33 @@ class Item:
     gold: str
     where: str = field(default="", compare=False)
     """File and line, for messages."""
+    before: Turns = ()
+    """What was said before the question."""
     key: str | None = None
     """Of a reasoning-gym question, by which its task scores an answer."""
 
     @property
     def sha256(self) -> str:
         """Tells apart questions that two files have under one id."""
-        return hashlib.sha256(json.dumps([self.question, self.gold]).encode()).hexdigest()
+        whole = [self.question, self.gold, *([self.before] if self.before else [])]
+        return hashlib.sha256(json.dumps(whole).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where names are looked up and which columns hold what; see ``config.DataSection``."""
+    """Where names are looked up and which fields hold what; see ``sections.DataSection``."""
 
     folder: Path | None = None
-    question_field: str = "question"
-    answer_field: str = "answer"
+    question_field: str = AUTO
+    answer_field: str = AUTO
     answer_after: str = ""
     subset: str = ""
     split: str = "test"
     limit: int | None = None
+
+    def section(self, place: str) -> DataSection:
+        """For what is at ``place``."""
+        return columns_of(asdict(self), place)
 
 
 def load(names: Iterable[str], source: Source) -> list[Item]:
@@ -94,31 +106,28 @@ def load_one(name: str, source: Source) -> list[Item]:
             raise DataError(f"{name}: at most {MOST_GENERATED} generated questions, not {count}")
         return _arithmetic(name, rest, count) if kind == "arithmetic" else _gym(name, rest, count)
     if name in FILES:
-        label, place = name, str(_known(name, source))
-    elif name.startswith(HUB):
-        label = place = name
-    elif Path(name).suffix in SUFFIXES:
-        label, place = Path(name).stem, name
-    else:
+        return _listed(name, str(_known(name, source)), source)
+    if not is_rows(name):
         raise DataError(f"there is no data set {name!r}; known: {KINDS}")
-    items = list(_listed(label, place, source))
-    if not items:
-        raise DataError(f"{place}: it holds no questions")
-    return items
+    label = name if name.startswith(HUB) else name_of(name)
+    return _listed(label, name, source)
 
 
-def _listed(label: str, place: str, source: Source) -> Iterator[Item]:
-    for where, row in islice(rows_of(place, source.subset, source.split), source.limit):
-        try:
-            question, gold = question_and_answer(
-                row, source.question_field, source.answer_field, source.answer_after
-            )
-        except ValueError as error:
-            raise DataError(
-                f"{where}: {error}. Columns are named with --question-field and --answer-field, "
-                "what the answer follows with --answer-after"
-            ) from error
-        yield Item(f"{label}/{where.rsplit(' ', 1)[-1]}", question.strip(), gold.strip(), where)
+def _listed(label: str, place: str, source: Source) -> list[Item]:
+    table = read_table(source.section(place), source.limit)
+    if table.broken:
+        raise DataError(complaint(table.broken, OPTIONS))
+    print(table.note, file=sys.stderr)
+    return [
+        Item(
+            f"{label}/{where.rsplit(' ', 1)[-1]}",
+            asked.question.strip(),
+            str(asked.gold).strip(),
+            where,
+            asked.before,
+        )
+        for where, asked in table.rows
+    ]
 
 
 def _known(name: str, source: Source) -> Path:
@@ -153,6 +162,6 @@ def _gym(name: str, task: str, count: int) -> list[Item]:
     else:
         raise DataError(f"{name} has only {len(found)} different questions; lower --limit {count}")
     return [
-        Item(f"{name}/{i}", p.question, p.gold, f"{name} question {i}", p.key)
+        Item(f"{name}/{i}", p.question, p.gold, f"{name} question {i}", key=p.key)
         for i, p in enumerate(found.values())
     ]

@@ -50,8 +50,9 @@ def evaluate(asked: EvalOptions) -> None:
         if not usable:
             raise DataError(f"no usable gold answer: {next(iter(problems.values()))}")
         kept = sample_all(
-            backend.sampler, pool, usable, arms, asked.out, chunk=asked.chunk, spec=spec
-        )
+            backend.sampler, pool, usable, arms, asked.out,
+            chunk=asked.chunk, spec=spec, keep_replies=asked.replies,
+        )  # fmt: skip
     finally:
         pool.close()
     report = summarise(settings, usable, kept, methods, problems, ks, backend.notes)
@@ -59,6 +60,11 @@ def evaluate(asked: EvalOptions) -> None:
     draw(report, asked.out)
     print(markdown(report))
     print(write_timing(asked.out, arms))
+    shown = f" arrol-eval show {asked.out} shows the replies;" if asked.replies else ""
+    print(
+        f"Made: {asked.out / 'report.md'}, report.json and pictures.{shown} arrol-eval --compare {asked.out} "
+        "OTHER sets it beside another run."
+    )
     if (warning := cut_off(report)) is not None:
         print(f"arrol-eval: {warning}", file=sys.stderr)
 
@@ -89,14 +95,9 @@ def _backend(asked: EvalOptions, items: Sequence[Item], spec: AnswerSpec) -> Bac
 
 
 def source_of(asked: EvalOptions) -> Source:
+    columns = ("question_field", "answer_field", "answer_after", "subset", "split")
     return Source(
-        folder=asked.data_dir,
-        question_field=asked.question_field,
-        answer_field=asked.answer_field,
-        answer_after=asked.answer_after,
-        subset=asked.subset,
-        split=asked.split,
-        limit=asked.limit,
+        folder=asked.data_dir, limit=asked.limit, **{name: getattr(asked, name) for name in columns}
     )
 
 
@@ -108,6 +109,12 @@ def tell_unusable(problems: Mapping[str, str]) -> None:
         print("\n".join([head, *shown, *more]), file=sys.stderr)
 
 
+def _json(settings: dict[str, Any]) -> dict[str, Any]:
+    """As it will be read again, the chat's keys among the others."""
+    chat = settings.pop("chat").model_dump(mode="json")
+    return {**settings, **chat}
+
+
 def run_settings(asked: EvalOptions, items: Sequence[Item], through: str) -> dict[str, Any]:
     """What must not change when a run goes on; no paths, so that runs elsewhere compare."""
     texts = json.dumps([[i.id, i.sha256] for i in items])
@@ -116,7 +123,7 @@ def run_settings(asked: EvalOptions, items: Sequence[Item], through: str) -> dic
         "through": through,
         "head": asked.head.name if asked.head else None,
         "data_sha256": hashlib.sha256(texts.encode()).hexdigest(),
-        **asdict(asked.settings),
+        **_json(asdict(asked.settings)),
         "chunk": asked.chunk,
         "answer": asked.answer,
     }

@@ -65,6 +65,8 @@ def _request(arm: str, item: Item, first: int, floor: float, settings: Settings)
         f"{arm}/{item.id}/{first}",
         item.question,
         seed=seed_of(settings, item.id) + first,
+        before=item.before,
+        chat=settings.chat,
         temperature=settings.temperature,
         top_p=settings.top_p,
         top_k=settings.top_k,

@@ -16,6 +16,9 @@ from trainer.evaluation.reply_length import default_max_tokens
 from trainer.evaluation.reporting.uniform_vote import MOST
 from trainer.evaluation.sampling import Settings
 from trainer.out_folder import check_writable
+from trainer.prompts.chat import read_chat
+from trainer.prompts.words import check_filters
+from trainer.sections import ChatSection
 
 CHUNK = 50
 """Questions, for an engine in this process."""
@@ -31,7 +34,6 @@ LEAST: Mapping[str, float] = {
     "limit": 1,
     "max_model_len": 2,
     "temperature": 0,
-    "top_k": 0,
 }
 
 
@@ -58,6 +60,7 @@ class EvalOptions:
     temperature: float
     top_p: float
     top_k: int
+    chat: ChatSection
     max_tokens: int
     max_model_len: int | None
     seed: int
@@ -66,6 +69,7 @@ class EvalOptions:
     warmup: int
     window: int
     chunk: int
+    replies: bool
     url: str | None
     api_key_env: str
     concurrency: int
@@ -84,7 +88,11 @@ def read_options(given: Mapping[str, Any]) -> EvalOptions:
     check_writable(given["out"], "--out")
     if given["temperature"] == 0 and given["samples"] > 1:
         raise DataError("--temperature 0 gives the same reply every time: set --samples 1")
-    model, url = given["model"], given["url"]
+    model, url, head = given["model"], given["url"], given["head"]
+    if url is None and head not in (None, Path("none")) and not (head / "head.json").is_file():
+        raise DataError(
+            f"--head {head} is not a folder with a quality head (no head.json); arrol-train head makes one"
+        )
     if url is not None:
         _check_remote(given, url)
     elif model != MODEL_NAME and not (Path(model) / "config.json").is_file():
@@ -107,9 +115,9 @@ def _check_ranges(given: Mapping[str, Any]) -> None:
         raise DataError(f"--window {window}: at most {CONFIDENCE_WINDOW}")
     if warmup is not None and warmup >= samples:
         raise DataError(f"--warmup {warmup}: it must leave some of --samples {samples}")
-    for name in ("keep", "top_p"):
-        if not 0 < given[name] <= 1:
-            raise DataError(f"{_option(name)} {given[name]}: it must be above 0 and at most 1")
+    if not 0 < given["keep"] <= 1:
+        raise DataError(f"--keep {given['keep']}: it must be above 0 and at most 1")
+    check_filters(given)
     if not 0 < given["answer_timeout"] < math.inf:
         raise DataError(f"--answer-timeout {given['answer_timeout']}: it must be above 0")
 
@@ -137,4 +145,5 @@ def _filled(given: Mapping[str, Any]) -> dict[str, Any]:
         "warmup": max(1, given["samples"] // 2),
         "window": min(CONFIDENCE_WINDOW, max(1, most // 16)),
     }
+    given = {**given, "chat": read_chat(given)}
     return {**given, **{k: v for k, v in defaults.items() if given[k] is None}}

@@ -17,11 +17,15 @@ from arrol_serve.files import replacing
 from trainer.errors import SettingsChanged
 from trainer.evaluation.datasets import Item
 from trainer.evaluation.grading import Reply, grade
+from trainer.evaluation.kept_replies import FILE, shown
 from trainer.evaluation.records import Record, RecordFile
+from trainer.samples.kept import GroupFile
 
 Sampler = Callable[[str, Sequence[Item]], list[list[Reply]]]
 """(arm, questions) -> their replies."""
 
+SAID = {"data_sha256": "questions (--data, --limit, or what the file holds)"}
+"""Settings that have no option of their name."""
 TIMES = ("sampling", "judging")
 
 
@@ -30,6 +34,8 @@ def open_folder(folder: Path, settings: Mapping[str, Any]) -> None:
 
     A run that kept no question yet, since its first engine did not start, has nothing to go on with.
     """
+    if (folder / "config.toml").exists():
+        raise SettingsChanged(f"{folder} holds a training run; choose another --out")
     folder.mkdir(parents=True, exist_ok=True)
     path, records = folder / "settings.json", folder / "records.jsonl"
     if not path.exists() or not (records.exists() and records.stat().st_size):
@@ -40,7 +46,7 @@ def open_folder(folder: Path, settings: Mapping[str, Any]) -> None:
         before = dict(json.loads(path.read_text()))
     except (ValueError, TypeError) as error:
         raise SettingsChanged(f"{path} is corrupted; choose another --out") from error
-    changed = [k for k in {**before, **settings} if before.get(k) != settings.get(k)]
+    changed = [SAID.get(k, k) for k in {**before, **settings} if before.get(k) != settings.get(k)]
     if changed:
         raise SettingsChanged(
             f"{folder} holds a run with other {', '.join(changed)}; choose another --out"
@@ -56,9 +62,11 @@ def sample_all(
     *,
     chunk: int,
     spec: AnswerSpec,
+    keep_replies: bool = True,
 ) -> dict[str, list[Record]]:
     """The records of every arm in the order of ``items``; the missing ones are sampled now."""
     kept = RecordFile(folder / "records.jsonl")
+    texts = GroupFile(folder / FILE) if keep_replies else None
     starts = range(0, len(items), chunk)
     with tqdm(total=len(items) * len(arms), unit="question", desc="evaluation") as bar:
         for start in starts:
@@ -68,8 +76,13 @@ def sample_all(
                     began = time.perf_counter()
                     replies = sampler(arm, batch)
                     sampled = time.perf_counter()
-                    pairs = zip(batch, replies, strict=True)
-                    kept.append([grade(pool, arm, item, group, spec) for item, group in pairs])
+                    found = [
+                        grade(pool, arm, item, group, spec)
+                        for item, group in zip(batch, replies, strict=True)
+                    ]
+                    if texts is not None:  # first: what has records is not sampled again
+                        texts.append(list(map(shown, batch, found, replies)))
+                    kept.append(found)
                     judging = time.perf_counter() - sampled
                     _keep_time(folder, arm, start, sampling=sampled - began, judging=judging)
                 bar.update(len(batch))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,8 @@ from arrol_serve.rollout import fate_of
 from trainer.engines.sampling import GroupRequest, SampledRollout, sample_groups
 from trainer.evaluation.datasets import Item
 from trainer.evaluation.grading import Reply
+from trainer.prompts.chat import Messages, messages
+from trainer.sections import PLAIN_CHAT, ChatSection
 from trainer.seeds import seed_for
 
 UNPRUNED, ADAPTIVE = "unpruned", "adaptive-online"
@@ -35,6 +37,15 @@ class Settings:
     """Rollouts that show what confidence to ask for, in the online arms."""
     window: int = 16
     """Tokens whose mean confidence they look at."""
+    chat: ChatSection = PLAIN_CHAT
+
+    def messages(self, item: Item) -> Messages:
+        """What the model is asked."""
+        return messages(self.chat, item.question, item.before)
+
+    def chats(self, items: Iterable[Item]) -> dict[str, Messages]:
+        """The same of each, by what it is called in messages."""
+        return {item.where or item.id: self.messages(item) for item in items}
 
 
 def policy_of(arm: str, keep: float) -> Mapping[str, Any] | None:
@@ -60,6 +71,8 @@ def sample(engine: Any, arm: str, items: Sequence[Item], settings: Settings) -> 
             f"{arm}/{item.id}",
             item.question,
             seed=seed_of(settings, item.id),
+            before=item.before,
+            chat=settings.chat,
             temperature=settings.temperature,
             top_p=settings.top_p,
             top_k=settings.top_k,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,12 @@ def base_model_facts(config: Any, name: str, weights_sha256: str | None = None) 
         vocab_size=text.vocab_size,
         weights_sha256=weights_sha256,
     )
+
+
+def head_digest(head: QualityHead) -> str:
+    """Tells apart heads of one day, and of one step of two runs."""
+    data = b"".join(value.detach().cpu().numpy().tobytes() for value in head.state_dict().values())
+    return hashlib.sha256(data).hexdigest()[:8]
 
 
 def write_head(

@@ -9,7 +9,7 @@ from typing import Any
 from arrol_serve.quality.artifact import HeadManifest
 from arrol_serve.quality.calibration import sigmoid
 from arrol_serve.quality.head import QualityHead
-from trainer.head.card_parts import answers_section, labels_section
+from trainer.head.card_parts import answers_section, labels_section, licence, warnings
 from trainer.head.data import HeadData
 from trainer.head.fit import calibrated_logits
 from trainer.head.plots import answer_plot, auc_plot, reliability_plot, saving_plot
@@ -29,9 +29,10 @@ def write_card(
     hidden_size: int,
 ) -> None:
     """``README.md``, ``auc.png``, ``reliability.png``, ``answers.png`` and ``saving.png`` in ``folder``."""
+    questions = len(set(test.group.tolist()))
     answer_plot(folder / "answers.png", believed["bins"])
-    auc_plot(folder / "auc.png", ablation)
-    saving_plot(folder / "saving.png", saving)
+    auc_plot(folder / "auc.png", ablation, manifest.probes[0], questions)
+    saving_plot(folder / "saving.png", saving, questions)
     logits = calibrated_logits(head, test, hidden_size)
     reliability_plot(folder / "reliability.png", sigmoid(logits), test)
     made = manifest.provenance
@@ -39,13 +40,15 @@ def write_card(
         f"# Quality head of {manifest.base_model.name}",
         "",
         f"Predicts whether a rollout of `{manifest.base_model.name}` will end with the right answer, "
-        f"from {' and '.join(manifest.inputs)}. Version {manifest.version}, {manifest.license}.",
+        f"from {' and '.join(manifest.inputs)}. Version {manifest.version}. "
+        f"{licence(manifest.license)}",
         "",
         f"Made by `{made['command']}` on {made['machine']}, {made['date']}: {made['questions']} "
         f"questions ({made['data']}) x {made['samples']} rollouts, split by question "
-        f"({made['split']}), {len(set(test.group.tolist()))} in the test part. Figures below are of the test "
+        f"({made['split']}), {questions} in the test part. Figures below are of the test "
         "part; intervals are 95 % bootstrap ones.",
         "",
+        *warnings(manifest.probes[0], ablation, alone, questions),
         *labels_section(made["labels"]),
         "| generated tokens | rollouts | right | AUC | AUC within group | ECE |",
         "|---|---|---|---|---|---|",

@@ -7,8 +7,51 @@ from typing import Any
 
 from arrol_serve.quality.artifact import HeadManifest
 
+FEW = 100
+"""Test questions."""
 SHOWN = ("1", "2", "4", "8", "16", "32", "64")
 """Rollouts, of the table of answers."""
+
+
+def licence(name: str) -> str:
+    """Whose head it is says under which licence."""
+    return (
+        f"Licence: {name}."
+        if name
+        else 'Its licence is yours to choose: `"license"` in `head.json`.'
+    )
+
+
+def warnings(
+    probe: int,
+    ablation: Mapping[str, Mapping[str, Mapping[str, float]]],
+    alone: Mapping[str, Mapping[str, float]],
+    questions: int,
+) -> list[str]:
+    """What a reader must not overlook: few test questions, and inputs that do better by themselves."""
+    lines = []
+    if questions < FEW:
+        lines += [
+            f"**Only {questions} test questions**: the figures below may be luck. Some hundred show more "
+            "(`--questions`).",
+            "",
+        ]
+    served, *others = ablation
+    for place, when in ((str(probe), f"at {probe} tokens"), ("final", "at the last token")):
+        if place not in ablation[served]:
+            continue
+        reached = ablation[served][place]["auc_within_group"]
+        rivals = {n: ablation[n][place]["auc_within_group"] for n in others if n.endswith(" only")}
+        # A statistic of which right replies have less ranks as well as one of which they have more.
+        rivals |= {f"`{n}` as it is": max(row[place], 1 - row[place]) for n, row in alone.items()}
+        best = max(rivals, key=lambda name: rivals[name])
+        if rivals[best] > reached:
+            lines += [
+                f"**{best[0].upper()}{best[1:]} does better** {when}: AUC within group "
+                f"{rivals[best]:.3f}, this head {reached:.3f}. What the other inputs add does not show here.",
+                "",
+            ]
+    return lines
 
 
 def labels_section(labels: Any) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ TIMEOUT_S = 3600.0
 class AdminClient:
     """A ``RecordingSampler``: its engine records the head's inputs while it generates."""
 
-    def __init__(self, url: str, model: Path) -> None:
+    def __init__(self, url: str, model: Path, template: Mapping[str, Any]) -> None:
         """Raises ``ConfigError`` without a key, ``ReplicaLost`` or ``ReplicaRefused``."""
         key = os.environ.get(ADMIN_KEY, "")
         if not key:
@@ -33,7 +33,7 @@ class AdminClient:
                 "another server with --recompute."
             )
         self.name = url
-        self._server, self._encode = Replica(url, key, TIMEOUT_S), Encoder(model)
+        self._server, self._encode = Replica(url, key, TIMEOUT_S), Encoder(model, template)
         self._version = self._server.status()["weight_version"]
         config = AutoConfig.from_pretrained(model).get_text_config()
         self._width = config.hidden_size + len(STATISTICS)
@@ -48,7 +48,7 @@ class AdminClient:
         logprobs: bool = False,
     ) -> list[list[SampledRollout]]:
         """Raises ``ConfigError`` if the server has another model than was named."""
-        prompts = [self._encode(group.question) for group in groups]
+        prompts = [self._encode(group.messages) for group in groups]
 
         def one(place: int) -> tuple[list[SampledRollout], FeatureRecord]:
             return self._server.group(
@@ -82,11 +82,11 @@ class AdminClient:
 class PlainClient:
     """A ``RecordingSampler`` that records nothing: any vLLM server, over ``/v1/completions``."""
 
-    def __init__(self, url: str, model: Path) -> None:
+    def __init__(self, url: str, model: Path, template: Mapping[str, Any]) -> None:
         """Raises ``ReplicaLost`` or ``ReplicaRefused``."""
         self.name = url
         self._server = Replica(url, os.environ.get(API_KEY, "unused"), TIMEOUT_S)
-        self._encode = Encoder(model)
+        self._encode = Encoder(model, template)
         self._model = self._server.get("/v1/models")["data"][0]["id"]
 
     def sample(
@@ -100,7 +100,7 @@ class PlainClient:
         """One request a rollout, with its own seed. Raises ``ConfigError`` without token ids."""
         if logprobs:
             raise ConfigError("A plain server is not asked for log-probabilities.")
-        prompts = {group.name: self._encode(group.question) for group in groups}
+        prompts = {group.name: self._encode(group.messages) for group in groups}
 
         def one(job: tuple[GroupRequest, int]) -> SampledRollout:
             group, index = job
@@ -110,6 +110,9 @@ class PlainClient:
                 "seed": group.seed + index,
                 "temperature": group.temperature,
                 "max_tokens": max_tokens,
+                "top_p": group.top_p,
+                "top_k": group.top_k,
+                "stop": list(group.chat.stop),
                 "return_token_ids": True,
             }
             choice = self._server.post("/v1/completions", body)["choices"][0]

@@ -161,6 +161,10 @@ def _requests(
             question.text,
             seed_for("head", job.seed, start + i),
             temperature=question.temperature,
+            top_p=job.top_p,
+            top_k=job.top_k,
+            before=question.before,
+            chat=job.chat,
             record=job.positions if records else None,
         )
         for i, question in enumerate(questions)

@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from arrol_serve import bundled
-from arrol_serve.quality.artifact import slug
 from trainer.errors import ConfigError
 from trainer.head.job import HeadJob, Labels, Question
 from trainer.out_folder import check_writable
-from trainer.prompts.rows import rows_of, text_of
+from trainer.prompts.chat import add_chat, messages, read_chat
+from trainer.prompts.rows import KINDS
 from trainer.prompts.sources import open_source
-from trainer.sections import DataSection
+from trainer.prompts.table import read_table
+from trainer.prompts.words import add_columns, add_filters, check_filters, columns_of
+from trainer.sections import ChatSection
 
 if TYPE_CHECKING:
     from trainer.engines.base import RecordingSampler
@@ -32,11 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a folder with a Hugging Face checkpoint; bundled: the model that ships",
     )
     parser.add_argument(
-        "--data", default="arithmetic", help="JSONL with questions and answers, or arithmetic"
+        "--data", default="arithmetic", help=f"arithmetic, or questions and answers: {KINDS}"
     )
-    parser.add_argument("--question-field", default="question")
-    parser.add_argument("--answer-field", default="answer")
-    parser.add_argument("--levels", type=int, nargs="+", default=[5, 6], help="of arithmetic")
+    add_columns(parser, split="train")
+    parser.add_argument(
+        "--levels", type=int, nargs="+", default=[5, 6], metavar="N", help="of arithmetic, 1 to 7"
+    )
     parser.add_argument(
         "--labels",
         choices=get_args(Labels),
@@ -44,9 +47,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what is right: the gold, or what a confident majority of a question's rollouts says, for "
         "questions without answers",
     )
-    parser.add_argument("--questions", type=int, default=500)
+    parser.add_argument("--questions", type=int, default=500, help="how many, of the data's")
     parser.add_argument("--samples", type=int, default=16, help="rollouts a question")
-    parser.add_argument("--temperature", type=float, default=1.0)
+    parser.add_argument(
+        "--temperature", type=float, default=1.0, help="to sample at; rollouts must differ"
+    )
+    add_filters(parser)
+    add_chat(parser)
     parser.add_argument("--max-tokens", type=int, default=256, help="of a rollout")
     parser.add_argument("--max-model-len", type=int, help="default: what the questions need")
     parser.add_argument("--dtype", default="auto", help="vLLM's; float32 for the bundled model")
@@ -54,10 +61,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--positions",
         type=int,
         nargs="+",
-        help="token counts to judge the head at, in rising order",
+        help="token counts to judge the head at, in rising order; default: powers of two from 32 on",
     )
     parser.add_argument("--probe", type=int, help="default: the position near 30 %% of the length")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="of samples, split and fit")
     parser.add_argument(
         "--url",
         help="sample from a running server of --model instead: the admin port of arrol-serve "
@@ -78,6 +85,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "the report, served heads read the last",
     )
     parser.add_argument("--out", type=Path, help="default: heads/<model's name>")
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace the head that --out holds; default: refuse",
+    )
     parser.add_argument("--work", type=Path, help="sampled shards, kept; default: runs/head-<name>")
 
 
@@ -92,6 +104,13 @@ def run(args: argparse.Namespace) -> Path:
         raise ConfigError("--temperature must be above 0 and at most 2: rollouts must differ.")
     if args.labels == "majority" and args.layers:
         raise ConfigError("--layers compares by golds: leave it out with --labels majority.")
+    check_filters(vars(args))
+    chat = read_chat(vars(args))
+    if chat.stop and args.url and not args.recompute:
+        raise ConfigError(
+            "--stop: a server has gone on when a stop string is found, so that it cannot record the last "
+            "token. Add --recompute, with --url of its public port."
+        )
     questions = _questions(args)
     is_bundled = args.model == "bundled"
     if not is_bundled and not (Path(args.model) / "config.json").exists():
@@ -100,10 +119,16 @@ def run(args: argparse.Namespace) -> Path:
             "Download the model first: hf download NAME --local-dir FOLDER."
         )
     model = bundled.MODEL if is_bundled else Path(args.model)
+    from arrol_serve.quality.artifact import slug  # brings torch, which --help needs not
+
     name = bundled.MODEL_NAME if is_bundled else model.name
     out = args.out or Path("heads") / slug(name)
     work = args.work or Path("runs") / f"head-{slug(name)}"
     check_writable(out, "--out")
+    if (out / "head.json").exists() and not args.overwrite:
+        raise ConfigError(
+            f"--out {out} holds a head already: name another folder, or replace it with --overwrite."
+        )
     check_writable(work, "--work")
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     from trainer.head.make import make_head
@@ -121,6 +146,9 @@ def run(args: argparse.Namespace) -> Path:
         seed=args.seed,
         recompute=args.recompute,
         layers=tuple(args.layers),
+        chat=chat,
+        top_p=args.top_p,
+        top_k=args.top_k,
         labels=args.labels,
     )
     source = "arithmetic of levels " + " ".join(map(str, args.levels))
@@ -128,28 +156,34 @@ def run(args: argparse.Namespace) -> Path:
     make_head(
         job,
         {"data": f"{shown} at temperature {args.temperature:g}"},
-        partial(_open_sampler, args, model, questions),
+        partial(_open_sampler, args, model, questions, chat),
+    )
+    print(
+        f"Made: a head in {out}; {out / 'README.md'} says how good it is. Next: arrol-serve {model} --head "
+        f"{out}; arrol-eval --model {model} --head {out} --data ... --out ..., on other questions.",
+        file=sys.stderr,
     )
     return out
 
 
 def _open_sampler(
-    args: argparse.Namespace, model: Path, questions: Sequence[Question]
+    args: argparse.Namespace, model: Path, questions: Sequence[Question], chat: ChatSection
 ) -> RecordingSampler:
     from trainer.engines.local import LocalEngine
     from trainer.engines.sized import build_sized_engine
     from trainer.head.clients import AdminClient, PlainClient
 
     if args.url and args.recompute:
-        return PlainClient(args.url, model)
+        return PlainClient(args.url, model, chat.template)
     if args.url:
-        return AdminClient(args.url, model)
+        return AdminClient(args.url, model, chat.template)
     llm = build_sized_engine(
         model,
         None,
-        {f"the question {question.text[:80]!r}": question.text for question in questions},
+        {f"the question {q.text[:80]!r}": messages(chat, q.text, q.before) for q in questions},
         args.max_tokens,
         args.max_model_len,
+        template=chat.template,
         dtype="float32" if args.model == "bundled" else args.dtype,
     )
     return LocalEngine(llm)
@@ -169,36 +203,27 @@ def _positions(args: argparse.Namespace) -> tuple[int, ...]:
 def _questions(args: argparse.Namespace) -> list[Question]:
     if args.labels == "majority" and args.data != "arithmetic":
         return _asked_alone(args)
-    section = DataSection(
-        source=args.data,
-        levels=tuple(args.levels),
-        question=args.question_field,
-        answer=args.answer_field,
-        broken_rows="skip",  # and named, as golds that cannot be parsed
-    )
+    # Broken rows are named, as golds that cannot be parsed.
+    more = {"levels": tuple(args.levels), "broken_rows": "skip"}
+    section = columns_of(vars(args), args.data).model_copy(update=more)
     source = open_source(section, args.seed)
     found: dict[str, Question] = {}
     for number in range(args.questions):
         prompt = source.prompt(number)
-        question = Question(prompt.question, prompt.gold, args.temperature)
+        question = Question(prompt.question, prompt.gold, args.temperature, prompt.before)
         found.setdefault(prompt.question, question)  # a second epoch asks nothing new
     return list(found.values())
 
 
 def _asked_alone(args: argparse.Namespace) -> list[Question]:
     """The first ``--questions`` rows that hold a question; golds where they are. Raises ``ConfigError``."""
+    table = read_table(columns_of(vars(args), args.data), gold=False)
+    for problem in table.broken:
+        print(f"left out: {problem}", file=sys.stderr)
     found: dict[str, Question] = {}
-    for where, row in rows_of(args.data, "", "train"):
-        try:
-            text = text_of(row, args.question_field)
-        except ValueError as error:
-            print(f"left out: {where}: {error}", file=sys.stderr)
-            continue
-        try:
-            gold: str | None = text_of(row, args.answer_field)
-        except ValueError:
-            gold = None
-        found.setdefault(text, Question(text, gold, args.temperature))
+    for _, asked in table.rows:
+        question = Question(asked.question, asked.gold, args.temperature, asked.before)
+        found.setdefault(asked.question, question)
         if len(found) == args.questions:
             break
     return list(found.values())

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from trainer.prompts.chat import Turns
+from trainer.sections import PLAIN_CHAT, ChatSection
+
 Labels = Literal["gold", "majority"]
 
 
@@ -18,6 +21,8 @@ class Question:
     gold: str | None
     """None: nobody knows it; for labels by majority."""
     temperature: float = 1.0
+    before: Turns = ()
+    """What was said before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,5 +43,11 @@ class HeadJob:
     """Whether transformers computes the features from the kept rollouts, instead of the engine."""
     layers: tuple[int, ...] = ()
     """Others than the last, to be compared with it."""
+    chat: ChatSection = PLAIN_CHAT
+    top_p: float = 1.0
+    top_k: int = 0
+    """0: no such filter."""
+    license: str = ""
+    """Of the head; for whoever makes it to say."""
     labels: Labels = "gold"
     """Right is what the gold says, or what a confident majority of the question's rollouts says."""

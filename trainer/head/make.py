@@ -28,7 +28,7 @@ from trainer.engines.local import LocalEngine
 from trainer.engines.sampling import build_engine
 from trainer.errors import ConfigError, one_line
 from trainer.head.answers import Answers, read_answers, scored_groups
-from trainer.head.artefact import base_model_facts
+from trainer.head.artefact import base_model_facts, head_digest
 from trainer.head.belief import answer_reliability, fit_belief
 from trainer.head.card import write_card
 from trainer.head.collect import SHARD, collect, usable
@@ -88,7 +88,8 @@ def make_head(
     ablation |= compare_layers(data, job, hidden_size, SPLIT, equals)
     manifest = HeadManifest(
         id=f"{job.name}-head",
-        version=datetime.now(UTC).strftime("%Y%m%d"),
+        version=f"{datetime.now(UTC):%Y%m%d}-{head_digest(head)}",
+        license=job.license,
         base_model=facts,
         inputs=head.inputs,
         width=head.width,
@@ -216,7 +217,8 @@ def _usable(job: HeadJob) -> tuple[list[Question], dict[str, str]]:
 def _claim(job: HeadJob) -> None:
     """Shards of another job must not be taken for this one's."""
     facts = [job.name, weights_sha256(str(job.model)), job.samples, job.max_tokens, job.seed, SHARD]
-    text = json.dumps([*facts, job.positions, [astuple(q) for q in job.questions]])
+    how = [job.chat.model_dump(mode="json"), job.top_p, job.top_k]
+    text = json.dumps([*facts, how, job.positions, [astuple(q) for q in job.questions]])
     digest = hashlib.sha256(text.encode()).hexdigest()
     job.work.mkdir(parents=True, exist_ok=True)
     mark = job.work / "job"

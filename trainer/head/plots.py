@@ -6,83 +6,112 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
 
 from trainer.head.data import HeadData
 from trainer.head.reliability import draw_reliability, reliability
+from trainer.pictures import BLUE, COLOURS, GREEN, ORANGE, canvas, label_ends, message, save
 
 Report = Mapping[str, Mapping[str, float]]
+SHORT = {
+    "hidden and statistics": "both (served)",
+    "hidden only": "hidden state only",
+    "statistics only": "statistics only",
+    "hidden and statistics, no ranking term": "both, no ranking term",
+}
+"""Sets of inputs as they stand beside their lines."""
 
 
-def saving_plot(path: Path, saving: Sequence[Mapping[str, Any]]) -> None:
+def saving_plot(path: Path, saving: Sequence[Mapping[str, Any]], questions: int) -> None:
     """What survives against what it costs, a line for each keep ratio, a dot for each probe."""
-    figure, axes = plt.subplots(figsize=(7.5, 4.5))
-    for keep in dict.fromkeys(row["keep"] for row in saving):
-        rows = [row for row in saving if row["keep"] == keep]
+    figure, axes = canvas(width=8)
+    base = saving[0]["right_unpruned"]
+    for place, keep in enumerate(dict.fromkeys(row["keep"] for row in saving)):
+        colour, rows = COLOURS[place], [row for row in saving if row["keep"] == keep]
         x, y = [row["tokens"] for row in rows], [row["right"] for row in rows]
-        axes.plot(x, y, marker="o", markersize=4, label=f"keep {keep:g}")
+        low, high = zip(*(row["interval"] for row in rows), strict=True)
+        axes.fill_between(x, low, high, color=colour, alpha=0.13, linewidth=0)
+        axes.plot(x, y, marker="o", markersize=4, color=colour)
         for row in rows:
             axes.annotate(
-                str(row["probe"]),
-                (row["tokens"], row["right"]),
-                xytext=(0, 5),
-                textcoords="offset points",
-                ha="center",
-                fontsize=7,
-            )
-    axes.axhline(saving[0]["right_unpruned"], color="grey", linewidth=0.8, label="no pruning")
-    axes.set_xlabel("tokens, relative to no pruning (numbers: tokens at the probe)")
-    axes.set_ylabel("right among the survivors")
+                str(row["probe"]), (row["tokens"], row["right"]), xytext=(0, 5),
+                textcoords="offset points", ha="center", fontsize=8, color=colour,
+            )  # fmt: skip
+        axes.annotate(
+            f"keep {keep:g}", (x[0], y[0]), xytext=(0, -14), textcoords="offset points",
+            ha="center", fontsize=9.5, color=colour,
+        )  # fmt: skip
+    axes.axhline(base, color="0.5", linestyle=":")
+    axes.set_xlabel("tokens spent, as a share of no pruning; numbers at dots: tokens at the probe")
+    axes.set_ylabel("share of right ones among the survivors")
     axes.margins(y=0.12)
-    axes.legend(fontsize=8)
-    _save(figure, axes, path)
+    label_ends(axes, [(1.0, base, "no pruning", "0.4")])
+    row = max(saving, key=lambda row: row["right"] - base)
+    title = (
+        f"Keeping {row['keep']:g} at {row['probe']} tokens: {row['right']:.0%} of the survivors are right "
+        f"instead of {base:.0%}"
+    )
+    message(
+        figure,
+        title,
+        f"Replayed on {questions} test questions. Bands: 95 % intervals over questions",
+    )
+    save(figure, path)
 
 
-def auc_plot(path: Path, ablation: Mapping[str, Report]) -> None:
+def auc_plot(path: Path, ablation: Mapping[str, Report], probe: int, questions: int) -> None:
     """Every set of inputs; the first, which is served, with its interval."""
-    figure, axes = plt.subplots(figsize=(7.5, 4.5))
+    figure, axes = canvas(width=8)
+    ends = []
     for place, (name, table) in enumerate(ablation.items()):
-        names = list(table)
+        names, colour = list(table), COLOURS[place % len(COLOURS)]
         values = [table[p]["auc_within_group"] for p in names]
-        axes.plot(names, values, marker="o", markersize=4, label=name, zorder=3 if place else 4)
+        axes.plot(names, values, marker="o", markersize=4, color=colour, zorder=3 if place else 4)
         if place == 0:
             low = [table[p]["auc_within_group_low"] for p in names]
             high = [table[p]["auc_within_group_high"] for p in names]
-            axes.fill_between(names, low, high, alpha=0.2, label="its 95 % interval")
-    axes.axhline(0.5, color="grey", linewidth=0.8)
-    axes.set_xlabel("generated tokens at the probe")
-    axes.set_ylabel("AUC within group (test questions)")
-    axes.legend(fontsize=8)
-    _save(figure, axes, path)
+            axes.fill_between(names, low, high, color=colour, alpha=0.2, linewidth=0)
+        ends.append((len(names) - 1, values[-1], SHORT.get(name, name), colour))
+    axes.axhline(0.5, color="0.5", linestyle=":")
+    ends.append((0, 0.5, "chance", "0.4"))
+    axes.set_xlabel("generated tokens when the head looks")
+    axes.set_ylabel("right before wrong, of the same question (AUC)")
+    label_ends(axes, ends)
+    served = next(iter(ablation.values()))
+    at = str(probe) if str(probe) in served else next(iter(served))
+    title = (
+        f"The head puts the right one of two replies first {served[at]['auc_within_group']:.0%} of the time "
+        f"at {at} tokens"
+    )
+    message(figure, title, f"{questions} test questions. Band: 95 % interval of the served inputs")
+    save(figure, path)
 
 
 def reliability_plot(path: Path, probabilities: np.ndarray, test: HeadData) -> None:
     """At probes and at last tokens side by side: they are calibrated apart."""
-    figure, panels = plt.subplots(1, 2, figsize=(8.5, 4.5), sharey=True)
-    parts = (("at probes", ~test.final), ("last token", test.final))
-    for place, (axes, (name, mask)) in enumerate(zip(panels, parts, strict=True)):
-        bins = reliability(probabilities[mask], test.correct[mask], test.group[mask])
-        draw_reliability(axes, bins, f"{name}; area: rollouts", f"C{place}")
-        axes.legend(loc="upper left", fontsize=8)
+    figure, panels = canvas(2, 9, 5.2, sharey=True)
+    parts = (("at probes", ~test.final, BLUE), ("at the last token", test.final, ORANGE))
+    for axes, (name, mask, colour) in zip(panels, parts, strict=True):
+        draw_reliability(
+            axes, reliability(probabilities[mask], test.correct[mask], test.group[mask]), colour
+        )
+        axes.set_title(name, fontsize=10)
     panels[1].set_ylabel("")
-    _save(figure, panels[0], path)
+    gap = abs(float(probabilities.mean()) - float(test.correct.mean()))
+    title = f"What the head predicts happens: on the mean {100 * gap:.0f} points apart"
+    message(figure, title, f"{len(set(test.group.tolist()))} test questions")
+    save(figure, path)
 
 
 def answer_plot(path: Path, bins: list[dict[str, Any]]) -> None:
     """P(the answer is right) beside how often it was, over searches of all sizes."""
-    figure, axes = plt.subplots(figsize=(5, 4.7))
-    draw_reliability(axes, bins, "leading answer; area: searches", "C2")
+    figure, axes = canvas(width=5.8, height=5.6)
+    draw_reliability(axes, bins, GREEN, "searches")
     axes.set_xlabel("P(the answer is right), as replies report it")
-    axes.legend(loc="upper left", fontsize=8)
-    _save(figure, axes, path)
-
-
-def _save(figure: Any, axes: Any, path: Path) -> None:
-    axes.grid(alpha=0.3)
-    figure.tight_layout()
-    figure.savefig(path, dpi=120, metadata={"Software": None})
-    plt.close(figure)
+    total = sum(row["count"] for row in bins)
+    off = (
+        sum(row["count"] * abs(row["said"] - row["was"]) for row in bins) / total if total else 0.0
+    )
+    title = f"P(the answer is right) is {100 * off:.0f} points off on average"
+    message(figure, title, "The leading answer of searches of all sizes, test questions")
+    save(figure, path)

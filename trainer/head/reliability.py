@@ -50,20 +50,26 @@ def reliability(
     return rows
 
 
-def draw_reliability(axes: Any, bins: list[dict[str, Any]], label: str, color: str) -> None:
-    """Bins with their intervals; a dot's area is its share of the rollouts."""
+def draw_reliability(
+    axes: Any, bins: list[dict[str, Any]], color: str, what: str = "replies"
+) -> None:
+    """Bins with their intervals; a dot's area is its share of the ``what``."""
     most = max((row["count"] for row in bins), default=1)
     x, y = [row["said"] for row in bins], [row["was"] for row in bins]
     error = [
         [max(0.0, row["was"] - row["interval"][0]) for row in bins],
         [max(0.0, row["interval"][1] - row["was"]) for row in bins],
     ]
+    axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8, zorder=0)
     axes.errorbar(x, y, yerr=error, fmt="none", color=color, alpha=0.6, capsize=2, linewidth=1)
     sizes = [15 + 105 * row["count"] / most for row in bins]
-    axes.scatter(x, y, s=sizes, color=color, label=label, zorder=3)
-    axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8, zorder=0)
+    axes.scatter(x, y, s=sizes, color=color, zorder=3)
+    small = {"fontsize": 8.5, "color": "0.4"}
+    axes.text(0.03, 0.97, "above the line: too modest", va="top", **small)
+    axes.text(
+        0.99, 0.02, f"below: too sure\narea: {what}; bars: 95 % intervals", ha="right", **small
+    )
     axes.set_xlim(-0.03, 1.03)
     axes.set_ylim(-0.03, 1.03)
-    axes.set_xlabel("predicted probability of being right")
-    axes.set_ylabel("share that was right (95 % interval over questions)")
-    axes.grid(alpha=0.3)
+    axes.set_xlabel("probability of being right, as predicted")
+    axes.set_ylabel("share that was right")

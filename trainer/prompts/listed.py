@@ -1,16 +1,15 @@
-"""Questions that exist as rows, in an endless order: see ``rows``."""
+"""Questions that exist as rows, in an endless order: see ``table``."""
 
 from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 from trainer.errors import ConfigError, DataError
 from trainer.prompts.prompt import Prompt
-from trainer.prompts.rows import HUB, question_and_answer, rows_of
+from trainer.prompts.rows import name_of
+from trainer.prompts.table import KEYS, complaint, read_table
 from trainer.sections import DataSection
 from trainer.seeds import seed_for
 
@@ -18,22 +17,25 @@ from trainer.seeds import seed_for
 class Listed:
     """All usable rows, each epoch in its own seeded order.
 
-    Raises ``ConfigError`` naming the first broken row, unless ``data.broken_rows`` is ``skip``,
+    Raises ``ConfigError`` naming the first broken rows, unless ``data.broken_rows`` is ``skip``,
     and where no row is usable.
     """
 
     def __init__(self, config: DataSection, seed: int) -> None:
         self._seed, self._config = seed, config
-        self.broken: list[str] = []
-        """What was wrong with the rows that were skipped, by line."""
-        source = config.source
-        kind = source.removeprefix(HUB) if source.startswith(HUB) else Path(source).stem
-        rows = rows_of(source, config.subset, config.split)
         try:
-            self._prompts = list(self._usable(kind, rows, config))
+            table = read_table(config)
         except DataError as error:
             raise ConfigError(f"data.source: {error}.", param="data.source") from error
-        self._say()
+        self.broken = list(table.broken)
+        """What was wrong with the rows that were skipped, by line."""
+        kind = name_of(config.source)
+        self._prompts = [
+            Prompt(where.rsplit(" ", 1)[-1], kind, asked.question, str(asked.gold), asked.before)
+            for where, asked in table.rows
+        ]
+        self._say(KEYS)
+        print(f"data.source {table.note}", file=sys.stderr)
         self._epoch, self._order = -1, list(range(len(self._prompts)))
 
     def leave_out(self, fault: Callable[[Prompt], str | None]) -> None:
@@ -43,7 +45,7 @@ class Listed:
         if found:
             self.broken += found
             self._prompts = [prompt for prompt, why in faults if why is None]
-            self._say()
+            self._say("Repair them")
 
     def __len__(self) -> int:
         return len(self._prompts)
@@ -56,33 +58,18 @@ class Listed:
             self._epoch = epoch
         return self._prompts[self._order[place]]
 
-    def _usable(
-        self, kind: str, rows: Iterable[tuple[str, Any]], config: DataSection
-    ) -> Iterator[Prompt]:
-        for where, row in rows:
-            try:
-                question, gold = question_and_answer(
-                    row, config.question, config.answer, config.answer_after
-                )
-            except ValueError as error:
-                self.broken.append(f"{where}: {error}")
-            else:
-                yield Prompt(where.rsplit(" ", 1)[-1], kind, question, gold)
-
-    def _say(self) -> None:
-        config = self._config
-        if self.broken and config.broken_rows == "refuse":
+    def _say(self, fix: str) -> None:
+        """Refuse or tell what is broken. ``fix``: what may help."""
+        if not self.broken:
+            return
+        place = self._config.source
+        if self._config.broken_rows == "refuse" or not self._prompts:
+            skip = ', or set data.broken_rows = "skip"' if self._prompts else ": no row is left"
             raise ConfigError(
-                f"{len(self.broken)} broken rows, the first one: {self.broken[0]}. Repair them, or "
-                'set data.broken_rows = "skip".',
-                param="data.source",
+                f"data.source {place}: {complaint(self.broken, fix)}{skip}.", param="data.source"
             )
-        if not self._prompts:
-            why = f"; the first one: {self.broken[0]}" if self.broken else ""
-            raise ConfigError(f"data.source: {config.source} holds no usable row{why}.")
-        if self.broken:
-            print(
-                f"data.source: {len(self.broken)} broken rows of {config.source} are skipped, "
-                f"{len(self._prompts)} are left. The first: {self.broken[0]}",
-                file=sys.stderr,
-            )
+        print(
+            f"data.source: {len(self.broken)} broken rows of {place} are skipped, "
+            f"{len(self._prompts)} are left. The first: {self.broken[0]}",
+            file=sys.stderr,
+        )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from trainer.prompts.chat import Turns
+
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
@@ -14,6 +16,8 @@ class Prompt:
     kind: str
     question: str
     gold: str
+    before: Turns = ()
+    """What was said before the question, system message and all."""
 
 
 class PromptSource(Protocol):

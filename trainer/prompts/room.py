@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from trainer.errors import ConfigError
+from trainer.prompts.chat import Turns
 from trainer.prompts.listed import Listed
 from trainer.prompts.prompt import Prompt, PromptSource
 
@@ -18,19 +19,20 @@ TEMPLATE = 8
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """``length``: tokens of a question as a prompt."""
+    """``length``: tokens of a question, and what was said before it, as a prompt."""
 
-    length: Callable[[str], int]
+    length: Callable[[str, Turns], int]
     max_model_len: int
     max_tokens: int
 
     def fault(self, prompt: Prompt) -> str | None:
         """What is wrong with a prompt that does not fit; None: it does."""
         room = self.max_model_len - self.max_tokens
-        empty = self.length("")
-        if len(prompt.question.encode()) + empty + TEMPLATE <= room:  # a token is a byte at least
+        texts = [prompt.question, *(text for _, text in prompt.before)]
+        most = sum(len(text.encode()) + TEMPLATE for text in texts)  # a token is a byte at least
+        if most + TEMPLATE * len(prompt.before) + self.length("", ()) <= room:
             return None
-        tokens = self.length(prompt.question)
+        tokens = self.length(prompt.question, prompt.before)
         if tokens <= room:
             return None
         return (

@@ -1,99 +1,51 @@
-"""Rows with questions: of a JSONL or CSV file, or of a Hugging Face dataset."""
+"""Rows with questions: of a file, or of a Hugging Face dataset."""
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Iterator
+import re
 from pathlib import Path
 from typing import Any
 
 from trainer.errors import DataError
+from trainer.prompts.files import SUFFIXES, Rows, file_rows
 
 HUB = "hub:"
+KINDS = f"a {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} file, hub:OWNER/NAME"
 
 
-def rows_of(source: str, subset: str, split: str) -> Iterator[tuple[str, Any]]:
-    """``(where, row)`` of each row; ``where`` ends in its number. A line that is no JSON comes as
-    the ``ValueError`` that says so.
+def is_rows(source: str) -> bool:
+    """Whether ``source`` names a file or a dataset."""
+    return source.startswith(HUB) or _is_file(source) or _is_dataset(source)
 
-    ``source``: a file, or ``hub:NAME``, whose ``subset`` and ``split`` are taken. Raises
-    ``DataError`` where it cannot be read.
+
+def _is_file(source: str) -> bool:
+    return Path(source).suffix in SUFFIXES or Path(source).is_file()
+
+
+def _is_dataset(source: str) -> bool:
+    """A folder, or an id as the hub has them."""
+    return Path(source).is_dir() or bool(re.fullmatch(r"[\w.-]+/[\w.-]+", source))
+
+
+def name_of(source: str) -> str:
+    """What its questions are called by."""
+    return (
+        source.removeprefix(HUB)
+        if source.startswith(HUB) or not _is_file(source)
+        else Path(source).stem
+    )
+
+
+def rows_of(source: str, subset: str, split: str) -> Rows:
+    """``source``: a file, or a dataset as ``hub:NAME``, ``OWNER/NAME`` or its folder, whose ``subset`` and
+    ``split`` are taken. Raises ``DataError`` where it cannot be read.
     """
-    if source.startswith(HUB):
+    if source.startswith(HUB) or (not _is_file(source) and _is_dataset(source)):
         return _hub_rows(source.removeprefix(HUB), subset, split)
-    path = Path(source)
-    return _csv_rows(path) if path.suffix == ".csv" else _json_rows(path)
+    return file_rows(Path(source))
 
 
-def text_of(row: Any, path: str) -> str:
-    """The text at a dotted path, such as ``answer`` or ``prompt.0.content``.
-
-    Raises ``ValueError`` saying what is there instead.
-    """
-    if isinstance(row, ValueError):
-        raise ValueError(f"not JSON ({row})")
-    if not isinstance(row, dict):
-        raise ValueError("not a JSON object")
-    value: Any = row
-    for part in path.split(".") if path not in row else [path]:
-        if isinstance(value, dict):
-            value = value.get(part)
-        elif isinstance(value, list) and part.isdigit() and int(part) < len(value):
-            value = value[int(part)]
-        else:
-            value = None
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        value = str(value)
-    if not isinstance(value, str) or not value.strip():
-        known = ", ".join(map(str, row))
-        raise ValueError(f"no text in the field {path!r}; the row has {known or 'no fields'}")
-    return value
-
-
-def question_and_answer(row: Any, question: str, answer: str, answer_after: str) -> tuple[str, str]:
-    """Both texts of a row by the names of their fields. Raises ``ValueError`` saying what is missing."""
-    asked, gold = text_of(row, question), text_of(row, answer)
-    return asked, after(gold.strip(), answer_after) if answer_after else gold
-
-
-def after(text: str, mark: str) -> str:
-    """What follows the last ``mark``. Raises ``ValueError`` if nothing does."""
-    _, found, answer = text.rpartition(mark)
-    if not found or not answer.strip():
-        raise ValueError(f"no text after {mark!r}")
-    return answer.strip()
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror})") from error
-
-
-def _json_rows(path: Path) -> Iterator[tuple[str, Any]]:
-    for number, line in enumerate(_bytes(path).splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError as error:  # not JSON, or not UTF-8
-            row = error
-        yield f"{path.name} line {number}", row
-
-
-def _csv_rows(path: Path) -> Iterator[tuple[str, Any]]:
-    try:
-        text = _bytes(path).decode("utf-8-sig")
-        reader = csv.DictReader(text.splitlines(keepends=True), restkey="", strict=True)
-        for row in reader:
-            yield f"{path.name} line {reader.line_num}", row
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} is no CSV file in UTF-8 ({error})") from error
-
-
-def _hub_rows(name: str, subset: str, split: str) -> Iterator[tuple[str, Any]]:
+def _hub_rows(name: str, subset: str, split: str) -> Rows:
     """Rows of a dataset on the hub, in the hub's local forms, or saved with ``save_to_disk``."""
     try:
         import datasets
@@ -103,12 +55,19 @@ def _hub_rows(name: str, subset: str, split: str) -> Iterator[tuple[str, Any]]:
         ) from error
     try:
         if any((Path(name) / f"dataset_{kind}.json").exists() for kind in ("info", "dict")):
-            found = datasets.load_from_disk(name)
+            found: Any = datasets.load_from_disk(name)
             rows = found[split] if hasattr(found, "keys") else found
         else:
             rows = datasets.load_dataset(name, subset or None, split=split)
     except Exception as error:  # whatever the hub's client, a file or a split may raise
         reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise DataError(f"{HUB}{name} (split {split!r}) cannot be loaded: {reason[0]}") from error
+        hint = ""
+        if "reach" in reason[0]:
+            hint = (
+                ". Download it where a hub can be reached, and name the file or the folder instead"
+            )
+        raise DataError(
+            f"{HUB}{name} (split {split!r}) cannot be loaded: {reason[0]}{hint}"
+        ) from error
     for number, row in enumerate(rows):
         yield f"{name} row {number}", row

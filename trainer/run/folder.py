@@ -63,6 +63,8 @@ def open_run(config: TrainConfig, *, resume: bool) -> tuple[RunFolder, Path | No
     """
     run = RunFolder(Path(config.run.out))
     found = checkpoint.latest(run.checkpoints)
+    if (run.path / "records.jsonl").exists():
+        raise ConfigError(f"{run.path} holds an evaluation: choose another --run.out.")
     if not resume and (found is not None or (run.path / FILE).exists()):
         raise ConfigError(
             f"{run.path} already holds a run: go on with --resume auto, or choose another --run.out."

@@ -51,6 +51,9 @@ async def sample_group(client: Any, asked: RolloutsRequest, rank: int | None) ->
         SamplingParams(
             temperature=asked.temperature,
             max_tokens=asked.max_tokens,
+            top_p=asked.top_p,
+            top_k=asked.top_k,
+            stop=asked.stop,
             seed=asked.seed,
             logprobs=0 if asked.logprobs else None,
             flat_logprobs=asked.logprobs,

@@ -69,6 +69,11 @@ class RolloutsRequest(Strict):
     seed: int = Field(ge=0, lt=2**62)
     temperature: float = Field(gt=0, le=2)
     max_tokens: int = Field(ge=1)
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    top_k: int = Field(default=0, ge=0)
+    """0: no such filter."""
+    stop: list[str] = []
+    """Strings that end a rollout."""
     logprobs: bool = True
     """Whether to return the log-probability of each sampled token."""
     probes: list[int] = []
@@ -88,6 +93,11 @@ class RolloutsRequest(Strict):
             counts = getattr(self, name) or []
             if any(a >= b for a, b in zip((0, *counts), counts, strict=False)):
                 raise ValueError(f"{name} must be positive token counts in rising order")
+        if self.stop and self.record is not None:
+            raise ValueError(
+                "stop strings are found after the engine has gone on, so that no last token could be "
+                "recorded: leave out stop or record"
+            )
         policy_from_spec(self.policy)
         return self
 

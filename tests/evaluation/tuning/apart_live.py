@@ -69,7 +69,7 @@ class Late:
 
 def main() -> None:
     pool = AnswerPool(workers=1, timeout_s=60.0)
-    engine = LiveEngine(MODEL, HEADS / MODEL_NAME, SETTINGS, {i.id: i.question for i in ITEMS})
+    engine = LiveEngine(MODEL, HEADS / MODEL_NAME, SETTINGS, ITEMS)
     groups = zip(ITEMS, engine.sample(ITEMS, PROBES), strict=True)
     kept = [recorded(grade(pool, ARM, item, group, AnswerSpec())) for item, group in groups]
     plans = []

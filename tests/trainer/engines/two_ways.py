@@ -14,8 +14,10 @@ from trainer.config import load_config
 from trainer.engines.base import RolloutEngine
 from trainer.engines.opening import open_engine
 from trainer.engines.sampling import GroupRequest
+from trainer.sections import PLAIN_CHAT, ChatSection
 
 POLICY = {"name": "arrol", "kappa": 0.5, "p_min": 0.2, "posterior": [0.1, 0.4, 0.6, 0.9]}
+CHATS = [PLAIN_CHAT, PLAIN_CHAT, ChatSection(system="Be brief.")]
 GROUPS = [
     GroupRequest(
         name=f"g{number}",
@@ -27,6 +29,8 @@ GROUPS = [
         signals=("quality",),
         record=(12,),
         min_survivors=1,
+        top_k=(0, 0, 30)[number],
+        chat=CHATS[number],
     )
     for number, question in enumerate(["What is 12*3+5?", "What is 7*8-9+4?", "hello"])
 ]

@@ -202,7 +202,8 @@ def test_golds_that_cannot_be_parsed_are_named_and_too_few_others_refused(tmp_pa
     rows[3]["answer"] = "\\frac{1}{"
     path = tmp_path / "questions.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows[:4]))
-    done = head("--data", str(path), "--work", str(tmp_path / "work"))
+    places = ("--work", str(tmp_path / "work"), "--out", str(tmp_path / "out"))
+    done = head("--data", str(path), *places)
     assert done.returncode == 1
     assert "What is 3+1?" in done.stderr
     assert "3 usable questions are too few" in done.stderr
@@ -217,7 +218,8 @@ def test_golds_that_cannot_be_parsed_are_named_and_too_few_others_refused(tmp_pa
         ("--positions 32 16", "rising order"),
         ("--positions 32 --probe 33", "--probe 33"),
         ("--data nowhere.jsonl", "cannot be read"),
-        ("--data {empty}", "no usable row"),
+        ("--data {empty}", "it holds no questions"),
+        ("--data {some} --out {held}", "holds a head already: name another folder, or replace it"),
         ("--data {broken}", "line 2"),
         ("--data {one}", "1 usable questions"),
         ("--model nowhere", "config.json"),
@@ -243,22 +245,41 @@ def test_what_cannot_work_is_refused_before_the_engine_starts(
     one = '{"question": "What is 1+1?", "answer": "2"}\n'
     some = "".join(f'{{"question": "What is {i}+1?", "answer": "{i + 1}"}}\n' for i in range(30))
     files = {"empty": "", "one": one, "broken": one + "{\n", "some": some}
-    files["odd/config.json"] = '{"model_type": "nobody-knows"}'
-    (tmp_path / "odd").mkdir()
+    files |= {"odd/config.json": '{"model_type": "nobody-knows"}', "held/head.json": "{}"}
+    for folder in ("odd", "held"):
+        (tmp_path / folder).mkdir()
     for name, content in files.items():
         (tmp_path / name).write_text(content)
-    places = {name: tmp_path / name for name in (*files, "work", "odd")}
-    done = head(*words.format(**places).split(), ARROL_ADMIN_KEY="")
+    places = {name: tmp_path / name for name in (*files, "work", "odd", "held")}
+    asked = ["--out", str(tmp_path / "out"), *words.format(**places).split()]
+    done = head(*asked, ARROL_ADMIN_KEY="")
     assert done.returncode == 1
     assert says in done.stderr
     assert "Traceback" not in done.stderr
 
 
+def test_probes_that_nobody_lives_to_see_are_left_out() -> None:
+    rows = saving_table(_reader(), _four_rollouts(), 1, (4, 10, 64))
+    assert {row["probe"] for row in rows} == {4}
+    (half,) = (row for row in rows if row["keep"] == 0.5)
+    assert half["interval"] == [1.0, 1.0]  # one question, drawn again and again
+
+
 def test_saving_on_worked_numbers() -> None:
-    """One question, four rollouts of 10 tokens, judged at 4 by a head that reads one column."""
+    rows = {row["keep"]: row for row in saving_table(_reader(), _four_rollouts(), 1, (4,))}
+    half = rows[0.5]
+    assert half["tokens"] == pytest.approx((2 * 10 + 2 * 4) / 40)
+    assert half["right"] == 1.0
+    assert half["right_unpruned"] == 0.5
+    assert half["solvable"] == 1.0
+    assert rows[0.25]["tokens"] == pytest.approx((10 + 3 * 4) / 40)
+
+
+def _four_rollouts() -> HeadData:
+    """One question, four rollouts of 10 tokens, to be judged at 4 by a head that reads one column."""
     scores = np.array([3.0, 1.0, 2.0, 0.0])
     right = np.array([True, False, True, False])
-    data = HeadData(
+    return HeadData(
         features=np.concatenate([_features(scores), _features(scores)]),
         correct=np.tile(right, 2),
         group=np.zeros(8, np.int32),
@@ -266,13 +287,6 @@ def test_saving_on_worked_numbers() -> None:
         tokens=np.array([4] * 4 + [10] * 4, dtype=np.int32),
         final=np.array([False] * 4 + [True] * 4),
     )
-    rows = {row["keep"]: row for row in saving_table(_reader(), data, 1, (4,))}
-    half = rows[0.5]
-    assert half["tokens"] == pytest.approx((2 * 10 + 2 * 4) / 40)
-    assert half["right"] == 1.0
-    assert half["right_unpruned"] == 0.5
-    assert half["solvable"] == 1.0
-    assert rows[0.25]["tokens"] == pytest.approx((10 + 3 * 4) / 40)
 
 
 def _features(scores: np.ndarray) -> np.ndarray:

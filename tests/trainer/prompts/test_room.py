@@ -65,13 +65,13 @@ def test_generated_prompts_give_way_to_others_of_their_level() -> None:
     """A bound in the middle of what questions of these levels need."""
     wide = config("data.levels=[2,7]")
     plain = open_source(wide.data, 0)
-    lengths = [room(wide).length(plain.prompt(n).question) for n in range(1, 41, 2)]
+    lengths = [room(wide).length(plain.prompt(n).question, ()) for n in range(1, 41, 2)]
     middle = sorted(lengths)[10]
     tight = room(config("data.levels=[2,7]", f"rollout.max_model_len={64 + middle}"))
     source = with_room(plain, tight)
     for number in range(40):
         prompt = source.prompt(number)
-        assert tight.length(prompt.question) <= middle
+        assert tight.length(prompt.question, ()) <= middle
         assert prompt.kind == plain.prompt(number).kind
         assert tight.fault(plain.prompt(number)) or prompt == plain.prompt(number)
 
@@ -86,3 +86,14 @@ def test_where_none_fits_it_is_said() -> None:
 def test_a_model_without_a_tokenizer_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"run\.model: the tokenizer of .* cannot make a prompt"):
         open_room(tmp_path, config().rollout)
+
+
+def test_what_is_said_before_the_question_takes_room_too(tmp_path: Path) -> None:
+    turns = [{"role": "system", "content": "1+" * 40}, {"role": "user", "content": "What is 1+2?"}]
+    path = tmp_path / "chats.jsonl"
+    path.write_text(json.dumps({"messages": turns, "answer": "3"}))
+    chosen = config(f"data.source={path}")
+    with pytest.raises(ConfigError, match="row 1: its prompt has"):
+        with_room(open_source(chosen.data, 0), room(chosen))
+    system = config('chat.system="' + "1+" * 40 + '"').chat
+    assert open_room(MODEL, chosen.rollout, system).length("1", ()) > 80

@@ -10,9 +10,9 @@ import pytest
 
 from trainer.errors import ConfigError
 from trainer.prompts.arithmetic import held_out_questions
+from trainer.prompts.columns import text_of
 from trainer.prompts.gym import Gym, score
 from trainer.prompts.listed import Listed
-from trainer.prompts.rows import text_of
 from trainer.prompts.sources import Arithmetic, open_source
 from trainer.sections import DataSection
 

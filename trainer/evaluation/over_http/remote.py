@@ -27,6 +27,7 @@ from trainer.evaluation.over_http.endpoint import (
 from trainer.evaluation.over_http.plan import explicit, one_sample, what_was_not_done
 from trainer.evaluation.over_http.replies import candidates, choices, single
 from trainer.evaluation.sampling import Settings, seed_of
+from trainer.prompts.chat import messages
 
 
 class Way(StrEnum):
@@ -63,6 +64,16 @@ def filters(settings: Settings) -> dict[str, Any]:
     return {"top_k": settings.top_k, "min_p": 0.0, "repetition_penalty": 1.0}
 
 
+def _chat_fields(settings: Settings) -> dict[str, Any]:
+    """Only what was asked for: other servers than vLLM know no arguments of templates."""
+    chat, said = settings.chat, dict[str, Any]()
+    if chat.stop:
+        said["stop"] = list(chat.stop)
+    if chat.template:
+        said["chat_template_kwargs"] = dict(chat.template)
+    return said
+
+
 def remote_backend(
     endpoint: Endpoint, settings: Settings, spec: AnswerSpec | None = None
 ) -> Backend:
@@ -85,8 +96,8 @@ def remote_backend(
 
 async def _first_requests(endpoint: Endpoint, settings: Settings) -> Manner:
     """One-token requests: the richest way to ask that the server takes."""
-    message = {"role": "user", "content": "Hi"}
-    body = {"model": endpoint.model, "messages": [message], "max_tokens": 1}
+    hello = messages(settings.chat, "Hi")
+    body = {"model": endpoint.model, "messages": hello, "max_tokens": 1, **_chat_fields(settings)}
     async with endpoint.client() as http:
         call = Call(endpoint, http, asyncio.Semaphore(1), "a first request", FIRST_TRIES)
         told = await _tried(call, {**body, **filters(settings), "arrol": one_sample()})
@@ -145,11 +156,12 @@ async def sample_remote(
         for item in items:
             body = {
                 "model": endpoint.model,
-                "messages": [{"role": "user", "content": item.question}],
+                "messages": settings.messages(item),
                 "temperature": settings.temperature,
                 "top_p": settings.top_p,
                 "max_tokens": settings.max_tokens,
                 "seed": seed_of(settings, item.id),
+                **_chat_fields(settings),
                 **manner.fields,
             }
             call = Call(endpoint, http, gate, item.id)

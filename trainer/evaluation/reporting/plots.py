@@ -1,102 +1,156 @@
-"""``accuracy.png``, ``by_k.png`` and ``calibration.png``, drawn from the report alone."""
+"""``accuracy.png``, ``by_k.png``, ``calibration.png`` and ``compare.png``, drawn from reports alone."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
-
 from trainer.head.reliability import draw_reliability
+from trainer.pictures import (
+    BLUE,
+    CLEAR,
+    GREEN,
+    GREY,
+    ORANGE,
+    RED,
+    canvas,
+    errors,
+    label_ends,
+    message,
+    save,
+)
 
-MARKERS = "oDs^v"
-"""In turns with the colours, so that more methods than colours stay apart."""
+CEILING = "pass@k"
+"""No method: it knows which reply is right."""
+NAMES = {"pass": "any of k is right", "maj": "majority of k", "weighted": "head's vote of k"}
+K_COLOURS = {"pass": GREY, "maj": ORANGE, "weighted": BLUE}
 
 
 def draw(report: Mapping[str, Any], folder: Path) -> None:
     """All plots; calibration only where there is a head."""
     _accuracy(report, folder / "accuracy.png")
-    _by_k(report["by_k"], folder / "by_k.png")
+    _by_k(report, folder / "by_k.png")
     if report["quality"]:
-        _calibration(report["quality"]["bins"], folder / "calibration.png")
-
-
-def draw_comparison(comparison: Mapping[str, Any], folder: Path) -> None:
-    """``compare.png``: each method's paired difference and its interval."""
-    rows = comparison["methods"]
-    figure, axes = plt.subplots(figsize=(6.5, 1.5 + 0.35 * len(rows)))
-    axes.axvline(0, color="grey", linestyle="--")
-    for place, row in enumerate(rows):
-        x, (low, high) = row["difference"], row["interval"]
-        error = [[max(0.0, x - low)], [max(0.0, high - x)]]
-        axes.errorbar(x, place, xerr=error, fmt="o", capsize=3, color="C0")
-    axes.set_yticks(range(len(rows)), [row["method"] for row in rows])
-    axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.set_xlabel("difference in accuracy, second minus first (95 % bootstrap interval)")
-    axes.grid(alpha=0.3, axis="x")
-    _save(figure, folder / "compare.png")
+        _calibration(report, folder / "calibration.png")
 
 
 def _accuracy(report: Mapping[str, Any], path: Path) -> None:
-    """Dots against tokens on the left; what each is, and how sure, on the right."""
-    rows, curve = report["methods"], report["uniform_curve"]
-    colors = plt.get_cmap("tab20").colors
-    figure, (left, right) = plt.subplots(
-        1, 2, figsize=(11, max(4.0, 1.2 + 0.25 * len(rows))), width_ratios=(3, 2)
-    )
-    left.plot(curve["tokens"], curve["accuracy"], color="grey", label="uniform vote of the first k")
+    """A row for each method: how often it is right on the left, what it costs on the right."""
+    rows = sorted(report["methods"], key=lambda row: row["accuracy"])
+    figure, (left, right) = canvas(
+        2, 10.5, 1.9 + 0.3 * len(rows), sharey=True, width_ratios=(3, 1.5)
+    )  # fmt: skip
     for place, row in enumerate(rows):
-        style = {"color": colors[place % len(colors)], "marker": MARKERS[place % len(MARKERS)]}
-        x, (low, high) = row["accuracy"], row["interval"]
-        left.plot(row["tokens_per_question"], x, linestyle="none", markersize=7, **style)
-        error = [[max(0.0, x - low)], [max(0.0, high - x)]]
-        right.errorbar(x, place, xerr=error, capsize=2, markersize=6, **style)
-    left.set_xlabel("tokens generated per question")
-    left.set_ylabel("accuracy")
-    left.legend(loc="lower left", bbox_to_anchor=(0, 1), frameon=False)
-    right.set_yticks(range(len(rows)), [row["method"] for row in rows])
-    right.set_ylim(len(rows) - 0.5, -0.5)
-    right.set_xlabel("accuracy (95 % bootstrap interval)")
-    for axes in (left, right):
-        axes.grid(alpha=0.3)
-    _save(figure, path)
+        x, colour = row["accuracy"], _colour(row)
+        below, above = errors(x, row["interval"])
+        left.errorbar(x, place, xerr=[[below], [above]], fmt="o", capsize=3, color=colour)
+        left.annotate(f"{x:.3f}", (x, place), xytext=(0, 5), textcoords="offset points",
+                      ha="center", fontsize=8, color=colour, bbox=CLEAR)  # fmt: skip
+        right.barh(place, row["tokens_per_question"], color=colour, alpha=0.55, height=0.6)
+        right.annotate(f"{row['tokens_per_question']:.0f}", (row["tokens_per_question"], place),
+                       xytext=(3, 0), textcoords="offset points", va="center", fontsize=8)  # fmt: skip
+    base = next((row["accuracy"] for row in rows if row["method"] == "uniform"), None)
+    if base is not None:
+        left.axvline(base, color="0.5", linestyle=":", zorder=0)
+    left.set_yticks(range(len(rows)), [row["method"] for row in rows])
+    left.set_ylim(-0.6, len(rows) - 0.3)
+    left.set_xlabel("share of questions answered rightly")
+    right.set_xlabel("tokens generated a question")
+    right.margins(x=0.18)
+    message(figure, _verdict(rows, base), f"{_of(report)}. Bars: 95 % intervals. "
+            "Green and red: differs from the uniform vote (dotted); one in 20 does so by chance")  # fmt: skip
+    save(figure, path)
 
 
-def _by_k(rows: list[dict[str, Any]], path: Path) -> None:
-    figure, axes = plt.subplots(figsize=(6.5, 4.5))
-    names = list(dict.fromkeys(row["measure"] for row in rows))
-    for place, name in enumerate(names):
+def _colour(row: Mapping[str, Any]) -> str:
+    if row["method"] == CEILING:
+        return GREY
+    if row["method"] == "uniform":
+        return ORANGE
+    low, high = row["difference_interval"]
+    return GREEN if low > 0 else RED if high < 0 else BLUE
+
+
+def _verdict(rows: Sequence[Mapping[str, Any]], base: float | None) -> str:
+    best = max((row for row in rows if row["method"] != CEILING), key=lambda row: row["accuracy"])
+    if base is None or best["method"] == "uniform":
+        return f"'{best['method']}' is right most often: {best['accuracy']:.1%}"
+    if best["difference_interval"][0] <= 0:
+        return f"No method is clearly better than the uniform vote ({base:.1%})"
+    return (
+        f"'{best['method']}' beats the uniform vote: {best['accuracy']:.1%} instead of {base:.1%}"
+    )
+
+
+def _of(report: Mapping[str, Any]) -> str:
+    s = report["settings"]
+    return f"{s.get('model')}, {', '.join(report['sets'])}, {len(report['questions'])} questions"
+
+
+def _by_k(report: Mapping[str, Any], path: Path) -> None:
+    rows, ends = report["by_k"], []
+    figure, axes = canvas()
+    values = {(row["measure"], row["k"]): row["accuracy"] for row in rows}
+    for name in dict.fromkeys(row["measure"] for row in rows):
         mine = [row for row in rows if row["measure"] == name]
-        # Beside each other, so that no interval hides another.
-        x = [row["k"] * 2 ** (0.08 * (place - (len(names) - 1) / 2)) for row in mine]
-        y = [row["accuracy"] for row in mine]
-        error = [
-            [max(0.0, row["accuracy"] - row["interval"][0]) for row in mine],
-            [max(0.0, row["interval"][1] - row["accuracy"]) for row in mine],
-        ]
-        axes.errorbar(x, y, yerr=error, marker="o", capsize=2, elinewidth=1, label=f"{name}@k")
-    ticks = sorted({row["k"] for row in rows})
+        x, y = [row["k"] for row in mine], [row["accuracy"] for row in mine]
+        low, high = zip(*(row["interval"] for row in mine), strict=True)
+        axes.fill_between(x, low, high, color=K_COLOURS[name], alpha=0.13, linewidth=0)
+        axes.plot(x, y, marker="o", markersize=4, color=K_COLOURS[name])
+        ends.append((x[-1], y[-1], f"{NAMES[name]}: {y[-1]:.2f}", K_COLOURS[name]))
+    ks = sorted({row["k"] for row in rows})
     axes.set_xscale("log", base=2)
-    axes.set_xticks(ticks, [str(k) for k in ticks])
-    axes.set_xlabel("k, rollouts per question")
-    axes.set_ylabel("accuracy (95 % bootstrap interval)")
-    axes.grid(alpha=0.3)
-    axes.legend()
-    _save(figure, path)
+    axes.set_xticks(ks, [str(k) for k in ks])
+    axes.minorticks_off()
+    axes.set_xlabel("k, replies a question")
+    axes.set_ylabel("share of questions answered rightly")
+    label_ends(axes, ends)
+    first, last = values["maj", ks[0]], values["maj", ks[-1]]
+    alone = "a single one" if ks[0] == 1 else f"of {ks[0]}"
+    title = f"A majority of {ks[-1]} replies is right {last:.1%} of the time, {alone} {first:.1%}"
+    message(figure, title, f"{_of(report)}. Bands: 95 % intervals over questions")
+    save(figure, path)
 
 
-def _calibration(bins: list[dict[str, Any]], path: Path) -> None:
-    figure, axes = plt.subplots(figsize=(5, 5))
-    draw_reliability(axes, bins, "last token; area: rollouts", "C0")
-    axes.legend(loc="upper left")
-    _save(figure, path)
+def _calibration(report: Mapping[str, Any], path: Path) -> None:
+    figure, axes = canvas(width=5.8, height=5.6)
+    draw_reliability(axes, report["quality"]["bins"], BLUE)
+    title = (
+        f"The head's probabilities are {100 * report['quality']['ece']:.0f} points off on average"
+    )
+    message(figure, title, f"{_of(report)}, at the last token")
+    save(figure, path)
 
 
-def _save(figure: Any, path: Path) -> None:
-    figure.tight_layout()
-    figure.savefig(path, dpi=130, metadata={"Software": None})
-    plt.close(figure)
+def draw_comparison(comparison: Mapping[str, Any], names: tuple[str, str], folder: Path) -> None:
+    """``compare.png``: each method's paired difference and its interval."""
+    rows = comparison["methods"][::-1]
+    figure, axes = canvas(width=8, height=1.9 + 0.35 * len(rows))
+    axes.axvline(0, color="0.5", linestyle=":")
+    for place, row in enumerate(rows):
+        x, (low, high) = row["difference"], row["interval"]
+        colour = GREEN if low > 0 else RED if high < 0 else BLUE
+        below, above = errors(x, (low, high))
+        axes.errorbar(x, place, xerr=[[below], [above]], fmt="o", capsize=3, color=colour)
+        axes.annotate(f"{x:+.3f}", (x, place), xytext=(0, 6), textcoords="offset points",
+                      ha="center", fontsize=8, color=colour, bbox=CLEAR)  # fmt: skip
+    axes.set_yticks(range(len(rows)), [row["method"] for row in rows])
+    axes.set_ylim(-0.6, len(rows) - 0.3)
+    axes.set_xlabel(f"accuracy of {names[1]} minus accuracy of {names[0]}")
+    better, worse = (sum(test(row["interval"]) for row in rows) for test in (_above, _below))
+    title = f"{names[1]} is better in {better}, worse in {worse} of {len(rows)} methods"
+    message(
+        figure,
+        title,
+        f"{len(comparison['questions'])} questions of both. Bars: 95 % intervals, paired",
+    )
+    save(figure, folder / "compare.png")
+
+
+def _above(interval: Sequence[float]) -> bool:
+    return interval[0] > 0
+
+
+def _below(interval: Sequence[float]) -> bool:
+    return interval[1] < 0

@@ -22,7 +22,7 @@ from trainer.evaluation.tuning.choose import choose, shown_front, uniform_votes_
 from trainer.evaluation.tuning.grid import recorded_positions
 from trainer.evaluation.tuning.live import LiveEngine
 from trainer.evaluation.tuning.one_pass import sample_pass
-from trainer.evaluation.tuning.options import LEAST_QUESTIONS, TuneOptions, read
+from trainer.evaluation.tuning.options import LEAST_QUESTIONS, TuneOptions
 from trainer.evaluation.tuning.plot import draw
 from trainer.evaluation.tuning.presets import presets_file, write_presets
 from trainer.evaluation.tuning.recorded import Recorded, halves
@@ -38,11 +38,11 @@ FRONT = 12
 """Plans of the front in the report."""
 
 
-def tune(argv: Sequence[str]) -> None:
+def tune(asked: TuneOptions) -> None:
     """Sample what is missing, replay, choose, run, report. Raises what ``cli.main`` prints."""
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     with ExitStack() as stack:
-        run = _Tuning(read(argv), stack)
+        run = _Tuning(asked, stack)
         questions = run.sample()
         first, second = halves(questions, run.texts)
         with replay_processes() as processes:
@@ -85,12 +85,11 @@ class _Tuning:
     @cached_property
     def _engine(self) -> LiveEngine:
         """Built when it is needed: a finished pass that is replayed again needs none."""
-        questions = {item.where or item.id: item.question for item in self._items}
         engine = LiveEngine(
             self.asked.model,
             self.asked.head,
             self.evaluation.settings,
-            questions,
+            self._items,
             self.evaluation.max_model_len,
         )
         self._stack.callback(engine.close)
@@ -121,6 +120,7 @@ class _Tuning:
             self._items,
             self.evaluation.out,
             self._spec,
+            keep_replies=self.evaluation.replies,
         )
 
     def run_presets(

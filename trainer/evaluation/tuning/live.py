@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,20 +37,22 @@ class LiveEngine:
         model: Path,
         head: Path,
         settings: Settings,
-        questions: Mapping[str, str],
+        questions: Sequence[Item],
         max_model_len: int | None = None,
         sequences: int = 128,
     ) -> None:
-        """``questions``: what each is called in messages -> its text. Raises like ``build_sized_engine``."""
-        self._settings, self._encode, self._sequences = settings, Encoder(model), sequences
+        """``questions``: all that will be asked. Raises like ``build_sized_engine``."""
+        template, chats = settings.chat.template, settings.chats(questions)
+        self._settings, self._encode = settings, Encoder(model, template)
+        self._sequences = sequences
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
 
         async def start() -> Any:
             return build_sized_engine(
-                model, head, questions, settings.max_tokens, max_model_len,
-                build=build_async_engine, sequences=sequences,
+                model, head, chats, settings.max_tokens, max_model_len,
+                build=build_async_engine, sequences=sequences, template=template,
             )  # fmt: skip
 
         self.client = self._run(start())
@@ -123,8 +125,10 @@ class LiveEngine:
             top_k=settings.top_k,
             max_tokens=settings.max_tokens,
             seed=seed_of(settings, item.id),
+            stop=list(settings.chat.stop),
         )
-        return EngineCall({"prompt_token_ids": self._encode(item.question)}, params, item.id, {})
+        ids = self._encode(settings.messages(item))
+        return EngineCall({"prompt_token_ids": ids}, params, item.id, {})
 
     def _run(self, job: Coroutine[Any, Any, T]) -> T:
         waiting = asyncio.run_coroutine_threadsafe(job, self._loop)

@@ -28,11 +28,14 @@ def sample_pass(
     items: Sequence[Item],
     folder: Path,
     spec: AnswerSpec,
+    *,
+    keep_replies: bool = True,
 ) -> list[Recorded]:
     """What is missing is sampled now, with a bar."""
     kept = sample_all(
-        lambda _, some: sample(some), pool, items, [ARM], folder, chunk=CHUNK, spec=spec
-    )
+        lambda _, some: sample(some), pool, items, [ARM], folder,
+        chunk=CHUNK, spec=spec, keep_replies=keep_replies,
+    )  # fmt: skip
     return [recorded(record) for record in kept[ARM]]
 
 

@@ -12,6 +12,7 @@ from arrol_serve.bundled import HEADS, MODEL, MODEL_NAME
 from trainer.errors import DataError
 from trainer.evaluation.options import EvalOptions, read_options
 from trainer.evaluation.words import add_data, add_sampling
+from trainer.help import Help
 
 LEAST_QUESTIONS = 20
 """Of which half choose."""
@@ -40,15 +41,18 @@ class TuneOptions:
 def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
         prog="arrol-eval tune",
+        formatter_class=Help,
         description="Samples questions once, unpruned; replays thousands of search plans from that; "
         "chooses three presets on half of the questions and shows on the other half what they are worth.",
     )
+    p.add_argument("--model", default=MODEL_NAME, help="folder of the model")
     p.add_argument(
-        "--model", default=MODEL_NAME, help="folder of the model; default: the bundled one"
+        "--head", type=Path, help="folder of its quality head; default: the bundled one's"
     )
-    p.add_argument("--head", type=Path, help="folder of its quality head")
-    p.add_argument("--out", type=Path, help="folder of the tuning; goes on if it exists")
-    p.add_argument("--policies", type=int, default=2000, help="search plans to try; default 2000")
+    p.add_argument(
+        "--out", type=Path, help="folder of the tuning; needed, and gone on with if it exists"
+    )
+    p.add_argument("--policies", type=int, default=2000, help="search plans to try")
     p.add_argument(
         "--no-run", action="store_true", help="replay only: do not run the presets in the engine"
     )
@@ -60,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
 def read(argv: Sequence[str]) -> TuneOptions:
     """Raises ``DataError``; exits with status 2 for words that it does not know."""
     given = vars(parser().parse_args(argv))
-    if given["model"] != MODEL_NAME and given["head"] is None:
+    if given["head"] == Path("none") or (given["model"] != MODEL_NAME and given["head"] is None):
         raise DataError("--head: a search is tuned for a quality head; arrol-train head makes one")
     if given["samples"] < LEAST_SAMPLES:
         raise DataError(f"--samples {given['samples']}: at least {LEAST_SAMPLES}")
