@@ -1,4 +1,4 @@
-"""The README's results: four rows, a picture, and where it does not help."""
+"""The README's results: six rows, a picture, and where it does not help."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ BEST = "arrol-serve, keep 0.25, early stop"
 def headline() -> str:
     """Everything between the README's marks."""
     lines = ["| what | beside | result |", "|---|---|---|"]
-    lines += [f"| {' | '.join(row)} |" for row in (_answering(), _serving(), _training(), _plain())]
+    rows = (_preset("fast", 16), _preset("balanced", 64), _answering(), _serving(), _training(), _plain())
+    lines += [f"| {' | '.join(row)} |" for row in rows]
     where = " ".join(
-        f"{read_result(name).where()}." for name in ("accuracy", "serving", "training")
+        f"{read_result(name).where()}." for name in ("presets", "accuracy", "serving", "training")
     )
     picture = "![Accuracy against tokens](benchmarks/results/accuracy.png)"
     return "\n\n".join([_setting(), "\n".join(lines), picture, _limits(), where]) + "\n"
@@ -27,6 +28,21 @@ def _setting() -> str:
         f"{settings['questions']} held-out questions of level {settings['levels'][0]}, temperature "
         f"{settings['temperature']:g}, probe at {settings['probe']} tokens of "
         f"{settings['mean_length']:.0f} on average. Intervals are 95 %."
+    )
+
+
+def _preset(name: str, samples: int) -> tuple[str, str, str]:
+    result = read_result("presets")
+    first = [row for row in result.rows if row["setting"] == result.settings["settings"][0]]
+    row = next(row for row in first if row["method"] == name)
+    vote = next(row for row in first if row["method"] == f"{samples} samples, uniform vote")
+    found = row[f"against_{samples}"]
+    low, high = found["interval"]
+    return (
+        f"preset `{name}`, {result.settings['questions']:,} other questions",
+        f"{samples} plain samples, uniform vote",
+        f"{row['tokens'] / vote['tokens']:.0%} of the tokens, accuracy {row['accuracy']:.3f} beside "
+        f"{vote['accuracy']:.3f}: {found['difference']:+.3f} ({low:+.3f} to {high:+.3f})",
     )
 
 

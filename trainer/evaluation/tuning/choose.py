@@ -50,11 +50,11 @@ def choose(plans: Sequence[Measured], uniform: Mapping[int, Uniform]) -> dict[st
     """The presets, by name.
 
     fast: the cheapest that is as right as the usual vote and as quick; where none is, the most accurate
-    that is as quick and costs half. best: the most accurate for no more tokens than the usual vote.
-    balanced: the cheapest that is within a standard error of best. "As right as the vote" is by a standard
-    error too: the best of thousands looks better than it is.
+    that is as quick and costs half. balanced: the cheapest that is as right as the vote of all samples, to
+    a standard error. best: the most accurate for no more tokens than the usual vote. fast is ahead of its
+    vote by a standard error: the best of thousands looks better than it is.
     """
-    usual = uniform[min(USUAL, max(uniform))]
+    usual, most = uniform[min(USUAL, max(uniform))], uniform[max(uniform)]
     cost = float(usual.tokens.mean())
     quick = [p for p in plans if np.median(p.clock) <= np.median(usual.clock)]
     affordable = [p for p in plans if p.cost <= cost] or list(plans)
@@ -62,7 +62,7 @@ def choose(plans: Sequence[Measured], uniform: Mapping[int, Uniform]) -> dict[st
     fast = _cheapest(quick, lambda p: _ahead(p.right - usual.right) >= 1) or _most_accurate(
         [p for p in quick if p.cost <= cost / 2] or affordable
     )
-    balanced = _cheapest(affordable, lambda p: _ahead(p.right - best.right) >= -1) or best
+    balanced = _cheapest(affordable, lambda p: _ahead(p.right - most.right) >= -1) or best
     return {"fast": fast, "balanced": balanced, "best": best}
 
 
