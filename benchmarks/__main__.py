@@ -11,6 +11,7 @@ SUITE: dict[str, str] = {
     "presets": "presets that really run against the uniform vote of 16 and 64, on fresh questions",
     "plugin_cost": "tokens/s of plain vLLM, the idle plugin, scoring on",
     "progress_cost": "tokens/s of a search that is watched, against the same one that is not",
+    "unpruned": "our search beside vLLM's n=16 where nothing is pruned, and where the time goes",
     "latency": "latency added to a plain request, time to ready",
     "groups": "what the bundled model's rollout groups are like, for the simulator",
     "simulate": "synthetic scores: when pruning and weighting help, break even or hurt",

@@ -29,6 +29,7 @@ from benchmarks.render.simulation import groups, simulation
 from benchmarks.render.soak import soak
 from benchmarks.render.training import training
 from benchmarks.render.trl import trl
+from benchmarks.render.unpruned import unpruned
 
 PAGE = RESULTS.parent.parent / "docs" / "benchmarks.md"
 BLOCK = re.compile(r"(<!-- result: (\w+) -->\n).*?(<!-- end of result -->)", re.DOTALL)
@@ -82,6 +83,7 @@ RENDERERS: dict[str, Callable[[], str]] = {
     "scaling": scaling,
     "plugin_cost": plugin_cost,
     "progress_cost": progress_cost,
+    "unpruned": unpruned,
     "latency": latency,
     "load": load,
     "soak": soak,

@@ -1,7 +1,10 @@
-"""What the plugin costs: ``python -m benchmarks.plugin_cost``.
+"""What the plugin costs: ``python -m benchmarks plugin_cost``.
 
-Three engines, each in its own process: (a) plain vLLM, (b) the plugin loaded and idle, (c) every
-request scored, none pruned. They take turns on the same prompts, so that the ratio is of one run.
+Two engines, each in its own process: plain vLLM, and one with the plugin, which is idle in one arm and
+scores every request in the other, where all are judged at a probe and nobody is pruned. The arms take turns
+on the same prompts. Two processes that run the same code can differ by some per cent for as long as they
+live: so each pair lives for a part of the rounds only, and scoring is compared with the idle plugin of the
+same process.
 """
 
 from __future__ import annotations
@@ -19,81 +22,114 @@ from arrol_serve.bundled import HEADS, MODEL, MODEL_NAME
 from benchmarks.plots.plugin_cost import cost_plot
 from benchmarks.record import write_result
 
-ARMS = ("plain vLLM", "plugin idle", "scoring on")
+PLAIN, IDLE, SCORING = ARMS = ("plain vLLM", "plugin idle", "scoring on")
+PROBE = 32
+WARM_UP = 2
+"""Rounds of each pair of processes that are thrown away."""
 
 
-def serve_arm(arm: str, pipe: Connection, sequences: int, tokens: int) -> None:
-    """A process with one engine; each message is a seed, each reply (tokens, seconds)."""
-    from trainer.engines.sampling import NEVER, GroupRequest, build_engine, member_plan
+def serve_engine(plugin: bool, pipe: Connection, sequences: int, tokens: int) -> None:
+    """A process with one engine; each message is an arm and a seed, each reply tokens per second."""
+    from trainer.engines.sampling import build_engine
 
-    plain: dict[str, Any] = {"worker_cls": "auto", "scheduler_cls": None} if arm == ARMS[0] else {}
+    plain: dict[str, Any] = {} if plugin else {"worker_cls": "auto", "scheduler_cls": None}
     engine = build_engine(MODEL, HEADS / MODEL_NAME, sequences=sequences, **plain)
-    from vllm import SamplingParams
-
     pipe.send("ready")
-    while (seed := pipe.recv()) is not None:
-        group = GroupRequest(f"{seed}", "", seed, policy=NEVER, signals=("quality",))
-        params = [
-            SamplingParams(
-                temperature=1.0,
-                max_tokens=tokens,
-                ignore_eos=True,
-                seed=seed + i,
-                extra_args={"arrol": member_plan(group, i, sequences)} if arm == ARMS[2] else None,
-            )
-            for i in range(sequences)
-        ]
+    while (asked := pipe.recv()) is not None:
+        arm, seed = asked
+        params = sampling(arm, seed, sequences, tokens)
         chats = [
             [{"role": "user", "content": f"What is {i + 12}*34-5+6?"}] for i in range(sequences)
         ]
         began = time.perf_counter()
         outputs = engine.chat(chats, params, use_tqdm=False)
         seconds = time.perf_counter() - began
-        pipe.send((sum(len(o.outputs[0].token_ids) for o in outputs), seconds))
+        pipe.send(sum(len(o.outputs[0].token_ids) for o in outputs) / seconds)
 
 
-def run(rounds: int, sequences: int, tokens: int) -> dict[str, list[float]]:
-    """Tokens per second of each arm in each round; the order rotates."""
-    context = multiprocessing.get_context("spawn")
-    pipes: dict[str, Any] = {}
-    for arm in ARMS:
-        ours, theirs = context.Pipe()
-        context.Process(
-            target=serve_arm, args=(arm, theirs, sequences, tokens), daemon=True
-        ).start()
-        assert ours.recv() == "ready"
-        pipes[arm] = ours
+def sampling(arm: str, seed: int, sequences: int, tokens: int) -> list[Any]:
+    """Of each sequence; where they are scored, they are one group."""
+    from vllm import SamplingParams
+
+    from trainer.engines.sampling import GroupRequest, member_plan
+
+    policy = {"name": "top_fraction", "keep": 1.0}
+    group = GroupRequest(f"{seed}", "", seed, probes=(PROBE,), policy=policy, signals=("quality",))
+    return [
+        SamplingParams(
+            temperature=1.0,
+            max_tokens=tokens,
+            ignore_eos=True,
+            seed=seed + i,
+            extra_args={"arrol": member_plan(group, i, sequences)} if arm == SCORING else None,
+        )
+        for i in range(sequences)
+    ]
+
+
+class Pair:
+    """The two processes; used as a context."""
+
+    def __init__(self, sequences: int, tokens: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipes: dict[bool, Any] = {}
+        for plugin in (False, True):
+            ours, theirs = context.Pipe()
+            arguments = (plugin, theirs, sequences, tokens)
+            context.Process(target=serve_engine, args=arguments, daemon=True).start()
+            assert ours.recv() == "ready"
+            self._pipes[plugin] = ours
+
+    def rate(self, arm: str, seed: int) -> float:
+        pipe = self._pipes[arm != PLAIN]
+        pipe.send((arm, seed))
+        return float(pipe.recv())
+
+    def __enter__(self) -> Pair:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for pipe in self._pipes.values():
+            pipe.send(None)
+
+
+def run(lives: int, rounds: int, sequences: int, tokens: int) -> dict[str, list[float]]:
+    """Tokens per second of each arm in each of ``lives * rounds`` rounds; the order rotates."""
     rates: dict[str, list[float]] = {arm: [] for arm in ARMS}
-    for turn in tqdm(range(rounds + 2), unit="round"):
-        for arm in ARMS[turn % 3 :] + ARMS[: turn % 3]:
-            pipes[arm].send(turn * 1000)
-            count, seconds = pipes[arm].recv()
-            if turn >= 2:  # the first rounds warm caches up
-                rates[arm].append(count / seconds)
-    for pipe in pipes.values():
-        pipe.send(None)
+    for life in range(lives):
+        with Pair(sequences, tokens) as pair:
+            for turn in tqdm(range(rounds + WARM_UP), desc=f"pair {life + 1}", unit="round"):
+                for arm in ARMS[turn % 3 :] + ARMS[: turn % 3]:
+                    rate = pair.rate(arm, (life * rounds + turn) * 1000)
+                    if turn >= WARM_UP:
+                        rates[arm].append(rate)
     return rates
 
 
 def summarise(rates: dict[str, list[float]]) -> list[dict[str, Any]]:
-    """Median rate, and the ratio to plain vLLM of the same round with its 95 % bootstrap interval."""
-    plain = np.array(rates[ARMS[0]])
-    rows = []
-    rng = np.random.default_rng(0)
-    for arm, values in rates.items():
-        ratios = np.array(values) / plain
-        draws = np.median(ratios[rng.integers(0, len(ratios), (10_000, len(ratios)))], axis=1)
-        low, high = np.percentile(draws, [2.5, 97.5])
-        rows.append(
-            {
-                "arm": arm,
-                "tokens_per_second": float(np.median(values)),
-                "ratio_to_plain": float(np.median(ratios)),
-                "interval": [float(low), float(high)],
-                "ratios": ratios.round(4).tolist(),
-            }
-        )
-    return rows
+    """Median rate of each arm, and its ratios in the same round to plain vLLM and to the idle plugin."""
+    return [
+        {
+            "arm": arm,
+            "tokens_per_second": float(np.median(values)),
+            "to_plain": ratio(values, rates[PLAIN]),
+            "to_idle": ratio(values, rates[IDLE]),
+        }
+        for arm, values in rates.items()
+    ]
+
+
+def ratio(values: list[float], others: list[float]) -> dict[str, Any]:
+    """Median of the ratios, its 95 % bootstrap interval, and all of them."""
+    ratios = np.array(values) / np.array(others)
+    chosen = np.random.default_rng(0).integers(0, len(ratios), (10_000, len(ratios)))
+    low, high = np.percentile(np.median(ratios[chosen], axis=1), [2.5, 97.5])
+    median = float(np.median(ratios))
+    return {
+        "median": median,
+        "interval": [float(low), float(high)],
+        "all": ratios.round(4).tolist(),
+    }
 
 
 def head_flops_share(hidden: int, width: int, parameters: float) -> float:
@@ -102,21 +138,25 @@ def head_flops_share(hidden: int, width: int, parameters: float) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=24)
+    parser = argparse.ArgumentParser(prog="benchmarks plugin_cost", description=__doc__)
+    parser.add_argument("--lives", type=int, default=4, help="pairs of processes")
+    parser.add_argument("--rounds", type=int, default=12, help="of each pair")
     parser.add_argument("--sequences", type=int, default=128)
     parser.add_argument("--tokens", type=int, default=64)
+    parser.add_argument("--note", default="", help="what readers must know of this run")
     args = parser.parse_args()
-    rows = summarise(run(args.rounds, args.sequences, args.tokens))
-    settings = vars(args) | {
+    rows = summarise(run(args.lives, args.rounds, args.sequences, args.tokens))
+    settings = {name: value for name, value in vars(args).items() if name != "note"} | {
+        "probe": PROBE,
         "head_flops_share_of_an_8B_model": head_flops_share(4096, 64, 8e9),
     }
-    cost_plot(write_result("plugin_cost", settings, rows, seeds=[0]))
+    cost_plot(write_result("plugin_cost", settings, rows, seeds=[0], note=args.note))
     for row in rows:
-        low, high = row["interval"]
+        low, high = row["to_idle"]["interval"]
         print(
             f"{row['arm']:12s} {row['tokens_per_second']:7.0f} tokens/s, "
-            f"{row['ratio_to_plain']:.3f} of plain [{low:.3f}, {high:.3f}]"
+            f"{row['to_plain']['median']:.3f} of plain, "
+            f"{row['to_idle']['median']:.3f} of idle [{low:.3f}, {high:.3f}]"
         )
 
 

@@ -16,10 +16,10 @@ def cost_plot(path: Path) -> Path:
     result = json.loads(path.read_text())
     figure, axes = plt.subplots(figsize=(6, 4))
     for place, row in enumerate(result["rows"]):
-        ratios = row["ratios"]
+        ratios = row["to_plain"]["all"]
         axes.scatter([place] * len(ratios), ratios, alpha=0.4, s=18)
-        low, high = row["interval"]
-        middle = row["ratio_to_plain"]
+        low, high = row["to_plain"]["interval"]
+        middle = row["to_plain"]["median"]
         axes.errorbar(
             place, middle, yerr=[[middle - low], [high - middle]], fmt="D", color="black", capsize=5
         )

@@ -99,13 +99,13 @@ def _limits() -> str:
         f"repeats its own mistakes: the uniform vote is right {uniform['accuracy']:.3f} of the time and "
         f"the quality vote {quality['accuracy']:.3f} ({low:+.3f} to {high:+.3f}); only tokens are saved. "
         "One question at a time gains little on a CPU, and on so small a model the scoring itself costs "
-        f"{_scoring():.0%} of the tokens a second."
+        f"{_scoring():.1%} of the tokens a second."
     )
 
 
 def _scoring() -> float:
     row = next(row for row in read_result("plugin_cost").rows if row["arm"] == "scoring on")
-    return float(1 - row["ratio_to_plain"])
+    return float(1 - row["to_idle"]["median"])
 
 
 def _spread(values: list[float]) -> str:
