@@ -4,7 +4,8 @@ Two engines, each in its own process: plain vLLM, and one with the plugin, which
 scores every request in the other, where all are judged at a probe and nobody is pruned. The arms take turns
 on the same prompts. Two processes that run the same code can differ by some per cent for as long as they
 live: so each pair lives for a part of the rounds only, and scoring is compared with the idle plugin of the
-same process.
+same process. Engines of one thread in their own process: what counts is CPU seconds, which a busy
+machine changes little.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ WARM_UP = 2
 
 
 def serve_engine(plugin: bool, pipe: Connection, sequences: int, tokens: int) -> None:
-    """A process with one engine; each message is an arm and a seed, each reply tokens per second."""
+    """A process with one engine; each message is an arm and a seed, each reply tokens per CPU second."""
     from trainer.engines.sampling import build_engine
 
     plain: dict[str, Any] = {} if plugin else {"worker_cls": "auto", "scheduler_cls": None}
@@ -41,9 +42,9 @@ def serve_engine(plugin: bool, pipe: Connection, sequences: int, tokens: int) ->
         chats = [
             [{"role": "user", "content": f"What is {i + 12}*34-5+6?"}] for i in range(sequences)
         ]
-        began = time.perf_counter()
+        began = time.process_time()
         outputs = engine.chat(chats, params, use_tqdm=False)
-        seconds = time.perf_counter() - began
+        seconds = time.process_time() - began
         pipe.send(sum(len(o.outputs[0].token_ids) for o in outputs) / seconds)
 
 

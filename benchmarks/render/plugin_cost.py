@@ -18,7 +18,7 @@ def plugin_cost() -> str:
         f"{result.settings['head_flops_share_of_an_8B_model']:.4%} of the FLOPs per token "
         "(counted, not measured).",
         "",
-        "| engine | tokens/s | of plain vLLM | of the idle plugin |",
+        "| engine | tokens a CPU second | of plain vLLM | of the idle plugin |",
         "|---|---|---|---|",
     ]
     lines += [
