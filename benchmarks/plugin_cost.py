@@ -20,6 +20,7 @@ import numpy as np
 from tqdm import tqdm
 
 from arrol_serve.bundled import HEADS, MODEL, MODEL_NAME
+from arrol_serve.engine.plugin.wire import KEY, packed
 from benchmarks.plots.plugin_cost import cost_plot
 from benchmarks.record import write_result
 
@@ -62,7 +63,7 @@ def sampling(arm: str, seed: int, sequences: int, tokens: int) -> list[Any]:
             max_tokens=tokens,
             ignore_eos=True,
             seed=seed + i,
-            extra_args={"arrol": member_plan(group, i, sequences)} if arm == SCORING else None,
+            extra_args={KEY: packed(member_plan(group, i, sequences))} if arm == SCORING else None,
         )
         for i in range(sequences)
     ]

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from trainer.errors import ConfigError
+from trainer.other_names import ours_for
 
 BIASED = ("top_p", "top_k", "min_p")
 """Sampling cuts: the engine would sample from another distribution than the one that is trained."""
@@ -57,8 +58,7 @@ def check_keys(body: Any, section: type[BaseModel], path: str = "") -> None:
         field = section.model_fields.get(key)
         if field is None:
             close = difflib.get_close_matches(key, section.model_fields, 1, cutoff=0.0)
-            raise ConfigError(
-                f"Unknown key {path}{key}: did you mean {path}{close[0]}?", param=path + key
-            )
+            meant = ours_for(key) or f"{path}{close[0]}"
+            raise ConfigError(f"Unknown key {path}{key}: did you mean {meant}?", param=path + key)
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             check_keys(value, field.annotation, f"{path}{key}.")

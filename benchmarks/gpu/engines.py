@@ -13,6 +13,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from arrol_serve.engine.plugin.wire import KEY, packed
+
 PLAIN, IDLE, SCORING = "plain vLLM", "plugin idle", "scoring on"
 START_S = 300
 """Seconds that an engine may take to start: it compiles and captures its graphs."""
@@ -107,7 +109,7 @@ def _generate(llm: Any, job: Job, arm: str) -> int:
                     max_tokens=job.tokens,
                     ignore_eos=True,
                     seed=seed + index,
-                    extra_args={"arrol": plan} if wanted else None,
+                    extra_args={KEY: packed(plan)} if wanted else None,
                 )
             )
     outputs = llm.chat(prompts, params, use_tqdm=False)

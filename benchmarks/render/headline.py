@@ -12,7 +12,14 @@ BEST = "arrol-serve, keep 0.25, early stop"
 def headline() -> str:
     """Everything between the README's marks."""
     lines = ["| what | beside | result |", "|---|---|---|"]
-    rows = (_preset("fast", 16), _preset("balanced", 64), _answering(), _serving(), _training(), _plain())
+    rows = (
+        _preset("fast", 16),
+        _preset("balanced", 64),
+        _answering(),
+        _serving(),
+        _training(),
+        _plain(),
+    )
     lines += [f"| {' | '.join(row)} |" for row in rows]
     where = " ".join(
         f"{read_result(name).where()}." for name in ("presets", "accuracy", "serving", "training")

@@ -40,6 +40,10 @@ def test_the_dump_is_a_recipe_of_the_same_run(tmp_path: Path) -> None:
     [
         ("rollout.prompt=3", "did you mean rollout.prompts"),
         ("rolout.prompts=3", "did you mean rollout"),
+        ("optim.learning_rate=3", r"did you mean optim\.lr\?"),
+        ("num_generations=8", r"did you mean rollout\.samples\?"),
+        ("actor_rollout_ref.rollout.n=8", "Unknown key actor_rollout_ref"),
+        ("rollout.n=8", r"did you mean rollout\.samples\?"),
         ("rollout.top_p=0.9", "biases"),
         ("rollout.top_k=20", "biases"),
         ("rollout.samples=1", "rollout.samples"),

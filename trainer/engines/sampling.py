@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from arrol_serve.engine.plugin.wire import CONFIDENCE_WINDOW, KEY, GroupPlan, MemberPlan
+from arrol_serve.engine.plugin.wire import CONFIDENCE_WINDOW, KEY, GroupPlan, MemberPlan, packed
 from trainer.prompts.chat import Messages, Turns, messages
 from trainer.sections import PLAIN_CHAT, ChatSection
 
@@ -185,7 +185,7 @@ def sample_groups(
                     stop=list(group.chat.stop),
                     logprobs=0 if logprobs else None,
                     flat_logprobs=logprobs,
-                    extra_args={KEY: member_plan(group, index, samples)},
+                    extra_args={KEY: packed(member_plan(group, index, samples))},
                 )
             )
     template = dict(groups[0].chat.template) if groups else {}
