@@ -117,7 +117,7 @@ class Group:
         waited = member.waiting
         # Also while it waits at an earlier one: how long that takes must not change its score here.
         while len(member.crossed) < len(self.probes) and tokens >= self.probes[len(member.crossed)]:
-            member.crossed.append((tokens, self._told_apart(index, score)))
+            member.crossed.append((tokens, self._told_apart(index, score) if self.policy.waits else score))
         if not member.waiting:
             return []
         if self.policy.waits:

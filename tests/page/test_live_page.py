@@ -28,7 +28,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     (folder / "keys").write_text(f"{FILE_KEY}\n{HASTY_KEY}\n")
     (folder / "arrol.toml").write_text(f"requests_per_minute_per_key = {A_MINUTE}\n")
     options = ["--api-key-file", str(folder / "keys"), "--arrol-config", str(folder / "arrol.toml")]
-    process, running = start(folder / "server.log", *options)
+    process, running = start(folder / "server.log", *options, niceness=15)
     yield running
     process.terminate()
     process.wait(60)

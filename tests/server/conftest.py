@@ -74,9 +74,11 @@ class Server:
             time.sleep(0.1)
 
 
-def start(log: Path, *options: str) -> tuple[subprocess.Popen[bytes], Server]:
+def start(log: Path, *options: str, niceness: int = 0) -> tuple[subprocess.Popen[bytes], Server]:
+    """``niceness``: how far it gives way to others on its core, such as a browser that watches it."""
     port, admin = free_port(), free_port()
     command = [
+        *("nice", "-n", str(niceness)),
         sys.executable,
         "-m",
         "arrol_serve",
