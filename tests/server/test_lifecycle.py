@@ -19,12 +19,7 @@ from tests.server.processes import engines
 from tests.server.under_load.test_load import LONG, check_nothing_is_left
 
 SHORT: dict[str, Any] = LONG | {"max_tokens": 60, "arrol": {"samples": 4}}
-AGES = 900
-"""Tokens: a machine that is fast for once must not be done before its engine dies."""
-ENDLESS: dict[str, Any] = LONG | {
-    "max_tokens": AGES,
-    "arrol": {"samples": 256, "prune": {"policy": "never"}},
-}
+ENDLESS: dict[str, Any] = LONG | {"arrol": {"samples": 256, "prune": {"policy": "never"}}}
 
 
 SMALL = 4096
@@ -181,7 +176,7 @@ def check_groups_stay_together(server: Server, crowd: ThreadPoolExecutor) -> Non
 
 
 def check_engine_death(pid: int, server: Server, crowd: ThreadPoolExecutor) -> None:
-    plain = {k: v for k, v in LONG.items() if k != "arrol"} | {"n": 64, "max_tokens": AGES}
+    plain = {k: v for k, v in LONG.items() if k != "arrol"} | {"n": 64}
     bodies = [ENDLESS, ENDLESS | {"stream": True}, plain, plain | {"stream": True}]
     asked = [crowd.submit(server.post, body) for body in bodies]
     wait_busy(server, 64)
