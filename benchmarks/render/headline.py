@@ -1,4 +1,4 @@
-"""The README's results: six rows, a picture, and where it does not help."""
+"""The README's results: four rows, a picture, and where it does not help."""
 
 from __future__ import annotations
 
@@ -12,14 +12,7 @@ BEST = "arrol-serve, keep 0.25, early stop"
 def headline() -> str:
     """Everything between the README's marks."""
     lines = ["| what | beside | result |", "|---|---|---|"]
-    rows = (
-        _preset("fast", 16),
-        _preset("balanced", 64),
-        _answering(),
-        _serving(),
-        _training(),
-        _plain(),
-    )
+    rows = (_preset("fast", 16), _preset("best", 64), _serving(), _training())
     lines += [f"| {' | '.join(row)} |" for row in rows]
     where = " ".join(
         f"{read_result(name).where()}." for name in ("presets", "accuracy", "serving", "training")
@@ -46,21 +39,10 @@ def _preset(name: str, samples: int) -> tuple[str, str, str]:
     found = row[f"against_{samples}"]
     low, high = found["interval"]
     return (
-        f"preset `{name}`, {result.settings['questions']:,} other questions",
+        f"preset `{name}`, {result.settings['questions']:,} questions",
         f"{samples} plain samples, uniform vote",
         f"{row['tokens'] / vote['tokens']:.0%} of the tokens, accuracy {row['accuracy']:.3f} beside "
         f"{vote['accuracy']:.3f}: {found['difference']:+.3f} ({low:+.3f} to {high:+.3f})",
-    )
-
-
-def _answering() -> tuple[str, str, str]:
-    row = next(r for r in read_result("accuracy").rows if r["method"] == "keep 0.5, quality vote")
-    low, high = row["difference_interval"]
-    return (
-        "a voted answer, half of the candidates ended at the probe",
-        "all candidates, uniform vote",
-        f"{row['tokens_relative']:.0%} of the tokens, {row['speedup']:.2f}x as fast, accuracy "
-        f"{row['accuracy']:.3f}: {row['difference_to_uniform']:+.3f} ({low:+.3f} to {high:+.3f})",
     )
 
 
@@ -84,15 +66,6 @@ def _training() -> tuple[str, str, str]:
         "unpruned GRPO",
         f"{row['speedup']:.2f}x as fast; pass@1 after equal steps {_spread(row['gain_over_none'])}, "
         f"after equal seconds {_spread(row['gain_at_equal_seconds'])}, over {len(row['seeds'])} seeds",
-    )
-
-
-def _plain() -> tuple[str, str, str]:
-    result = read_result("latency")
-    return (
-        "a plain request",
-        "vLLM's own server",
-        f"{result.settings['added_p50_ms']:+.1f} ms at the median",
     )
 
 
