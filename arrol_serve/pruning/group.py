@@ -18,6 +18,14 @@ TURN: float = (5**0.5 - 1) / 2
 """The golden ratio: its multiples fill the interval from 0 to 1 evenly, however many there are."""
 
 
+def told_apart(number: int, score: float) -> float:
+    """The score of a search's candidate without its last bits, and less than a rounding added: ties go by
+    lot, the same one for the same candidate. By order they would all go to those who came first, and prune
+    each later wave.
+    """
+    return round(score, DECIMALS) + number * TURN % 1 * QUANTUM / 2
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What a probe decided on one member."""
@@ -117,7 +125,8 @@ class Group:
         waited = member.waiting
         # Also while it waits at an earlier one: how long that takes must not change its score here.
         while len(member.crossed) < len(self.probes) and tokens >= self.probes[len(member.crossed)]:
-            member.crossed.append((tokens, self._told_apart(index, score) if self.policy.waits else score))
+            ranked = told_apart(self._before + index, score) if self.policy.waits else score
+            member.crossed.append((tokens, ranked))
         if not member.waiting:
             return []
         if self.policy.waits:
@@ -128,13 +137,6 @@ class Group:
             if not decisions[-1].verdict.survives:
                 break
         return decisions
-
-    def _told_apart(self, index: int, score: float) -> float:
-        """The score without its last bits, and less than a rounding added: ties go by lot, the same one for
-        the same candidate. By order they would all go to those who came first, and prune each later wave.
-        """
-        lot = (self._before + index) * TURN % 1
-        return round(score, DECIMALS) + lot * QUANTUM / 2
 
     def _settle(self) -> list[Decision]:
         """Judge the waiting members if nobody whom they wait for is still to come."""

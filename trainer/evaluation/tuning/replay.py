@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from arrol_serve.engine.plugin.wire import GroupPlan
-from arrol_serve.pruning.group import Decision, Group
+from arrol_serve.pruning.group import Decision, Group, told_apart
+from arrol_serve.pruning.registry import policy_from_spec
 from arrol_serve.pruning.threshold import sigmoid
 from arrol_serve.sampling_plan import SearchPlan
 from arrol_serve.search.course import Course, Launch, Stop
@@ -199,8 +200,13 @@ def _group_plan(
     prune = plan.prune
     assert prune is not None  # noqa: S101  # the caller looked
     survivors = sum(not end.pruned for end in before)
+    ranked = policy_from_spec(prune.policy).waits
     reached = [
-        [question.scores[i][p] for i, end in enumerate(before) if _was_judged(question, i, end, p)]
+        [
+            told_apart(i, question.scores[i][p]) if ranked else question.scores[i][p]
+            for i, end in enumerate(before)
+            if _was_judged(question, i, end, p)
+        ]
         for p in prune.probes
     ]
     group = GroupPlan(
