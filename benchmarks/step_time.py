@@ -19,8 +19,9 @@ import torch
 from tqdm import tqdm
 
 from arrol_serve.engine.plugin.heads import NamedHead
+from arrol_serve.engine.plugin.members import LiveGroup, Member
 from arrol_serve.engine.plugin.rows import StepRows
-from arrol_serve.engine.plugin.scheduler import LiveGroup, Member, PruningMixin
+from arrol_serve.engine.plugin.scheduler import PruningMixin
 from arrol_serve.engine.plugin.scorer import RowScorer
 from arrol_serve.engine.plugin.scoring.ends import NEVER, Ends
 from arrol_serve.engine.plugin.wire import GroupPlan, MemberPlan, StepScores

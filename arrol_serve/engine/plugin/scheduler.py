@@ -8,9 +8,6 @@ output says ``stop_reason="arrol_pruned"``. It is a *stop*, never an abort: fram
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from vllm.v1.core.sched.async_scheduler import AsyncScheduler
@@ -19,72 +16,14 @@ from vllm.v1.engine import EngineCoreOutput, EngineCoreOutputs, FinishReason
 from vllm.v1.request import RequestStatus
 
 from arrol_serve.engine.plugin.compat import check_vllm
+from arrol_serve.engine.plugin.members import LiveGroup, Member
 from arrol_serve.engine.plugin.orphan import die_with_parent
-from arrol_serve.engine.plugin.wire import (
-    KEY,
-    EndedLengths,
-    MemberPlan,
-    Report,
-    StepScores,
-    plan_of,
-)
-from arrol_serve.pruning.group import Decision, Group
+from arrol_serve.engine.plugin.wire import KEY, EndedLengths, StepScores, plan_of
+from arrol_serve.pruning.group import Group
 from arrol_serve.pruning.ledger import Ledger
 from arrol_serve.rollout import BUDGET_STOP_REASON, PRUNED_STOP_REASON
 
 NO_SCORES = StepScores()
-
-
-@dataclass(slots=True)
-class Member:
-    """A live candidate: where it belongs, and its latest signals."""
-
-    req_id: str
-    plan: MemberPlan
-    group: LiveGroup
-    stops_outside: bool = False
-    """Stop strings are matched outside the engine, so that any token may turn out to be the last."""
-    signals: Sequence[float] = (math.nan, math.nan, math.nan)
-    """Quality logit and confidence at the latest token that was scored; NaN: not computed."""
-    run: Sequence[Sequence[float]] = ()
-    """The same after each token of this step, if any was scored."""
-    head_version: str | None = None
-    pruned: bool = False
-    tokens: int = 0
-    next_probe: float = 0
-    """The first that it has not been judged at; infinite: none."""
-    cut: int = 0
-    """Tokens of its last step that lie beyond the probe at which it was pruned."""
-
-    def hear(self, run: Sequence[Sequence[float]], version: str | None, tokens: int) -> None:
-        """A step's scores, of which the first ``tokens`` were kept."""
-        self.run, self.head_version = run[:tokens], version
-        for signals in self.run:
-            if not all(map(math.isnan, signals)):
-                self.signals = signals
-
-    def crossed(self, before: int) -> list[tuple[int, float]]:
-        """Probes that it came to in this step, with the score of their own token.
-
-        ``before``: its tokens before this step.
-        """
-        probes, place = self.plan["probes"], self.plan["prune_by"] == "confidence"
-        found = []
-        for probe in probes[bisect_right(probes, before) : bisect_right(probes, self.tokens)]:
-            score = self.run[probe - before - 1][place] if self.run else math.nan
-            found.append((probe, 0.0 if math.isnan(score) else score))
-        return found
-
-
-@dataclass(slots=True)
-class LiveGroup:
-    """A rollout group with its members in the engine, by index."""
-
-    rules: Group
-    search: str
-    cap: int | None
-    members: dict[int, Member] = field(default_factory=dict)
-    decisions: list[Decision] = field(default_factory=list)
 
 
 class PruningMixin(Scheduler if TYPE_CHECKING else object):  # type: ignore[misc]
@@ -176,7 +115,7 @@ class PruningMixin(Scheduler if TYPE_CHECKING else object):  # type: ignore[misc
             self._arrol_telling | self._arrol_passed | self._arrol_ended
         ).items():
             if (out := written.get(req_id)) is not None:
-                report = self._arrol_report(member)
+                report = member.report(len(self.arrol_groups))
                 out.kv_transfer_params = {**(out.kv_transfer_params or {}), KEY: report}
         self._arrol_ended.clear()
         self._arrol_passed.clear()
@@ -213,8 +152,7 @@ class PruningMixin(Scheduler if TYPE_CHECKING else object):  # type: ignore[misc
             member.group.decisions += decisions
             if any(d.index == index and not d.verdict.survives for d in decisions):
                 break
-        judged, probes = len(rules.probes_of(index)), member.plan["probes"]
-        member.next_probe = probes[judged] if judged < len(probes) else math.inf
+        member.judged()
 
     def _arrol_spend(self, group: LiveGroup, tokens: int) -> None:
         if self._arrol_ledger.spend(group.search, tokens) >= (group.cap or math.inf):
@@ -238,25 +176,12 @@ class PruningMixin(Scheduler if TYPE_CHECKING else object):  # type: ignore[misc
                     self._arrol_output(member, written, outputs)
                 continue
             member.pruned = True
-            self._arrol_cut(member, decision.tokens, written.get(member.req_id))
+            member.cut_back(decision.tokens, written.get(member.req_id))
             self._arrol_end(member, FinishReason.STOP, PRUNED_STOP_REASON, written, outputs)
         if group.search in self._arrol_spent:
             for member in list(group.members.values()):
                 self._arrol_end(member, FinishReason.LENGTH, BUDGET_STOP_REASON, written, outputs)
             group.decisions.clear()
-
-    def _arrol_cut(self, member: Member, probe: int, out: EngineCoreOutput | None) -> None:
-        """Take back this step's tokens beyond the probe; the client has not seen them yet."""
-        beyond = member.tokens - probe
-        if out is not None and 0 < beyond < len(out.new_token_ids):
-            member.cut = beyond
-            member.tokens = probe
-            out.new_token_ids = out.new_token_ids[:-beyond]
-            member.run = member.run[: len(out.new_token_ids)]
-            if member.run:
-                member.signals = member.run[-1]
-            if out.new_logprobs is not None:
-                out.new_logprobs = out.new_logprobs.slice_request(0, len(out.new_token_ids))
 
     def _arrol_end(
         self,
@@ -289,30 +214,6 @@ class PruningMixin(Scheduler if TYPE_CHECKING else object):  # type: ignore[misc
             outputs.setdefault(client, EngineCoreOutputs(outputs=[])).outputs.append(out)
             written[member.req_id] = out
         return out
-
-    def _arrol_report(self, member: Member) -> Report:
-        probes = member.group.rules.probes_of(member.plan["index"])
-        quality, confidence = _ending(member.signals, member.pruned)
-        earlier = member.run[-2::-1] if member.stops_outside else ()
-        return Report(
-            quality=quality,
-            confidence=confidence,
-            tokens=member.tokens,
-            earlier=[_ending(signals) for signals in earlier],
-            probes=[(probe.tokens, probe.score, probe.survival) for probe in probes],
-            head_version=member.head_version,
-            groups=len(self.arrol_groups),
-        )
-
-
-def _ending(signals: Sequence[float], pruned: bool = False) -> tuple[float | None, float | None]:
-    """Quality and confidence of a candidate that ends with this token; None: not computed."""
-    at_probe, confidence, at_end = signals
-    quality = at_probe if pruned else at_end
-    return (
-        None if math.isnan(quality) else quality,
-        None if math.isnan(confidence) else confidence,
-    )
 
 
 class SyncPruningScheduler(PruningMixin, Scheduler):
