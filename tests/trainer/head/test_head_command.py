@@ -16,13 +16,11 @@ import pytest
 from arrol_serve.belief import Belief
 from arrol_serve.engine.plugin.recording import FeatureRecord
 from arrol_serve.quality.artifact import load_head
-from arrol_serve.quality.head import QualityHead
 from tests.paths import MODEL, ROOT
 from trainer.errors import BrokenShard
 from trainer.head.data import HeadData
 from trainer.head.recompute import Recomputer
 from trainer.head.rollout_files import load_rollouts
-from trainer.head.saving import saving_table
 
 SMALL = "--questions 40 --samples 6 --levels 5 --temperature 1.8 --max-tokens 128 --positions 16 32"
 
@@ -180,23 +178,6 @@ def test_a_rollout_file_that_is_not_whole_is_named(made: Path, tmp_path: Path) -
             load_rollouts(path, 6)
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 and no more", b"no archive"])
-def test_what_is_no_shard_is_named(content: bytes, tmp_path: Path) -> None:
-    path = tmp_path / "000000.npz"
-    path.write_bytes(content)
-    with pytest.raises(BrokenShard, match=r"000000\.npz is not whole"):
-        HeadData.load(path)
-
-
-def test_a_shard_with_arrays_of_other_lengths_is_named(tmp_path: Path) -> None:
-    data = HeadData(
-        _features(np.ones(3)), *(np.zeros(2, dtype) for dtype in (bool, int, int, int, bool))
-    )
-    data.save(tmp_path / "000000.npz")
-    with pytest.raises(BrokenShard, match="same length"):
-        HeadData.load(tmp_path / "000000.npz")
-
-
 def test_golds_that_cannot_be_parsed_are_named_and_too_few_others_refused(tmp_path: Path) -> None:
     rows = [{"question": f"What is {i}+1?", "answer": "" if i == 3 else str(i)} for i in range(30)]
     rows[3]["answer"] = "\\frac{1}{"
@@ -256,46 +237,3 @@ def test_what_cannot_work_is_refused_before_the_engine_starts(
     assert done.returncode == 1
     assert says in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_probes_that_nobody_lives_to_see_are_left_out() -> None:
-    rows = saving_table(_reader(), _four_rollouts(), 1, (4, 10, 64))
-    assert {row["probe"] for row in rows} == {4}
-    (half,) = (row for row in rows if row["keep"] == 0.5)
-    assert half["interval"] == [1.0, 1.0]  # one question, drawn again and again
-
-
-def test_saving_on_worked_numbers() -> None:
-    rows = {row["keep"]: row for row in saving_table(_reader(), _four_rollouts(), 1, (4,))}
-    half = rows[0.5]
-    assert half["tokens"] == pytest.approx((2 * 10 + 2 * 4) / 40)
-    assert half["right"] == 1.0
-    assert half["right_unpruned"] == 0.5
-    assert half["solvable"] == 1.0
-    assert rows[0.25]["tokens"] == pytest.approx((10 + 3 * 4) / 40)
-
-
-def _four_rollouts() -> HeadData:
-    """One question, four rollouts of 10 tokens, to be judged at 4 by a head that reads one column."""
-    scores = np.array([3.0, 1.0, 2.0, 0.0])
-    right = np.array([True, False, True, False])
-    return HeadData(
-        features=np.concatenate([_features(scores), _features(scores)]),
-        correct=np.tile(right, 2),
-        group=np.zeros(8, np.int32),
-        rollout=np.tile(np.arange(4, dtype=np.int32), 2),
-        tokens=np.array([4] * 4 + [10] * 4, dtype=np.int32),
-        final=np.array([False] * 4 + [True] * 4),
-    )
-
-
-def _features(scores: np.ndarray) -> np.ndarray:
-    statistics = np.zeros((len(scores), 9))
-    return np.concatenate([scores[:, None], statistics], axis=1).astype(np.float32)
-
-
-def _reader() -> QualityHead:
-    head = QualityHead(1, inputs=("hidden",), width=1)
-    for parameter in head.parameters():
-        parameter.data.fill_(1.0)
-    return head.eval()
