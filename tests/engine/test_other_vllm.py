@@ -27,8 +27,8 @@ FILES = (
     *("tests/engine/test_compat.py", "tests/engine/test_pruning.py", "tests/engine/test_scores.py"),
     *("tests/engine/test_head_swap.py", "tests/engine/test_experience.py"),
     "tests/engine/test_speculation.py",
-    *("tests/server/test_search.py", "tests/server/test_streaming.py"),
-    *("tests/server/under_load/test_swap_under_load.py", "tests/server/test_bad_input.py"),
+    *("tests/server/searches/test_search.py", "tests/server/routes/test_streaming.py"),
+    *("tests/server/under_load/test_swap_under_load.py", "tests/server/routes/test_bad_input.py"),
     *("tests/trainer/engines/test_replicas.py", "tests/trainer/engines/test_weight_transfer.py"),
 )
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]

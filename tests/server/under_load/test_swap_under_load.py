@@ -14,7 +14,7 @@ import pytest
 from arrol_serve.quality.artifact import load_head, save_head
 from tests.paths import HEAD
 from tests.server.conftest import ADMIN_KEY, Server
-from tests.server.under_load.test_load import check_nothing_is_left
+from tests.server.leaving import check_nothing_is_left
 
 CALIBRATIONS = {"as-is": (1.0, 0.0), "opposite": (-1.0, 0.0), "flat": (0.3, 0.5)}
 """Version -> what becomes of the bundled head's scale and shift."""

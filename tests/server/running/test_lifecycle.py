@@ -15,8 +15,8 @@ import psutil
 import pytest
 
 from tests.server.conftest import Server, start
-from tests.server.processes import engines
-from tests.server.under_load.test_load import LONG, check_nothing_is_left
+from tests.server.leaving import LONG, check_nothing_is_left
+from tests.server.running.processes import engines
 
 SHORT: dict[str, Any] = LONG | {"max_tokens": 60, "arrol": {"samples": 4}}
 ENDLESS: dict[str, Any] = LONG | {"arrol": {"samples": 256, "prune": {"policy": "never"}}}

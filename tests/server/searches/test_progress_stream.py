@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from arrol_serve.api.reply.progress import ProgressEvent
 from tests.progress_events import added, check_sum
 from tests.server.conftest import Server
-from tests.server.under_load.test_load import LONG, check_nothing_is_left, leave
+from tests.server.leaving import LONG, check_nothing_is_left, leave
 
 HARD = "What is 947*83-17+29-64?"
 PROBE = 24

@@ -17,7 +17,7 @@ import pytest
 
 from benchmarks.processes import free_port
 from tests.paths import ROOT
-from tests.server.replicas import Replica, started_replicas
+from tests.server.running.replicas import Replica, started_replicas
 
 pytestmark = [
     pytest.mark.slow,

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.server.conftest import OTHER_KEY, Server
-from tests.server.under_load.test_load import LONG, check_nothing_is_left
+from tests.server.leaving import LONG, check_nothing_is_left
 
 VICTIM: dict[str, Any] = LONG | {"max_tokens": 200, "arrol": {"samples": 8}, "seed": 5}
 

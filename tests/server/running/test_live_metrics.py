@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,9 +12,9 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.paths import ROOT
 from tests.server.conftest import Server
 
-ROOT = Path(__file__).parents[2]
 PRUNED = {"samples": 4, "prune": {"keep": 0.5, "probes": [8]}}
 SAMPLES_OF = {
     "arrol_requests_total": {"outcome", "stop"},

@@ -11,7 +11,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-DOCS = Path(__file__).parents[2] / "docs" / "clients.md"
+from tests.paths import ROOT
+
+DOCS = ROOT / "docs" / "clients.md"
 KEPT = "ARROL_CLIENT_ENVIRONMENTS"
 """A folder in which environments stay between runs."""
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)

@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests.server.conftest import Server
-from tests.server.processes import readers
-from tests.server.under_load.test_load import LONG, check_nothing_is_left
+from tests.server.leaving import LONG, check_nothing_is_left
+from tests.server.running.processes import readers
 
 SHORT: dict[str, Any] = LONG | {"max_tokens": 30, "ignore_eos": False, "arrol": {"samples": 4}}
 FREE_TEXT = LONG | {"messages": [{"role": "user", "content": "What is 2+2?"}]}

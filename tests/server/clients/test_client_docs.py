@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.server.client_docs import Example, NotInstallable, environment, examples, run
+from tests.server.clients.client_docs import Example, NotInstallable, environment, examples, run
 from tests.server.conftest import Server
 
 EXAMPLES = examples()

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from tests.server.conftest import Server, start
-from tests.server.under_load.test_load import check_nothing_is_left, leave
+from tests.server.leaving import check_nothing_is_left, leave
 
 PRUNED = {"samples": 8, "prune": {"keep": 0.5, "probes": [8]}, "return": "candidates"}
 PLANS: list[dict[str, Any]] = [

@@ -10,7 +10,7 @@ import pytest
 from openai import BadRequestError, OpenAI
 
 from tests.server.conftest import Server
-from tests.server.under_load.test_load import LONG, check_nothing_is_left, leave
+from tests.server.leaving import LONG, check_nothing_is_left, leave
 
 Ask = Callable[..., Any]
 EASY = "What is 12+7?"

@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from tests.server.conftest import OTHER_KEY, Server, start
-from tests.server.traces import Receiver, receiving
-from tests.server.under_load.test_load import LONG, leave
+from tests.server.leaving import LONG, leave
+from tests.server.running.traces import Receiver, receiving
 
 QUEUE_S = 20.0
 AT_ONCE = 60
