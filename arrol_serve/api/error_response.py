@@ -19,10 +19,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import TypedDict
 
 from arrol_serve.api.error_shapes import shaped_for
+from arrol_serve.api.sse import DATA, sse_line
 from arrol_serve.errors import ArrolError, Overloaded, complaint
 from arrol_serve.sampling_plan.options import clip
 
-DATA = "data: "
 _STREAMED_ERROR = b'data: {"error"'
 _CONTEXT = re.compile(r"maximum (?:context|model) length|max_model_len", re.IGNORECASE)
 _TYPE_MARKER = re.compile(r"[\[\]{}()]|^(?:str|int|float|bool|list|dict|none|nullable|union)$")
@@ -157,10 +157,6 @@ def reshape(status: int, body: Any) -> tuple[int, dict[str, Any]]:
     elif status == 503 and inner.get("type") == "Service Unavailable":  # vLLM's admission control
         code = "overloaded"
     return status, error_body(status, message, param, code)
-
-
-def sse_line(body: Any) -> str:
-    return f"{DATA}{json.dumps(body, ensure_ascii=False)}\n\n"
 
 
 class ErrorShapeMiddleware:

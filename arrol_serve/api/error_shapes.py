@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Literal
 
 from typing_extensions import TypedDict
+
+from arrol_serve.api.sse import DONE, named_event, sse_line
 
 ANTHROPIC_ROUTES = "/v1/messages"
 RESPONSES_ROUTES = "/v1/responses"
@@ -18,7 +19,6 @@ ANTHROPIC_KINDS = {
     503: "overloaded_error",
     504: "timeout_error",
 }
-DONE = "data: [DONE]\n\n"
 
 
 class AnthropicErrorInfo(TypedDict):
@@ -59,7 +59,7 @@ def shaped_for(path: str, status: int, body: dict[str, Any]) -> dict[str, Any]:
 def last_words(path: str, status: int, body: dict[str, Any]) -> str:
     """What ends the stream of the route at ``path`` with an error."""
     if path.startswith(ANTHROPIC_ROUTES):
-        return f"event: error\ndata: {json.dumps(anthropic_error(status, body))}\n\n"
+        return named_event(anthropic_error(status, body))
     if path.startswith(RESPONSES_ROUTES):
-        return f"event: error\ndata: {json.dumps(response_error_event(body))}\n\n"
-    return f"data: {json.dumps(body)}\n\n{DONE}"
+        return named_event(response_error_event(body))
+    return f"{sse_line(body)}{DONE}"

@@ -11,8 +11,9 @@ import vllm
 from fastapi import FastAPI
 
 from arrol_serve import __version__
-from arrol_serve.api import chat, completion, messages, models, page, responses
+from arrol_serve.api import page
 from arrol_serve.api.document.stream import SCHEMAS
+from arrol_serve.api.routes import chat, completion, messages, models, responses
 
 OPENAIS = {
     "SearchableResponsesRequest": ("input", "tools", "tool_choice", "previous_input_messages"),

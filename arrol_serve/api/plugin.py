@@ -14,7 +14,6 @@ from starlette.middleware import Middleware
 
 from arrol_serve.admission.rates import Rates
 from arrol_serve.answers.pool import AnswerPool
-from arrol_serve.api import chat, completion, messages, models, responses
 from arrol_serve.api.accounting import Accounting
 from arrol_serve.api.admin.listener import AdminSocket
 from arrol_serve.api.admin.server import AdminServer
@@ -26,6 +25,7 @@ from arrol_serve.api.middleware.body_limit import BodyLimit
 from arrol_serve.api.middleware.lifecycle import Lifecycle
 from arrol_serve.api.middleware.route_guard import RouteGuard
 from arrol_serve.api.page import add_page
+from arrol_serve.api.routes import chat, completion, messages, models, responses
 from arrol_serve.api.selection import ArrolState, build_state
 from arrol_serve.config import ServerConfig
 from arrol_serve.engine.probe import check_generates, probe_engine

@@ -11,14 +11,13 @@ from typing import Any, Literal, Protocol
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from arrol_serve.api.error_response import DATA, arrol_error_body, reshape, sse_line
+from arrol_serve.api.error_response import arrol_error_body, reshape
 from arrol_serve.api.reply.progress import Changes, ProgressEvent
 from arrol_serve.api.reply.response import arrol_object, mirror_reasoning, usage
+from arrol_serve.api.sse import DATA, DONE, sse_line
 from arrol_serve.api.ticket import SearchTicket
 from arrol_serve.errors import ArrolError
 from arrol_serve.search.progress import Progress
-
-DONE = f"{DATA}[DONE]\n\n"
 
 
 class ClosingStream(StreamingResponse):

@@ -17,8 +17,8 @@ from vllm.entrypoints.openai.chat_completion.protocol import (
 )
 from vllm.entrypoints.serve.engine.protocol import ModelCard, ModelList, UsageInfo
 
-from arrol_serve.api import chat, completion, models
 from arrol_serve.api.error_response import install
+from arrol_serve.api.routes import chat, completion, models
 from arrol_serve.api.selection import build_state
 from arrol_serve.api.ticket import TICKET, SearchTicket
 from arrol_serve.config import ServerConfig

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +17,8 @@ from arrol_serve.api.error_shapes import response_error_event
 from arrol_serve.api.middleware.strict_json import StrictRoute
 from arrol_serve.api.reply.progress import ProgressEvent
 from arrol_serve.api.reply.response import arrol_object
-from arrol_serve.api.searching import ERROR_RESPONSES, STREAM_CONTENT, Asked, answer, serve
+from arrol_serve.api.routes.searching import ERROR_RESPONSES, STREAM_CONTENT, Asked, answer, serve
+from arrol_serve.api.sse import named_event
 from arrol_serve.api.ticket import TICKET
 
 router = APIRouter(route_class=StrictRoute)
@@ -48,8 +48,7 @@ class ResponsesEndpoint:
         if self.handler is None or not request.stream:
             route: Awaitable[Any] = vllm_create_responses(request, raw_request)
             return route
-        asked = Asked(request, raw_request, None, request.model, None)
-        return answer(asked, raw_request, self)
+        return answer(Asked.plainly(request, raw_request), raw_request, self)
 
     def create(self, request: Any, raw_request: Request) -> Awaitable[Any]:
         if (ticket := TICKET.get()) is not None:
@@ -88,15 +87,14 @@ class EventAmender:
     def __call__(self, item: Any) -> Iterator[str]:
         """The lines to send for one of vLLM's event objects, or an exception."""
         if isinstance(item, Exception):
-            ticket = self._asked.ticket
-            told = error_of((ticket.failure if ticket else None) or item)[1]
-            yield self._event(response_error_event(told))
+            body = error_of(self._asked.failure(item))[1]
+            yield self._event(response_error_event(body))
         else:
             yield self._event(self._amended(item))
 
     def progress(self, event: ProgressEvent) -> str:
-        told = {"progress": event}
-        return self._event({"type": IN_PROGRESS, "response": self._opening, "arrol": told})
+        arrol = {"progress": event}
+        return self._event({"type": IN_PROGRESS, "response": self._opening, "arrol": arrol})
 
     def keep_alive(self) -> str:
         return self._event({"type": IN_PROGRESS, "response": self._opening})
@@ -116,4 +114,4 @@ class EventAmender:
     def _event(self, body: dict[str, Any]) -> str:
         body["sequence_number"] = self._number
         self._number += 1
-        return f"event: {body['type']}\ndata: {json.dumps(body, ensure_ascii=False)}\n\n"
+        return named_event(body)

@@ -11,7 +11,7 @@ from fastapi import Request
 
 from arrol_serve.api.reply.response import arrol_object, mirror_reasoning, usage
 from arrol_serve.api.reply.streaming import ChunkAmender
-from arrol_serve.api.searching import Asked
+from arrol_serve.api.routes.searching import Asked
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ from vllm.entrypoints.openai.chat_completion.api_router import (
 )
 from vllm.entrypoints.serve.utils.api_utils import validate_json_request
 
-from arrol_serve.api.completion_endpoint import CompletionEndpoint
 from arrol_serve.api.document.examples import CHAT, request_body
 from arrol_serve.api.document.schema import SearchableChatRequest, SearchedChatResponse
 from arrol_serve.api.middleware.strict_json import StrictRoute
-from arrol_serve.api.searching import ERROR_RESPONSES, STREAM_CONTENT, serve
+from arrol_serve.api.routes.completion_endpoint import CompletionEndpoint
+from arrol_serve.api.routes.searching import ERROR_RESPONSES, STREAM_CONTENT, serve
 
 router = APIRouter(route_class=StrictRoute)
 

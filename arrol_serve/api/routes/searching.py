@@ -38,6 +38,15 @@ class Asked:
     """The name to answer under."""
     head_id: str | None
 
+    @classmethod
+    def plainly(cls, request: Any, raw_request: Request) -> Asked:
+        """A plain request whose answer is amended all the same."""
+        return cls(request, raw_request, None, request.model, None)
+
+    def failure(self, error: Exception) -> Exception:
+        """What to say where vLLM's generator raised ``error``: what the search failed by, if it did."""
+        return (self.ticket.failure if self.ticket else None) or error
+
     def searched(self) -> SearchTicket:
         """The ticket of a search that vLLM has answered."""
         if self.ticket is None or self.ticket.outcome is None:

@@ -19,7 +19,8 @@ from arrol_serve.api.error_shapes import AnthropicErrorBody, anthropic_error
 from arrol_serve.api.middleware.strict_json import StrictRoute
 from arrol_serve.api.reply.progress import ProgressEvent
 from arrol_serve.api.reply.response import arrol_object
-from arrol_serve.api.searching import ERROR_RESPONSES, STREAM_CONTENT, Asked, answer, serve
+from arrol_serve.api.routes.searching import ERROR_RESPONSES, STREAM_CONTENT, Asked, answer, serve
+from arrol_serve.api.sse import named_event
 from arrol_serve.api.ticket import TICKET
 from arrol_serve.errors import ArrolError
 
@@ -52,8 +53,7 @@ class MessagesEndpoint:
         if self.handler is None:
             route: Awaitable[Any] = vllm_create_messages(request, raw_request)
             return route
-        asked = Asked(request, raw_request, None, request.model, None)
-        return answer(asked, raw_request, self)
+        return answer(Asked.plainly(request, raw_request), raw_request, self)
 
     async def create(self, request: Any, raw_request: Request) -> Any:
         if (ticket := TICKET.get()) is not None:
@@ -96,18 +96,17 @@ class MessageAmender:
     def __call__(self, item: Any) -> Iterator[str]:
         """The lines to send for vLLM's events, or an exception."""
         if isinstance(item, Exception):
-            ticket = self._asked.ticket
-            yield self._error((ticket.failure if ticket else None) or item)
+            yield self._error(self._asked.failure(item))
         else:
             for event in filter(None, item.split("\n\n")):
                 if not self._ended:
                     yield self._one(event)
 
     def progress(self, event: ProgressEvent) -> str:
-        return _event({"type": "ping", "arrol": {"progress": event}})
+        return named_event({"type": "ping", "arrol": {"progress": event}})
 
     def keep_alive(self) -> str:
-        return _event({"type": "ping"})
+        return named_event({"type": "ping"})
 
     def _one(self, event: str) -> str:
         body = json.loads(event.partition("\ndata: ")[2])
@@ -120,12 +119,8 @@ class MessageAmender:
             body["message"]["model"] = self._asked.model
         elif body["type"] == "message_delta" and ticket is not None:
             body = _amended(body, self._asked)
-        return _event(body)
+        return named_event(body)
 
     def _error(self, error: Exception) -> str:
         self._ended = True
-        return _event(anthropic_error(*error_of(error)))
-
-
-def _event(body: dict[str, Any]) -> str:
-    return f"event: {body['type']}\ndata: {json.dumps(body, ensure_ascii=False)}\n\n"
+        return named_event(anthropic_error(*error_of(error)))

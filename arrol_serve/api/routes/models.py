@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from vllm.entrypoints.serve.engine.protocol import ModelCard, ModelList
 
 from arrol_serve.api.error_response import error_body
-from arrol_serve.api.searching import ERROR_RESPONSES
+from arrol_serve.api.routes.searching import ERROR_RESPONSES
 from arrol_serve.api.selection import ArrolState
 
 router = APIRouter()

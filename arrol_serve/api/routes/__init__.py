@@ -1,0 +1,1 @@
+"""The routes that can search, and the list of models."""
