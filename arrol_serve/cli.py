@@ -101,7 +101,7 @@ def _print_reading(arguments: list[str]) -> None:
 def resolve_args(ours: argparse.Namespace, rest: list[str]) -> Any:
     """vLLM's parsed arguments with the plugin and our configuration on them.
 
-    Raises ``ArrolError``; exits with status 2 for options that nobody knows.
+    Raises ``ArrolError``; exits with status 2 for unknown options.
     """
     config = server_config(ours)  # cheap, so its mistakes show before vLLM is loaded
     extra_keys = keys.read_keys(ours.api_key_file, os.environ)
@@ -166,7 +166,7 @@ def _head_folder(asked: str | None, model: str) -> Path | None:
 def _presets(
     asked: str | None, head: Path | None, named: tuple[str, str] | None
 ) -> dict[str, dict[str, Any]] | None:
-    """Those of the file that was named, or lies beside the head; None: there is none."""
+    """Presets of the named file, or of the one beside the head; None: there is none."""
     if asked == "none":
         return None
     if asked is not None:

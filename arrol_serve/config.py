@@ -81,7 +81,7 @@ class ServerConfig(BaseModel):
     """Names for ``arrol`` objects; None: ``presets.DEFAULTS``, or those beside the head."""
 
     adapter_heads: dict[str, AdapterHead] = Field(default_factory=dict)
-    """By the adapter's name; set by the CLI."""
+    """Heads by the adapter's name; set by the CLI."""
 
     def of_adapter(self, name: str) -> ServerConfig:
         """The configuration of an adapter's searches: with its own head, or with none.

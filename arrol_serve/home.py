@@ -44,7 +44,7 @@ def _usable(home: Path) -> bool:
 
 
 def _private_folder() -> Path:
-    """The same at every start of this user, unless somebody else has taken the name."""
+    """The same folder at every start of this user, unless another user has taken the name."""
     try:
         folder = Path(tempfile.gettempdir()) / f"arrol-serve-{os.getuid()}"
         folder.mkdir(mode=0o700, exist_ok=True)

@@ -32,7 +32,7 @@ DRAIN_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class SearchOutcome:
-    """All that a search found."""
+    """The result of a search."""
 
     plan: SearchPlan
     rollouts: tuple[Rollout, ...]
@@ -75,9 +75,9 @@ async def search(
 ) -> SearchOutcome:
     """Sample, prune and vote; return up to ``choices`` rollouts with distinct answers.
 
-    ``listener`` hears a few times a second how it stands, and at the end. ``holds`` hears at each launch
-    how many candidates are in the engine; ``generated`` is called once nothing more will be: reading the
-    last answers needs no engine.
+    ``listener`` is called a few times a second with how it stands, and at the end; ``holds`` at each launch
+    with the number of candidates in the engine; ``generated`` once nothing more will be generated: reading
+    the last answers needs no engine.
     Raises ``DeadlineExceeded`` when the deadline passes before any rollout is usable, and
     ``EngineUnavailable`` if others aborted all of them. Whatever happens, no candidate outlives the
     call.
@@ -157,7 +157,7 @@ class _Search:
             self._passed(event.index, event.probes)
 
     def _passed(self, index: int, probes: tuple[ProbeScore, ...]) -> None:
-        """A candidate lives on; the course hears of it once it is past the last probe."""
+        """A candidate survives a probe; the course takes note once it is past the last one."""
         if index in self._state.live:
             self._state.probes[index] = probes
         prune = self._plan.prune

@@ -12,12 +12,12 @@ from arrol_serve.errors import InvalidRequest, complaint
 
 FILE = "presets.json"
 _MOST = {"fast": 8, "balanced": 16, "best": 32}
-"""Most samples of the presets of a model that nobody has tuned."""
+"""Most samples of presets that were not tuned."""
 _CONFIDENCE = {"fast": 0.8, "balanced": 0.9, "best": 0.95}
 
 
 def safe_presets(by_head: bool, max_samples: int) -> Mapping[str, Mapping[str, Any]]:
-    """Presets for a model that nobody has tuned; without a head they stop by agreement, unpruned.
+    """Presets for a model without tuned ones; without a head they stop by agreement, unpruned.
 
     None on servers that allow a single sample.
     """

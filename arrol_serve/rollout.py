@@ -42,7 +42,7 @@ class ProbeScore:
     score: float
     """Calibrated logit (scorer ``head``) or mean log-probability (scorer ``confidence``)."""
     survival: float
-    """Probability with which the survival policy let it live (its propensity), in (0, 1]."""
+    """Probability with which it survived the probe (its propensity), in (0, 1]."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ class Request:
     samples: int
     prompt_tokens: int
     max_tokens: int
-    """Of one candidate."""
+    """A candidate's cap."""
     search: bool
     """A search, or else a plain request."""
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 Key = int | None
 """Which API key; None: the server has none."""
 UNITS = 1_000_000
-"""Of an engine-full. Whole numbers, so that sums come back to zero."""
+"""Parts of an engine-full: whole numbers, so that sums come back to zero."""
 
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
@@ -19,7 +19,7 @@ class Entry:
 
     key: Key
     share: float
-    """Of the engine, ``demand.share``."""
+    """What it takes of the engine, see ``demand.share``."""
     search: bool
     running: bool = False
     units: int = field(init=False)

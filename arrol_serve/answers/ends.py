@@ -1,4 +1,4 @@
-"""The first and the last of a list: what a text that repeats itself holds in between says no more."""
+"""The first and the last of a list: what lies between adds nothing where a text repeats itself."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 KEPT = 12
-"""At either end."""
+"""Items kept at either end."""
 T = TypeVar("T")
 
 

@@ -1,4 +1,4 @@
-"""Whether two answers say the same. Pure; sympy, which few answers need, can run for ever."""
+"""Whether two answers say the same. Pure; sympy, which few answers need, may never return."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def readable(answer: str) -> bool:
 
 
 def why(a: Form, b: Form) -> str:
-    """In words, for people who wonder."""
+    """The reason in words, for people."""
     if a.own == b.own:
         return f"both are {a.shown}"
     if same(a, b):

@@ -103,9 +103,9 @@ class AnswerPool:
         limit_s: float | None = None,
         charge: Callable[[float], None] | None = None,
     ) -> Form | None:
-        """What sympy makes of a form that only it can evaluate; None: not found out in time.
+        """What sympy makes of a form that only it can evaluate; None: not in time.
 
-        ``limit_s``: less than ``timeout_s``, if at all; ``charge`` is told the seconds that it ran.
+        ``limit_s``: less than ``timeout_s``, if at all; ``charge`` is called with the seconds that it ran.
 
         A formula is evaluated once, whatever it is compared with; one job is one formula, whose
         milliseconds in sympy outweigh the trip.

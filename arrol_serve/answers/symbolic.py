@@ -1,4 +1,4 @@
-"""What only sympy can evaluate: sums, integrals, limits. It can run for ever: see ``pool``."""
+"""What only sympy can evaluate: sums, integrals, limits. It may never return: see ``pool``."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""HTTP: vLLM's own OpenAI app, with our route, our object and our errors on top."""
+"""HTTP: vLLM's own OpenAI app, with our routes, our object and our errors on top."""

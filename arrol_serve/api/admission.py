@@ -30,7 +30,7 @@ class Admission:
         max_queue_s: float,
         spend: Callable[[Key, int], None],
     ) -> None:
-        """``spend`` is told of the tokens that a key had generated."""
+        """``spend`` is called with the tokens that were generated for a key."""
         self._engine, self._max_queue_s, self._spend = engine, max_queue_s, spend
         self._load = load
         self._queue = FairQueue(load)
@@ -133,10 +133,10 @@ class Turn:
     generated: int = 0
     """Tokens of all its candidates; set by whoever counts them."""
     candidates: int = 0
-    """That it started; 0: as many as were announced."""
+    """Candidates that it started; 0: as many as were announced."""
 
     def holds(self, candidates: int) -> None:
-        """So many are in the engine now; where that is more than before, it counts."""
+        """``candidates`` are in the engine now; the most so far counts."""
         self._grow(candidates)
 
     def end(self, generated: int, candidates: int) -> None:
@@ -146,7 +146,7 @@ class Turn:
 
 
 def engine_size(vllm_config: Any) -> EngineSize:
-    """Of vLLM's configuration once its engines are up."""
+    """The engine's size by vLLM's configuration, once its engines are up."""
     cache, engines = vllm_config.cache_config, vllm_config.parallel_config.data_parallel_size
     tokens = cache.kv_cache_size_tokens  # of one engine
     if tokens is None:

@@ -146,7 +146,7 @@ class SearchingEngineClient:
                 record.queue_ms = round(got.waited_s * 1000)
                 try:
                     candidates = await self._run(ticket, call, got)
-                finally:  # who leaves pays for what was generated
+                finally:  # a client that leaves pays for what was generated
                     record.tokens = got.generated = ticket.spent_tokens
         except Exception as error:
             ticket.failure = error
@@ -209,7 +209,7 @@ def _check_integers(params: SamplingParams) -> None:
 
 @contextmanager
 def _errors_for(call: EngineCall) -> Iterator[None]:
-    """In a stream, the kind of error that vLLM turns into an event without logging a traceback."""
+    """Turn errors of a stream into the kind that vLLM makes an event of without logging a traceback."""
     try:
         yield
     except ArrolError as error:

@@ -48,7 +48,7 @@ MESSAGES = {
     404: "There is no such route: see /docs for those that exist.",
     405: "This route does not take that method: see the Allow header.",
 }
-"""Said instead of the bare phrases of the router and the authentication layer."""
+"""Messages in place of the bare phrases of the router and the authentication layer."""
 EMPTY_BODY = "The body is empty: send a JSON object with Content-Type: application/json."
 INTERNAL = "Internal server error. The server's log has the details."
 
@@ -132,7 +132,7 @@ def field_name(loc: tuple[int | str, ...]) -> str | None:
 
 
 async def crash_handler(_: Request, __: Exception) -> JSONResponse:
-    """What nobody foresaw. The framework logs the traceback; the client sees none of it."""
+    """Unforeseen errors. The framework logs the traceback; the client sees none of it."""
     return JSONResponse(error_body(500, INTERNAL), status_code=500)
 
 

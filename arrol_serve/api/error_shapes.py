@@ -1,4 +1,4 @@
-"""The error forms of routes that do not speak as chat completions do, made of OpenAI's."""
+"""The error forms of routes that are not OpenAI's completions, made of OpenAI's."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def anthropic_error(status: int, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def response_error_event(body: dict[str, Any]) -> dict[str, Any]:
-    """The event that ends a stream of the responses API, but for its number."""
+    """The event that ends a stream of the responses API; its number is still to be set."""
     return {
         "type": "error",
         **{key: body["error"].get(key) for key in ("code", "message", "param")},

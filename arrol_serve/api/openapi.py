@@ -64,7 +64,7 @@ def _shorten(schemas: dict[str, Any]) -> None:
 
 
 def _reachable(schemas: dict[str, Any], paths: dict[str, Any]) -> dict[str, Any]:
-    """Those that ``paths`` lead to."""
+    """The schemas that ``paths`` lead to."""
     found: set[str] = set()
     left = _named(paths)
     while left:

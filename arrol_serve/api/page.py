@@ -28,7 +28,7 @@ HEADERS = {
     "cache-control": "no-cache",  # which means: ask whether it has changed
 }
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-"""Not left to the machine's own table, which may know no or other types."""
+"""Media types; the machine's own table may lack them or have others."""
 
 
 class PageFiles(StaticFiles):

@@ -39,7 +39,7 @@ OUR_KEYS = frozenset(
         *("prune", "probes", "min_survivors", "early_stop", "vote", "scorer"),
     )
 )
-"""Of the ``arrol`` object: nobody else's field has such a name."""
+"""Keys of the ``arrol`` object that are no field of any other API."""
 OWN_TOOLS = ("function", "custom", "namespace")
 """Types of tools that the client runs itself. Those that the server runs take several turns."""
 
@@ -146,7 +146,7 @@ def _fit_sampling(request: Any, ticket: SearchTicket, defaults: Mapping[str, Any
 def _check_probes(
     request: Any, ticket: SearchTicket, selectors: Selectors, max_model_len: int
 ) -> None:
-    """Probes that nobody lives to see: refused if the request names them, else said in the reply."""
+    """Probes that no candidate can reach: refused if the request names them, else noted in the reply."""
     prune = ticket.plan.prune
     if prune is None or prune.policy["name"] == "never":
         return
@@ -184,7 +184,7 @@ def _cannot(name: str, why: str) -> NoReturn:
 
 
 MAX_PROMPTS = 2048
-"""Of one plain request; OpenAI's own limit."""
+"""Prompts of one plain request: OpenAI's own limit."""
 
 
 def _check_size(request: Any, config: ServerConfig) -> None:
@@ -204,7 +204,7 @@ def _check_size(request: Any, config: ServerConfig) -> None:
 
 
 def _refuse_misplaced(request: Any, ours: frozenset[str]) -> None:
-    """Keys of ours in the wrong place, or misspelt, would ask for nothing.
+    """Keys of ours in the wrong place, or misspelt, would have no effect.
 
     What else vLLM ignores in a plain request, it may ignore in a search: clients send a lot of it.
     """

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Place:
-    """Of one search."""
+    """Where one search runs."""
 
     rank: int | None
     """The engine's data-parallel rank; None: there is only one."""
@@ -18,7 +18,7 @@ class Place:
     _outstanding: list[int] | None = None
 
     def holds(self, candidates: int) -> None:
-        """So many are in the engine now; where that is more than before, it counts."""
+        """``candidates`` are in the engine now; the most so far counts."""
         more = max(0, candidates - self.held)
         self.held += more
         if self._outstanding is not None and self.rank is not None:

@@ -19,7 +19,7 @@ class Passed:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Running candidates have generated more tokens, which ``tokens`` tells."""
+    """Running candidates have generated more tokens; ``tokens`` has the counts."""
 
 
 Event = Rollout | Passed | Moved

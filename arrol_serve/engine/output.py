@@ -21,7 +21,7 @@ class EngineReply:
     """None: the request was no member of a group."""
     prompt_ids: tuple[int, ...]
     logprobs: tuple[float, ...]
-    """Of ``token_ids`` as they were sampled; empty: not asked for as ``flat_logprobs``."""
+    """Log-probabilities of ``token_ids`` as sampled; empty: not asked for as ``flat_logprobs``."""
 
 
 def read_output(output: RequestOutput) -> EngineReply:

@@ -47,7 +47,7 @@ async def probe_engine(client: Any) -> str | None:
 
 
 async def _prove(client: Any, rank: int | None) -> None:
-    """That the engine of this data-parallel rank prunes; None: there is only one."""
+    """Prove that the engine of this data-parallel rank prunes; None: there is only one."""
     try:
         fates = await _fates(client, rank)
     except ArrolError:

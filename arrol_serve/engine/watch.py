@@ -1,7 +1,7 @@
-"""Sees what candidates do before they end: vLLM tells a request that wants its last output nothing else.
+"""Sees what candidates do before they end, though they ask vLLM for their last output only.
 
 Every step's outputs pass through ``OutputProcessor.process_outputs`` in this process. Ours looks at
-them on the way, only while somebody follows a candidate.
+them on the way, only while a candidate is followed.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class StepWatch:
         self._listeners[request_id] = listener
 
     def leave(self, request_id: str) -> None:
-        """Follow it no longer; nothing happens if nobody did."""
+        """Follow it no longer, if it was followed."""
         self._listeners.pop(request_id, None)
 
     def _look(self, outputs: Any) -> None:

@@ -23,9 +23,9 @@ class Load:
     samples: int
     prompt: int
     output: int
-    """Mean tokens of a candidate that is let live."""
+    """Mean tokens of a candidate that survives."""
     keep: float
-    """Share of the candidates that is let live at the probe; 1: no pruning."""
+    """Share of the candidates that survives the probe; 1: no pruning."""
     probe: int
 
     def alive(self) -> float:
@@ -78,7 +78,7 @@ class Plan:
     weights_gib_per_gpu: float
     kv_gib_per_gpu: float
     kv_bytes_per_token: float
-    """On one GPU."""
+    """KV cache of a token on one GPU."""
     kv_tokens: int
     """Capacity, as the engine reports it at start."""
     groups: int
@@ -95,7 +95,7 @@ class Plan:
     tokens_per_search: float
     tokens_saved_by_pruning: float
     seconds_per_search: float
-    """Of one search among the others, at the expected rate."""
+    """Duration of one search among the others, at the expected rate."""
 
 
 def estimate(model: ModelShape, load: Load, setup: Setup) -> Plan:

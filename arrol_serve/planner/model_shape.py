@@ -28,9 +28,9 @@ class ModelShape:
 
     name: str
     parameters: float
-    """Of all weights."""
+    """All weights."""
     expert_parameters: float
-    """Of those, in routed experts; 0: a dense model."""
+    """Those in routed experts; 0: a dense model."""
     expert_share: float
     """Share of the routed experts that one token uses."""
     dtype_bytes: float

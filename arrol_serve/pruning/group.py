@@ -11,7 +11,7 @@ from arrol_serve.pruning.survival import GroupView, Verdict
 from arrol_serve.rollout import ProbeScore
 
 DECIMALS = 3
-"""Of scores: siblings that wrote the same so far are equal, whatever batches did to their last bits."""
+"""Scores are rounded to these: siblings with the same text are equal, whatever batching did to last bits."""
 QUANTUM = 1e-3
 """The last of these decimals."""
 TURN: float = (5**0.5 - 1) / 2
@@ -42,7 +42,7 @@ class _Member:
     crossed: list[tuple[int, float]] = field(default_factory=list)
     """(tokens, score) as it came to each probe."""
     probes: list[ProbeScore] = field(default_factory=list)
-    """Those it has been judged at."""
+    """Probes that it has been judged at."""
 
     @property
     def next_probe(self) -> int:
@@ -80,7 +80,7 @@ class Group:
         self._members: dict[int, _Member] = {}
         self._alive: set[int] = set()
         self._joined_last = False
-        """The last of the members joined, and nobody has looked since."""
+        """The last of the members joined, and none was judged since."""
         self._finished = self._pruned = 0
 
     @property
@@ -139,7 +139,7 @@ class Group:
         return decisions
 
     def _settle(self) -> list[Decision]:
-        """Judge the waiting members if nobody whom they wait for is still to come."""
+        """Judge the waiting members unless one that they wait for is still to come."""
         self._joined_last = False
         decisions: list[Decision] = []
         while (due := self._due()) is not None:

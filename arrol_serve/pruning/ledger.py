@@ -11,7 +11,7 @@ MOST = 4096
 class Ledger:
     """Counts while a search has members in the engine, and for a while between its groups.
 
-    The least recently heard of are forgotten first.
+    The least recently used are forgotten first.
     """
 
     def __init__(self) -> None:

@@ -35,7 +35,7 @@ class GroupView:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``survival`` is the probability with which the rollout was let live, in (0, 1]."""
+    """``survival`` is the probability with which the rollout survives, in (0, 1]."""
 
     survives: bool
     survival: float
@@ -49,7 +49,7 @@ class SurvivalPolicy(Protocol):
     """True: judge once a probe, when the last live member has reached it, seeing all scores.
     False: judge each arrival by itself, at once."""
     late: ClassVar[bool]
-    """Of one that waits: it can judge newcomers against siblings that were judged ``earlier``, so it
+    """Whether one that waits can judge newcomers against siblings that were judged ``earlier``: then it
     waits for those alone that generated when the first one reached the probe, not for who queues."""
 
     def judge(self, scores: Mapping[int, float], view: GroupView) -> dict[int, Verdict]:

@@ -12,7 +12,7 @@ from arrol_serve.pruning.survival import GroupView, Verdict, keep_top, number
 
 @dataclass(frozen=True, slots=True)
 class TopFraction:
-    """Of those who come to the last probe, the best ``keep`` survive it.
+    """The best ``keep`` of those that come to the last probe survive it.
 
     Several probes get there in equal ratios: after each of m probes a share keep^(1/m) lives on.
     """

@@ -30,7 +30,7 @@ class BaseModelFacts(BaseModel):
     num_layers: int
     vocab_size: int
     weights_sha256: str | None = None
-    """Of the model's safetensors file; None for models too large to hash at start."""
+    """Hash of the model's safetensors file; None for models too large to hash at start."""
 
 
 class HeadManifest(BaseModel):

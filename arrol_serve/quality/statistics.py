@@ -20,7 +20,7 @@ STATISTICS = (
 distribution (before temperature and penalties); ``recent`` is an exponential moving average."""
 
 DECAY = 0.8
-"""Of ``logprob_recent``, per token."""
+"""Decay of ``logprob_recent`` per token."""
 LOWEST = -30.0
 """Log-probabilities are clamped here: structured output can force tokens of probability 0."""
 

@@ -17,7 +17,7 @@ Scorer = Literal["head", "confidence"]
 Returns = Literal["none", "summary", "candidates"]
 StreamMode = Literal["buffered", "progress"]
 LARGEST = 2**53 - 1
-"""Of integers, as JSON's readers in other languages know them."""
+"""Largest integer that JSON readers in all languages take exactly."""
 
 
 class _Strict(BaseModel):
@@ -138,7 +138,7 @@ _NESTED: dict[str, type[BaseModel]] = {
     "belief": BeliefOptions,
 }
 _FLAT = ("prune", "early_stop", "answer")
-"""Whose keys have a place in headers too."""
+"""Objects whose keys can be set by headers too."""
 
 
 def parse_options(merged: Mapping[str, Any]) -> ArrolOptions:

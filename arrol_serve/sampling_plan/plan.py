@@ -44,7 +44,7 @@ class SearchPlan:
     stream: StreamMode
     zero_temperature: float | None
     preset: str | None
-    """Whose settings these are, changed or not."""
+    """The preset that these settings began with."""
 
     @property
     def samples(self) -> int:

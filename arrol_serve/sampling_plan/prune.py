@@ -56,7 +56,7 @@ def prune_plan(
 
 
 def _check_effect(options: PruneOptions, spec: Mapping[str, Any], samples: int) -> None:
-    """Refuse what would prune nobody, however the candidates fare."""
+    """Refuse what could prune no candidate, whatever their scores."""
     if samples == 1:
         raise InvalidRequest(
             "arrol.prune has nothing to choose from with arrol.samples 1: ask for more samples, or "

@@ -54,7 +54,7 @@ class _Candidate:
     wave: int
     start: int
     tokens: int = 0
-    """That it is known to have generated."""
+    """Tokens that it is known to have generated."""
     passed: float | None = None
     """Probability of being right at the last probe, once it has been judged there and lives on."""
     ended: bool = False

@@ -43,7 +43,7 @@ class Progress:
     """How all of it stands. Equal to another of the same search when nothing has happened."""
 
     lanes: tuple[Lane, ...]
-    """By index."""
+    """One for each candidate, by index."""
     tally: Tally
     waves: int
     saved_estimate: int
@@ -87,7 +87,7 @@ Listener = Callable[[Progress], None]
 async def watched(
     look: Callable[[], Progress], listener: Listener | None, every_s: float = EVERY_S
 ) -> AsyncIterator[None]:
-    """While the block runs, tell ``listener`` every ``every_s`` seconds, if something has happened."""
+    """While the block runs, call ``listener`` every ``every_s`` seconds if something has happened."""
     if listener is None:
         yield
         return

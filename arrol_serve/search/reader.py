@@ -45,6 +45,6 @@ class Reader:
         return read
 
     def stop(self) -> None:
-        """Let go of the answers that nobody waits for any more."""
+        """Drop the answers that are no longer needed."""
         for task in self._tasks:
             task.cancel()

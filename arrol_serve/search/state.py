@@ -35,10 +35,10 @@ class SearchState:
     by_head: bool
     """Whether ``quality`` is the signal that votes are weighed by, or ``confidence``."""
     rollouts: dict[int, Rollout] = field(default_factory=dict)
-    """Those that have ended."""
+    """Candidates that have ended."""
     live: set[int] = field(default_factory=set)
     probes: dict[int, tuple[ProbeScore, ...]] = field(default_factory=dict)
-    """Of those that run, as far as it is known."""
+    """Probes of running candidates, as far as they are known."""
     wave_of: list[int] = field(default_factory=list)
 
     @property
@@ -65,11 +65,11 @@ class SearchState:
 
     @property
     def aborted(self) -> bool:
-        """Whether candidates were called off; before the search does so, somebody else has."""
+        """Whether candidates were called off: while the search runs, by others."""
         return any(r.fate is Fate.CANCELLED for r in self.rollouts.values())
 
     def answer(self, rollout: Rollout) -> str | None:
-        """Of one that votes; None: it does not, holds none, or has not been read."""
+        """The answer of a rollout that votes; None: it does not, holds none, or has not been read."""
         return self.book.answers.get(rollout.index) if rollout.votes else None
 
     def signal(self, rollout: Rollout) -> float | None:
@@ -84,7 +84,7 @@ class SearchState:
         )
 
     def ballots(self) -> list[Ballot]:
-        """Of all that vote and have been read."""
+        """Ballots of all that vote and have been read."""
         read = self.book.answers
         return [self.ballot(r) for r in self.rollouts.values() if r.votes and r.index in read]
 

@@ -27,9 +27,9 @@ class Form:
     also: tuple[Key, ...] = ()
     slots: Slots = ()
     value: Any = None
-    """Of a number or a closed form: ``Fraction``, or mpmath's ``mpf``."""
+    """The value of a number or a closed form: ``Fraction``, or mpmath's ``mpf``."""
     decimals: int | None = None
-    """Of a decimal that may have been rounded: its digits after the point."""
+    """Digits after the point of a decimal that may have been rounded."""
     hard: str | None = None
     """LaTeX that only sympy can compare."""
 

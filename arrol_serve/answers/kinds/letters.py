@@ -40,7 +40,7 @@ def read(text: str) -> Form | None:
 
 
 def with_text(text: str) -> tuple[str, str, list[str]] | None:
-    """Of ``(B) no`` and ``B. 42``: the letter, the option's text, and letters of further options."""
+    """``(B) no`` or ``B. 42`` as the letter, the option's text, and letters of further options."""
     found = _WITH_TEXT.fullmatch(text)
     if not found:
         return None

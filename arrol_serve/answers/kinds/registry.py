@@ -27,7 +27,7 @@ _FUNCTION = re.compile(
 )
 """Programs spell formulas without backslashes."""
 MAX_DEPTH = 6
-"""Of parts within parts."""
+"""Levels of parts within parts."""
 
 
 @lru_cache(maxsize=8192)

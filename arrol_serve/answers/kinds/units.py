@@ -85,5 +85,5 @@ CURRENCIES = frozenset("$€£¥₹₽") | frozenset({"USD"})
 
 
 def unit(name: str) -> Unit | None:
-    """By its exact spelling, else in small letters."""
+    """The unit of this name, exactly spelt or else in lower case."""
     return UNITS.get(name) or (UNITS.get(name.casefold()) if len(name) > 2 else None)

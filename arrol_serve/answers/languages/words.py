@@ -16,7 +16,7 @@ Kind = Literal["answer", "option", "result"]
 _ENGLISH, *_OTHERS = LANGUAGES
 _BEHIND = 60
 MAX_NOUNS = 40
-"""Looked at, from either end of a text."""
+"""Labels that are looked at, from either end of a text."""
 _CHOICE = frozenset(["choice", "letter", "option"])
 """English qualifiers that may follow the noun."""
 

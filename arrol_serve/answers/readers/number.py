@@ -48,7 +48,7 @@ def read(text: str) -> Found:
 
 
 def in_statement(said: str) -> str | None:
-    """The last of a formula; of a sentence the gist has already found it."""
+    """The last number of a formula; a sentence has been reduced to its gist before."""
     if _COMMA.fullmatch(said.strip(" .$")):
         return plain(said.strip(" .$").replace(",", "."))
     found = numbers(said)

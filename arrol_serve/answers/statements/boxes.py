@@ -11,7 +11,7 @@ _BOX = re.compile(r"\\(?:boxed|fbox|framebox)(?![A-Za-z])\s*|(?<![A-Za-z\\])boxe
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _BARE_END = re.compile(r"[\s$]")
 MAX_BOXES = 24
-"""Looked at, from the end."""
+"""Boxes that are looked at, from the end."""
 _SIGN = re.compile(r"(?:^|[=$(\[{:]|\bis)[ \t{]*(?P<sign>[-−])[ \t]*\{?[ \t]*$")
 _CURRENCY_END = re.compile(r"\\\$[ ]?$")
 _JOIN = re.compile(r"[,，、;]|\b(?:and|or|und|y|et|e|i|oder|ou|,)\b|和|或|及|&|[a-z]")

@@ -27,6 +27,6 @@ class Statement:
     end: int
     text: str
     source: str
-    """In words: what marked it."""
+    """What marked it, in words."""
     trust: Trust
     box: bool = False

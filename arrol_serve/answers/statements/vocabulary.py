@@ -22,7 +22,7 @@ OTHER_KEYS = (
     "choice", "prediction", "antwort", "respuesta", "réponse", "reponse", "risposta", "resposta", "ответ",
     "答案", "label", "output", "value", "response",
 )  # fmt: skip
-"""Where a reply is JSON and nothing else."""
+"""Keys that count where a reply is JSON and nothing else."""
 _ANSWER = re.compile(r"(?:\w+_)?answers?(?:_(?:letter|choice|value|text|number|option|key))?|ans")
 _NO_ANSWER = re.compile(
     r"explanation|reason|question|wrong|incorrect|previous|expected|possible|alternative|initial|first"

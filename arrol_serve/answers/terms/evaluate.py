@@ -17,7 +17,7 @@ from arrol_serve.answers.terms.parse import Tree
 MAX_BITS = 1 << 15
 MAX_FACTORIAL = 2500
 MAX_TERMS = 100
-"""Of a sum or a product."""
+"""Terms of a sum or factors of a product."""
 DIGITS = 50
 Value = Any
 """``Fraction``, or mpmath's ``mpf`` or ``mpc``."""

@@ -265,7 +265,7 @@ class _Parser:
         return ("root", self._group(), order)
 
     def _argument(self) -> Tree:
-        r"""Of ``\sin 2x``: the product that follows, up to the next function."""
+        r"""What ``\sin`` takes in ``\sin 2x``: the product that follows, up to the next function."""
         if self.peek().text in ("(", "[", "{", "|"):
             return self._postfix()
         tree = self._power()

@@ -21,7 +21,7 @@ _INTEGRAL = re.compile(
 )
 _FURTHER = re.compile(r"\\(?:int|lim|sum|prod)(?![A-Za-z])|\|")
 _POINTS = (36, 72)
-"""Of the rules that are tried in turn."""
+"""Nodes of the rules that are tried in turn."""
 _SPLIT = mp.mpf("0.38196601125")
 _AGREE = mp.mpf(10) ** -38
 _HOPELESS = mp.mpf(10) ** -8

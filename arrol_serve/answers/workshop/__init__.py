@@ -1,1 +1,1 @@
-"""The worker processes of the answer pool: what they run, and whose turn it is."""
+"""The worker processes of the answer pool: what they run, and in which order."""

@@ -26,7 +26,7 @@ Users' reward functions run in the same workers, and have no such limit.
 
 
 def prepare() -> None:
-    """In a new worker: die at once when told to, and pay for the imports outside of any job."""
+    """Ready a new worker: it dies at once on SIGTERM, and imports outside of any job."""
     # pebble's handler never runs while C code does, and it would wait 3 s before SIGKILL.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     warnings.simplefilter("ignore")  # on models' LaTeX
@@ -36,7 +36,7 @@ def prepare() -> None:
 
 @contextmanager
 def limited_memory(room: int = ROOM) -> Iterator[None]:
-    """``MemoryError`` beyond ``room``; no limit where the system does not tell what is taken."""
+    """Raise ``MemoryError`` beyond ``room``; no limit where the system does not say what is in use."""
     try:
         import resource
 

@@ -70,7 +70,7 @@ class AdminKey:
 
 
 async def _plainly() -> AsyncIterator[None]:
-    """What the engine's processes refuse arrives as a bare ``Exception``; callers are told why."""
+    """What the engine's processes refuse arrives as a bare ``Exception``; the reply says why."""
     try:
         yield
     except (ArrolError, HTTPException, RequestValidationError):

@@ -56,7 +56,7 @@ def from_arguments(
 def open_socket(
     host: str, port: int, key_file: Path | None, environment: MutableMapping[str, str]
 ) -> AdminSocket:
-    """Read the key and bind the port, which nobody answers on yet.
+    """Read the key and bind the port, without answering on it yet.
 
     The variable is taken out of ``environment``: child processes have no use for it. Raises
     ``InvalidRequest`` without a proper key, or where the port cannot be had.

@@ -133,7 +133,7 @@ _forgetting: set[asyncio.Task[Any]] = set()
 
 
 def _forget(client: Any, group: str) -> None:
-    """Empty the workers of a group that nobody waits for any more, beside whatever comes next."""
+    """Drop from the workers a group that is no longer waited for, while other work goes on."""
     task = asyncio.create_task(_features(client, group))
     _forgetting.add(task)
     task.add_done_callback(_forgotten)

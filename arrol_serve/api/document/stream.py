@@ -10,7 +10,7 @@ from arrol_serve.api.reply.progress import ProgressEvent
 
 _AT = "#/components/schemas/"
 SCHEMAS: dict[str, Any] = {}
-"""By name: what ``STREAM_SCHEMA`` refers to."""
+"""What ``STREAM_SCHEMA`` refers to, by name."""
 _event = TypeAdapter(ProgressEvent).json_schema(ref_template=_AT + "{model}")
 SCHEMAS |= _event.pop("$defs")
 SCHEMAS["ProgressEvent"] = _event

@@ -31,7 +31,7 @@ class Auth:
     """ASGI middleware: 401 without one of the keys, 429 where a key has used up what it may."""
 
     def __init__(self, app: ASGIApp, keys: KeyRing | None, rates: Rates) -> None:
-        """``keys``: None: everybody is served, as one caller."""
+        """Without ``keys`` everybody is served, as one caller."""
         self.app, self._keys, self._rates = app, keys, rates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

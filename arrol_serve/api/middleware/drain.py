@@ -14,7 +14,7 @@ from arrol_serve.api.error_shapes import last_words, shaped_for
 from arrol_serve.errors import ArrolError, EngineUnavailable
 
 HEALTH = ("/health", "/ping")
-"""Not healthy while draining. Other GETs, such as /metrics, are answered to the end."""
+"""Routes that report 503 while draining. Other GETs, such as /metrics, are answered to the end."""
 SEND_LIMIT_S = 1.0
 """Seconds for a last word to a client that may have stopped reading."""
 CLOSE = (b"connection", b"close")

@@ -1,4 +1,4 @@
-"""How HTTP/1.1 is read: nobody may take for ever to send a request, and offers to upgrade are ignored.
+"""How HTTP/1.1 is read: a request must arrive within a time limit, and offers to upgrade are ignored.
 
 uvicorn has a time-out for idle connections only, and its parser takes the body of a request that offers
 HTTP/2 (the JDK's ``HttpClient`` offers it with its first one) for bytes of the new protocol.
@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from arrol_serve.api.error_response import error_body
 
 LEAST_BYTES_PER_S = 1024
-"""A body that comes faster is waited for, however long it is."""
+"""Bytes a second: a body that comes faster is waited for, however long it is."""
 HOP_BY_HOP = (b"upgrade", b"http2-settings", b"connection")
 SLOW = (
     "The request did not arrive in time: the head has {limit:g} s, the body as long and one second more "

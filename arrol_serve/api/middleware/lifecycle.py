@@ -126,7 +126,7 @@ class _DrainMiddleware:
 
 
 async def _first(*waits: Any, timeout_s: float) -> None:
-    """Until one of ``waits`` is over, or time is up."""
+    """Return once one of ``waits`` is over, or time is up."""
     tasks = [asyncio.ensure_future(wait) for wait in waits]
     await asyncio.wait(tasks, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
     for task in tasks:

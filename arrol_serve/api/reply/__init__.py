@@ -1,1 +1,1 @@
-"""What a search answers: its report, its chunks, and what is told while it runs."""
+"""What a search answers: its report, its chunks, and its progress while it runs."""

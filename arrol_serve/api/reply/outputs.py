@@ -31,7 +31,7 @@ def request_output(
 
 
 def prompt_ids(call: EngineCall) -> Sequence[int]:
-    """Of a rendered prompt; nothing is known of prompts in other forms."""
+    """Token ids of a rendered prompt; none for prompts in other forms."""
     known = call.prompt.get("prompt_token_ids") if isinstance(call.prompt, Mapping) else None
     return known or ()
 

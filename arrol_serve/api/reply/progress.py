@@ -78,7 +78,7 @@ class ProgressEvent(TypedDict):
 
 
 class Changes:
-    """Remembers what a stream has told."""
+    """Remembers what a stream has been sent."""
 
     def __init__(self, plan: SearchPlan) -> None:
         self._plan: SearchPlan | None = plan
@@ -88,7 +88,7 @@ class Changes:
         self._clusters = Clusters()
 
     def since_last(self, now: Progress) -> ProgressEvent:
-        """What to tell. The sum of all events so far is how it stands ``now``."""
+        """The next event. All events so far add up to how it stands ``now``."""
         numbers = self._clusters.of({lane.index: lane.answer for lane in now.lanes})
         tally = now.tally
         event = ProgressEvent(

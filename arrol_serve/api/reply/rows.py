@@ -21,7 +21,7 @@ class ProbeRow(TypedDict):
     score: float | None
     """Calibrated logit (scorer ``head``) or mean log-probability (``confidence``)."""
     survival: float | None
-    """The probability with which it was let live."""
+    """The probability with which it survives this probe."""
 
 
 class VoteCount(TypedDict):
@@ -84,7 +84,7 @@ class VoteState(TypedDict):
     cluster: int
     answer: NotRequired[str]
     count: NotRequired[int]
-    """0: nobody holds this answer any more."""
+    """0: no candidate holds this answer any more."""
     weight: NotRequired[float | None]
     probability: NotRequired[float | None]
 
@@ -108,7 +108,7 @@ def vote_row(standing: Standing) -> VoteCount:
 def candidate_row(
     rollout: Rollout, wave: int, answer: str | None, reading: Reading | None
 ) -> Candidate:
-    """One that has ended."""
+    """A candidate that has ended, for the report."""
     return Candidate(
         index=rollout.index,
         wave=wave,

@@ -49,7 +49,7 @@ class MessagesEndpoint:
     handler: Any
 
     def plain(self, request: Any, raw_request: Request) -> Awaitable[Any]:
-        """As a search is: vLLM's route makes a 500 of whatever the engine client refuses."""
+        """Answered as a search is: vLLM's route makes a 500 of whatever the engine client refuses."""
         if self.handler is None:
             route: Awaitable[Any] = vllm_create_messages(request, raw_request)
             return route

@@ -44,7 +44,7 @@ class ResponsesEndpoint:
     handler: Any
 
     def plain(self, request: Any, raw_request: Request) -> Awaitable[Any]:
-        """vLLM's route, but for streams, where it lets what goes wrong cut the connection."""
+        """vLLM's route, except for streams, where it lets a failure cut the connection."""
         if self.handler is None or not request.stream:
             route: Awaitable[Any] = vllm_create_responses(request, raw_request)
             return route

@@ -100,7 +100,7 @@ def _made_by_init(cls: type) -> set[str]:
 
 
 def _parameters(thing: Any, name: str) -> inspect.Signature | None:
-    """Of the method; of the thing itself for the empty name. None: there is none."""
+    """The method's parameters; for the empty name those of the thing itself. None: there is none."""
     called = getattr(thing, name, None) if name else thing
     return inspect.signature(called) if callable(called) else None
 

@@ -41,7 +41,7 @@ class Heads:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.current = NamedHead()
         self.adapters: dict[str, NamedHead] = {}
-        """Of LoRA adapters, by their names; loaded at start, and not swapped."""
+        """Heads of LoRA adapters, by their names; loaded at start, and not swapped."""
         self._clock = clock
         self._pins: dict[str, _Pin] = {}
         self._left: dict[str, float] = {}

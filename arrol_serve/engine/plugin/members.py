@@ -110,7 +110,7 @@ class Member:
             out.new_logprobs = out.new_logprobs.slice_request(0, len(out.new_token_ids))
 
     def report(self, groups: int) -> Report:
-        """What the engine tells of it; ``groups``: rollout groups alive in the engine."""
+        """The engine's report on it; ``groups``: rollout groups alive in the engine."""
         probes = self.group.rules.probes_of(self.plan["index"])
         quality, confidence = Signals(*self.signals).ending(self.pruned)
         earlier = self.run[-2::-1] if self.stops_outside else ()

@@ -28,4 +28,4 @@ def die_with_parent() -> None:
 
 def _outlive(sentinel: int) -> None:
     wait([sentinel])
-    os.kill(os.getpid(), signal.SIGKILL)  # our own workers notice, and there is nobody to tell
+    os.kill(os.getpid(), signal.SIGKILL)  # our own workers notice

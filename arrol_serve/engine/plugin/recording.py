@@ -58,7 +58,7 @@ class Recorder:
     """Keeps the last rows of each recorded rollout until it is known which of them was the last."""
 
     def __init__(self, slots: int, last_rows: int, device: torch.device) -> None:
-        """``last_rows``: tokens that may be sampled before an end is heard of, and one."""
+        """``last_rows``: tokens that may be sampled before an end is known, and one."""
         self._slots, self._last_rows, self._device = slots, last_rows, device
         self._running: dict[str, _Running] = {}
         self._latest: Tensor | None = None

@@ -38,9 +38,9 @@ class PruningMixin(Scheduler if TYPE_CHECKING else object):  # type: ignore[misc
         self._arrol_ended: dict[str, Member] = {}
         """Members that ended since the last outputs: their report is still to be written."""
         self._arrol_telling: dict[str, Member] = {}
-        """Live members that stop outside: every output of theirs carries a report."""
+        """Live members with stop strings: every output of theirs carries a report."""
         self._arrol_passed: dict[str, Member] = {}
-        """Members that were judged in this step and live on, which somebody waits to hear."""
+        """Watched members that were judged in this step and live on: a report goes out."""
         self._arrol_lengths: dict[str, int] = {}
         """Tokens of recorded members that ended since the last schedule."""
         self._arrol_ledger = Ledger()
@@ -66,7 +66,7 @@ class PruningMixin(Scheduler if TYPE_CHECKING else object):  # type: ignore[misc
         group.rules.join(plan["index"])
 
     def schedule(self, *args: Any, **kwargs: Any) -> Any:
-        """Tell the workers how long the rollouts were that they recorded: they may have sampled more."""
+        """Send the workers the lengths of rollouts that they recorded: they may have sampled more."""
         output = super().schedule(*args, **kwargs)
         if self._arrol_lengths:
             setattr(output, KEY, EndedLengths(self._arrol_lengths))
@@ -90,7 +90,7 @@ class PruningMixin(Scheduler if TYPE_CHECKING else object):  # type: ignore[misc
         group.decisions += group.rules.leave(index, pruned=member.pruned)
         if not group.members:
             self.arrol_groups.pop(member.plan["group"], None)
-        if not aborted:  # nobody reads an aborted request's report
+        if not aborted:  # an aborted request's report is never read
             self._arrol_ended[member.req_id] = member
 
     def update_from_output(self, scheduler_output: Any, model_runner_output: Any) -> Any:

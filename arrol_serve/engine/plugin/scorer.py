@@ -100,7 +100,7 @@ class RowScorer:
         return len(self._free)
 
     def needs_logits(self, selection: Selection) -> bool:
-        """On the host always: which scores are wanted is seen in the tokens."""
+        """Whether the step's logits are read; on the host always, where tokens show which scores matter."""
         return self._on_host or selection.wants_statistics or selection.wants_confidence
 
     def select(self, step: StepRows) -> Selection | None:

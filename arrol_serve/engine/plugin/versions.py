@@ -53,7 +53,7 @@ class WholeTensors(ABC):
 
     @abstractmethod
     def tensors(self) -> Iterator[tuple[str, Any]]:
-        """By name, in the order of ``declared``; anew with each call."""
+        """Name and tensor, in the order of ``declared``; anew with each call."""
 
 
 def weight_source() -> type[Any]:

@@ -105,7 +105,7 @@ def bits_sum(weights: Iterable[torch.Tensor]) -> int:
 
 
 INTEGERS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
-"""By bytes of a number."""
+"""Integer type by bytes of a number."""
 
 
 def repack_tied_heads(model: torch.nn.Module) -> None:
@@ -120,7 +120,7 @@ def repack_tied_heads(model: torch.nn.Module) -> None:
 
 
 def _files(folder: Path) -> list[Path]:
-    """Those of the folder, each with a readable header."""
+    """The folder's weight files, each with a readable header."""
     files = sorted(folder.glob("*.safetensors"))
     if not files:
         raise FileNotFoundError(f"there are no safetensors in {folder}")

@@ -24,7 +24,7 @@ CLOSE = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class Shapes:
-    """Of the model's, so that the kernels are compiled for what they will be called with."""
+    """The model's shapes, so that the kernels are compiled for what they will be called with."""
 
     vocabulary: int = 2500
     hidden: int = 32

@@ -84,7 +84,7 @@ def distribution(
     gathered: tl.constexpr,
     block: tl.constexpr,
 ):
-    """By row, the log of the sum of exponentials and the entropy, in one pass over [L, V]."""
+    """The log of the sum of exponentials and the entropy of each row, in one pass over [L, V]."""
     place = tl.program_id(0)
     row = tl.load(rows + place) if gathered else place.to(tl.int64)
     highest = tl.full((), -1.0e30, tl.float32)

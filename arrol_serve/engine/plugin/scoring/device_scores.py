@@ -1,4 +1,4 @@
-"""On a device: the head for every token, since the host does not know yet which ones matter."""
+"""Scores on a device: every token's, since the host does not know yet which ones matter."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from arrol_serve.quality.statistics import STATISTICS
 def device_scores(
     selection: Selection, hidden: Tensor, fold: Fold, folded: Folded | None
 ) -> Tensor:
-    """[S, W, 3]. ``hidden``: [rows of the step, D]; ``folded`` None: nobody wants statistics."""
+    """[S, W, 3]. ``hidden``: [rows of the step, D]; ``folded`` None: no statistics are wanted."""
     if folded is None:
         folded = _blank(selection, hidden)
     named, owners = selection.heads[0]

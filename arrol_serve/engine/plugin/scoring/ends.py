@@ -17,13 +17,13 @@ STOPS = 8
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """Of one request, in generated tokens."""
+    """Where one request's score may be asked for, in generated tokens."""
 
     probes: tuple[int, ...]
     longest: int
     """Where vLLM cuts it off."""
     anywhere: bool
-    """It may end after any token, for a reason that only others know."""
+    """It may end after any token, for reasons that are not known here."""
     stops: tuple[int, ...]
 
 

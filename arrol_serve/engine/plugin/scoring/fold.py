@@ -55,7 +55,7 @@ class Places:
 
 
 def upload(numbers: Ints, device: torch.device) -> Tensor:
-    """From pinned memory, so that nothing waits for it."""
+    """Copy to the device from pinned memory, so that nothing waits for it."""
     tensor = torch.from_numpy(numbers)
     if device.type == "cuda":
         tensor = tensor.pin_memory()
@@ -64,7 +64,7 @@ def upload(numbers: Ints, device: torch.device) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """After each new token of each request, on a device: only it knows which tokens are new."""
+    """Figures after each new token of each request, on a device: only it knows which tokens are new."""
 
     features: Tensor
     """[S, W, len(STATISTICS)]"""

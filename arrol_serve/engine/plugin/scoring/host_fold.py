@@ -30,7 +30,7 @@ NEVER_DUE = np.float32(np.inf)
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """After each new token of each request."""
+    """Figures after each new token of each request."""
 
     table: Floats
     """[S, W, COLUMNS] the running statistics."""
@@ -48,7 +48,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class _Distribution:
-    """By row, of the model's own distribution."""
+    """The model's own distribution, by row."""
 
     below: Floats
     """[L, V] logits under the highest one."""

@@ -1,4 +1,4 @@
-"""On a CPU: the head for the few tokens whose score can matter."""
+"""Scores on a CPU: those of the few tokens where one can matter."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ UNKNOWN = (math.nan, math.nan, math.nan)
 
 
 def host_scores(selection: Selection, hidden: Tensor, kept: Kept) -> StepScores:
-    """Of the tokens that are wanted. ``hidden``: [rows of the step, D]."""
+    """Scores of the tokens that are wanted. ``hidden``: [rows of the step, D]."""
     who, place = np.nonzero(kept.wanted)
     scores = StepScores()
     if not len(who):

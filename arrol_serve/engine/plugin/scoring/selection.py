@@ -14,7 +14,7 @@ from arrol_serve.engine.plugin.wire import MemberPlan
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Who they are, and what each wants."""
+    """Which requests are scored, and what each wants."""
 
     req_ids: list[str]
     places: Places
@@ -24,7 +24,7 @@ class Selection:
     """Each head with the places, among the requests, that it scores; None: all. Several only after a swap, or
     with adapters."""
     versions: list[str | None]
-    """Of each request's head."""
+    """Version of each request's head."""
     wants_statistics: bool
     """A head in use reads them, or they are recorded."""
     wants_confidence: bool

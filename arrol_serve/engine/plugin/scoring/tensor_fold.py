@@ -18,7 +18,7 @@ from arrol_serve.quality.statistics import RunningStatistics
 
 
 class TensorFold:
-    """On any device, never waiting for it: so nothing is known on the host, and every score is wanted."""
+    """``Fold`` on any device, without waiting for it: the host knows nothing, so all scores are wanted."""
 
     def __init__(self, slots: int, device: torch.device) -> None:
         self._device = device
