@@ -23,6 +23,7 @@ Every option of vLLM's server is accepted too, such as --port, --api-key or
 
 Other commands: arrol-serve openapi   print the OpenAPI document of our routes
                 arrol-serve plan      what a model needs on a GPU: KV cache, concurrency, tokens/s
+                arrol-serve read      how a reply's answer is read, and whether two answers are equal
 """
 
 
@@ -42,7 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="DIR|NAME=DIR",
-        help='quality head, or "none"; NAME=DIR: of a LoRA adapter; default: the one shipped for '
+        help='quality head, or "none"; NAME=DIR: that of a LoRA adapter; default: the one shipped for '
         "MODEL, and none for adapters",
     )
     option(
@@ -68,7 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
     option(
         "--presets",
         metavar="FILE",
-        help='presets of arrol-eval tune, or "none"; default: presets.json beside the head',
+        help='presets written by arrol-eval tune, or "none"; default: presets.json beside the head',
     )
     option(
         "--preset",
@@ -89,7 +90,7 @@ def build_parser() -> argparse.ArgumentParser:
     option(
         "--keep-alive",
         choices=("comment", "chunk"),
-        help="a comment, or an event that says nothing; default: comment",
+        help="what a keep-alive is: a comment, or an empty event; default: comment",
     )
     option(
         "--no-page",

@@ -24,19 +24,26 @@ def plan_parser() -> argparse.ArgumentParser:
     option("model", type=Path, help="model folder or config.json")
     option("--gpu", help=f"one of {', '.join(GPUS)}")
     option("--gpus", type=int, default=1, help="tensor-parallel GPUs; default 1")
-    option("--memory-gib", type=float, help="of one GPU; over the named GPU's")
-    option("--bandwidth-gb-s", type=float, help="of its memory")
-    option("--tflops", type=float, help="dense, in the model's precision")
+    option("--memory-gib", type=float, help="memory of one GPU; default: the named GPU's")
+    option("--bandwidth-gb-s", type=float, help="bandwidth of its memory; default: the named GPU's")
+    option("--tflops", type=float, help="dense, in the model's precision; default: the named GPU's")
     option("--samples", type=int, default=16, help="candidates of a search; default 16")
     option("--prompt", type=int, default=256, help="prompt tokens; default 256")
     option("--output", type=int, default=2048, help="mean tokens of a candidate; default 2048")
     option("--keep", type=float, default=1.0, help="share kept at the probe; default 1, no pruning")
-    option("--probe", type=int, default=512, help="tokens at which candidates are judged")
+    option(
+        "--probe", type=int, default=512, help="tokens at which candidates are judged; default 512"
+    )
     option("--kv-dtype", choices=tuple(DTYPE_BYTES), help="default: the model's")
     option("--kv-gib", type=float, help="KV cache of one GPU; default: what the weights leave")
-    option("--utilization", type=float, default=0.92, help="--gpu-memory-utilization; default 0.92")
-    option("--reserve-gib", type=float, default=2.0, help="for activations and graphs; default 2")
-    option("--max-seqs", type=int, default=256, help="--max-num-seqs; default 256")
+    option(
+        "--utilization",
+        type=float,
+        default=0.92,
+        help="vLLM's --gpu-memory-utilization; default 0.92",
+    )
+    option("--reserve-gib", type=float, default=2.0, help="kept for activations, graphs; default 2")
+    option("--max-seqs", type=int, default=256, help="vLLM's --max-num-seqs; default 256")
     option("--block", type=int, default=16, help="tokens of a KV block; default 16")
     option("--efficiency", type=float, default=0.5, help="share of the bound reached; default 0.5")
     option("--json", action="store_true", help="print JSON")
