@@ -41,7 +41,7 @@ test: setup ## run the tests
 	@$(BIN)/python -m pytest
 
 test-unit: setup ## run the tests that need no engine, in less than a minute
-	@$(BIN)/python -m pytest -n 0 tests/unit tests/architecture
+	@$(BIN)/python -m pytest tests/unit tests/architecture
 
 coverage: setup ## which lines of pruning, head and vote their tests reach, with a floor
 	@$(BIN)/python -m pytest -n 0 tests/unit/pruning tests/unit/quality tests/unit/test_voting.py \

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -17,6 +18,7 @@ SHORT = ("arrol_serve", "tests", "benchmarks", "examples", "tools")
 IN_A_FOLDER, LINES, HALF_OF_FILES, NINE_IN_TEN_FUNCTIONS = 20, 300, 90, 22
 
 
+@cache
 def files(top: str) -> dict[Path, str]:
     found = {path.relative_to(ROOT): path.read_text() for path in (ROOT / top).rglob("*.py")}
     assert found, f"{top} holds no source"
