@@ -26,6 +26,8 @@ def all_figures(engine: Any, temperature: float, *, records: bool = True) -> dic
     """Of pruned and unpruned groups, and, if asked for, of what they recorded."""
     import vllm
 
+    engine.collective_rpc("arrol_take_features")  # what others left
+
     requests = [
         GroupRequest(
             f"figures-{temperature}-{place}-{number}",

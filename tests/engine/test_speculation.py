@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 import torch
 
-from tests.engine.figures import FIGURES, PROBES, RECORDED, SHORT
+from tests.engine.figures import FIGURES, PROBES, RECORDED, SHORT, all_figures, stopped
 from tests.engine.test_apart import flat, run_apart
 from tests.engine.test_scores import features_after, offline
 
 
 @pytest.fixture(scope="module")
-def plain() -> dict[str, Any]:
-    return run_apart("greedy")
+def plain(engine: Any) -> dict[str, Any]:
+    kinds = {kind: stopped(engine, kind) for kind in ("token", "string")}
+    return {"greedy": all_figures(engine, 0.0), **kinds}
 
 
 @pytest.fixture(scope="module")
