@@ -73,6 +73,7 @@ RENDERERS: dict[str, Callable[[], str]] = {
     "accuracy": accuracy,
     "accuracy_t1": limits,
     "presets": presets,
+    "presets_t1": partial(presets, name="presets_t1"),
     "groups": groups,
     "simulation": simulation,
     "step_time": step_time,
