@@ -61,9 +61,13 @@ def search(config: ServerConfig = HEADED, **selectors: Any) -> SearchPlan:
             "give one",
         ),
         ({"early_stop": {"confidence": 1}}, "arrol.early_stop.confidence", "less than 1"),
-        ({"belief": {"rivals": 0, "temperature": 1}}, "arrol.belief.rivals", "greater than 0"),
-        ({"belief": {"rivals": 1}}, "arrol.belief.temperature", "required"),
-        ({"belief": {"rivals": 1, "temprature": 1}}, "arrol.belief.temperature", "required"),
+        (
+            {"belief": {"agreement": -1, "score": 1, "doubt": 0}},
+            "arrol.belief.agreement",
+            "greater than or equal to 0",
+        ),
+        ({"belief": {"agreement": 1, "score": 1}}, "arrol.belief.doubt", "required"),
+        ({"belief": {"agreement": 1, "score": 1, "dout": 1}}, "arrol.belief.doubt", "required"),
         ({"preset": "fats"}, "arrol.preset", "Did you mean 'fast'"),
         ({"preset": 1}, "arrol.preset", "Known: fast, balanced, best"),
         ({"early_stop": {"agreement": 0.5}}, "arrol.early_stop.agreement", "greater than 0.5"),
@@ -334,9 +338,12 @@ def plan_rule(plan: SearchPlan | None) -> object:
 
 
 def test_a_plan_may_have_a_belief_of_its_own_where_there_is_a_head() -> None:
-    body = {"belief": {"rivals": 2.5, "temperature": 1.2}, "early_stop": {"confidence": 0.8}}
+    body = {
+        "belief": {"agreement": 0.8, "score": 1.2, "doubt": -0.5},
+        "early_stop": {"confidence": 0.8},
+    }
     plan = search(body=body)
-    assert plan.belief == Belief(2.5, 1.2)
+    assert plan.belief == Belief(0.8, 1.2, -0.5)
     assert isinstance(plan.stop_rule, ByConfidence)
     assert plan.stop_rule.belief == plan.belief
     assert search(body={}).belief == HEADED.belief
