@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 SUREST = 0.995
@@ -14,38 +14,44 @@ SUREST = 0.995
 class Belief:
     """Constants of the rule, fitted by ``arrol-train head``; the defaults are for heads without them.
 
-    A supporter with probability p of being right adds log(rivals p / (1 - p)) / temperature to its
-    answer's evidence s, and P(a) = exp s(a) / (rivals^(1/temperature) + sum over the answers of exp s):
-    naive Bayes over the answers seen and the ``rivals`` others that a wrong candidate may have picked,
-    of which any may be the right one. At temperature 1 a lone answer is as probable as its supporter.
+    The evidence s for an answer with n supporters is ``agreement`` log n + ``score`` times the logit of the
+    best one's probability, and P(a) = exp s(a) / (exp ``doubt`` + sum over the answers of exp s): the answers
+    seen compete with each other and with "none of these". Logits do not add up as they would for independent
+    supporters: the scores of siblings err alike.
     """
 
-    rivals: float = 3.0
-    """Wrong answers that compete; below 1 it takes back what siblings know alike of their question."""
-    temperature: float = 1.5
-    """Above 1 because siblings are not independent."""
+    agreement: float = 1.0
+    """What supporters are worth by their number."""
+    score: float = 1.0
+    """What the best of them is worth; 1 with no ``doubt``: a lone answer is as probable as its supporter."""
+    doubt: float = 0.3
+    """Evidence for all answers that nobody gave, in nats."""
 
-    @property
-    def none_of_these(self) -> float:
-        """Evidence for all answers that nobody gave, in nats."""
-        return math.log(self.rivals) / self.temperature
+    def evidence(self, supporters: Iterable[float], joining: Sequence[float] = ()) -> float:
+        """Of one answer, in nats, by its supporters' probabilities; -inf without any.
 
-    def evidence(self, probability: float) -> float:
-        """What one supporter with this calibrated probability adds, in nats."""
-        p = min(SUREST, max(1 - SUREST, probability))
-        return math.log(self.rivals * p / (1 - p)) / self.temperature
+        ``joining``: of candidates that are still running; each counts as much as it is likely to be right.
+        """
+        there = list(supporters)
+        count = len(there) + math.fsum(joining)
+        if count <= 0:
+            return -math.inf
+        best = max(map(logit, [*there, *joining]))
+        return self.agreement * math.log(count) + self.score * best
 
     def weigh(self, supporters: Mapping[str, Iterable[float]]) -> dict[str, float]:
         """Evidence of each answer, by its supporters' probabilities."""
-        return {a: math.fsum(map(self.evidence, ps)) for a, ps in supporters.items()}
+        return {answer: self.evidence(ps) for answer, ps in supporters.items()}
 
     def chances(self, supporters: Mapping[str, Iterable[float]]) -> dict[str, float]:
         """P(right) of each answer. They sum to less than 1."""
-        return self.posterior(self.weigh(supporters))
+        return posterior(self.weigh(supporters), self.doubt)
 
-    def posterior(self, evidence: Mapping[str, float]) -> dict[str, float]:
-        """P of each answer against the others and against none of these."""
-        return posterior(evidence, self.none_of_these)
+
+def logit(probability: float) -> float:
+    """Of a candidate's probability, no surer than ``SUREST``."""
+    p = min(SUREST, max(1 - SUREST, probability))
+    return math.log(p / (1 - p))
 
 
 def posterior(evidence: Mapping[str, float], none_of_these: float) -> dict[str, float]:

@@ -29,6 +29,7 @@ SUITE: dict[str, str] = {
 ALL: tuple[tuple[str, ...], ...] = (
     ("accuracy",),
     ("accuracy", "--levels", "6", "7", "--temperature", "1", "--name", "accuracy_t1"),
+    ("presets", "--setting", "levels 6 and 7, temperature 1", "--name", "presets_t1"),
     *((name,) for name in SUITE if name != "accuracy"),
     ("training", "--name", "training_probes", "--out", "runs/training_probes",
      "--arms", "none", "arrol", "arrol, probe at 16", "arrol, probes at 16 and 32"),

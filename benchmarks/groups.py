@@ -1,6 +1,6 @@
 """What the bundled model's rollout groups are like: ``python -m benchmarks groups``.
 
-Unpruned groups with a recorded probe, reduced to the few figures that ``benchmarks.synthetic`` needs
+Unpruned groups with a recorded probe, reduced to the few figures that ``benchmarks.simulate.synthetic`` needs
 to draw groups of the same kind. What each method of ``benchmarks.simulate`` makes of the very same
 rollouts is replayed from their scores at the probe, since siblings do not change each other's tokens.
 """
@@ -22,8 +22,8 @@ from arrol_serve.quality.calibration import within_group_auc
 from arrol_serve.rollout import Fate, fate_of
 from benchmarks.accuracy import HEAD, MODEL, evaluation_questions
 from benchmarks.record import write_result
-from benchmarks.simulate import METHODS
-from benchmarks.synthetic import RIGHT, solved, survivors
+from benchmarks.simulate.study import METHODS
+from benchmarks.simulate.synthetic import RIGHT, solved, survivors
 from trainer.engines.sampling import (
     NEVER,
     GroupRequest,

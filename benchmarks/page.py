@@ -14,12 +14,12 @@ from benchmarks.record import RESULTS, read_result
 from benchmarks.render.accuracy import accuracy, limits
 from benchmarks.render.answers import answers
 from benchmarks.render.behaviour import behaviour
-from benchmarks.render.goals import goals
 from benchmarks.render.gpu import gpu
 from benchmarks.render.group_signal import group_signal
 from benchmarks.render.latency import latency
 from benchmarks.render.load import load
-from benchmarks.render.paper import paper
+from benchmarks.render.overview.goals import goals
+from benchmarks.render.overview.paper import paper
 from benchmarks.render.plugin_cost import plugin_cost
 from benchmarks.render.presets import presets
 from benchmarks.render.progress_cost import progress_cost
@@ -73,6 +73,7 @@ RENDERERS: dict[str, Callable[[], str]] = {
     "accuracy": accuracy,
     "accuracy_t1": limits,
     "presets": presets,
+    "presets_t1": partial(presets, name="presets_t1"),
     "groups": groups,
     "simulation": simulation,
     "step_time": step_time,

@@ -1,10 +1,10 @@
 """What the plugin costs: ``python -m benchmarks plugin_cost``.
 
 Two engines, each in its own process: plain vLLM, and one with the plugin, which is idle in one arm and
-scores every request in the other, where all are judged at a probe and nobody is pruned. The arms take turns
-on the same prompts. Two processes that run the same code can differ by some per cent for as long as they
-live: so each pair lives for a part of the rounds only, and scoring is compared with the idle plugin of the
-same process. Engines of one thread in their own process: what counts is CPU seconds, which a busy
+scores every request in the other, where groups of 16 are judged at a probe and nobody is pruned. The arms
+take turns on the same prompts. Two processes that run the same code can differ by some per cent for as long
+as they live: so each pair lives for a part of the rounds only, and scoring is compared with the idle plugin
+of the same process. Engines of one thread in their own process: what counts is CPU seconds, which a busy
 machine changes little.
 """
 
@@ -25,7 +25,7 @@ from benchmarks.plots.plugin_cost import cost_plot
 from benchmarks.record import write_result
 
 PLAIN, IDLE, SCORING = ARMS = ("plain vLLM", "plugin idle", "scoring on")
-PROBE = 32
+PROBE, GROUP = 32, 16
 WARM_UP = 2
 """Rounds of each pair of processes that are thrown away."""
 
@@ -50,20 +50,25 @@ def serve_engine(plugin: bool, pipe: Connection, sequences: int, tokens: int) ->
 
 
 def sampling(arm: str, seed: int, sequences: int, tokens: int) -> list[Any]:
-    """Of each sequence; where they are scored, they are one group."""
+    """Of each sequence; where they are scored, in groups."""
     from vllm import SamplingParams
 
     from trainer.engines.sampling import GroupRequest, member_plan
 
     policy = {"name": "top_fraction", "keep": 1.0}
-    group = GroupRequest(f"{seed}", "", seed, probes=(PROBE,), policy=policy, signals=("quality",))
+    groups = [
+        GroupRequest(f"{seed}-{i}", "", seed, probes=(PROBE,), policy=policy, signals=("quality",))
+        for i in range(sequences // GROUP)
+    ]
     return [
         SamplingParams(
             temperature=1.0,
             max_tokens=tokens,
             ignore_eos=True,
             seed=seed + i,
-            extra_args={KEY: packed(member_plan(group, i, sequences))} if arm == SCORING else None,
+            extra_args={KEY: packed(member_plan(groups[i // GROUP], i % GROUP, GROUP))}
+            if arm == SCORING
+            else None,
         )
         for i in range(sequences)
     ]

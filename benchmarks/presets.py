@@ -3,6 +3,9 @@
 On questions that neither the head nor the tuner saw. One unpruned pass gives the uniform vote of any
 number of samples, averaged over ties and subsets; each preset then runs on the same questions with the
 same seeds, so that differences are paired. A run that is interrupted samples on where it stopped.
+
+Presets belong to one model, task and temperature: for another setting give those that were tuned there,
+``arrol-eval tune --data arithmetic:6,arithmetic:7 --temperature 1``.
 """
 
 from __future__ import annotations
@@ -138,7 +141,7 @@ def measure(name: str, setting: Setting, args: argparse.Namespace) -> list[dict[
     finally:
         engine.close()
         pool.close()
-    return [{"setting": name, **row} for row in rows]
+    return rows
 
 
 def main() -> None:
@@ -148,17 +151,18 @@ def main() -> None:
     parser.add_argument("--presets", type=Path, default=HEADS / MODEL_NAME / FILE)
     parser.add_argument("--questions", type=int, default=1000)
     parser.add_argument("--samples", type=int, default=64)
-    parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS))
+    parser.add_argument("--setting", choices=SETTINGS, default=next(iter(SETTINGS)))
+    parser.add_argument("--name", default="presets", help="of the result file")
     parser.add_argument("--out", type=Path, default=Path("runs/presets"), help="kept rollouts")
     parser.add_argument("--note", default="", help="what readers must know of this run")
     args = parser.parse_args()
-    rows = [row for name in args.settings for row in measure(name, SETTINGS[name], args)]
-    settings = {"questions": args.questions, "samples": args.samples, "settings": args.settings}
-    write_result("presets", settings, rows, seeds=[FRESH_SEED], note=args.note)
+    rows = measure(args.setting, SETTINGS[args.setting], args)
+    settings = {"questions": args.questions, "samples": args.samples, "setting": args.setting}
+    write_result(args.name, settings, rows, seeds=[FRESH_SEED], note=args.note)
     for row in rows:
         low, high = row["interval"]
         print(
-            f"{row['setting']:32s} {row['method']:24s} {row['accuracy']:.3f} [{low:.3f}, {high:.3f}] "
+            f"{row['method']:24s} {row['accuracy']:.3f} [{low:.3f}, {high:.3f}] "
             f"tokens {row['tokens_relative']:.3f}"
         )
 

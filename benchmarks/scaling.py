@@ -19,7 +19,7 @@ from tqdm import tqdm
 from benchmarks.accuracy import HEAD, MODEL, evaluation_questions
 from benchmarks.plots.scaling import scaling_plot
 from benchmarks.record import write_result
-from benchmarks.synthetic import survivors
+from benchmarks.simulate.synthetic import survivors
 from trainer.engines.sampling import GroupRequest, build_engine, sample_groups
 from trainer.prompts.arithmetic import EVALUATION_SEED
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from benchmarks.record import RESULTS
-from benchmarks.render.headline import headline
+from benchmarks.render.overview.headline import headline
 
 README = RESULTS.parent.parent / "README.md"
 MARKS = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)

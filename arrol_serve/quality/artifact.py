@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
@@ -51,6 +51,13 @@ class HeadManifest(BaseModel):
     """AUC overall and within group, ECE and base rate on held-out questions, by position."""
     belief: Belief = Belief()
     """How the probabilities of an answer's supporters make its own."""
+
+    @field_validator("belief", mode="before")
+    @classmethod
+    def _of_another_rule(cls, value: Any) -> Any:
+        """Heads of before 2026-12 have constants that mean something else: the defaults serve them."""
+        return Belief() if isinstance(value, dict) and "rivals" in value else value
+
     provenance: dict[str, Any] = Field(default_factory=dict)
     license: str = ""
     """Empty: whoever made it has not said."""

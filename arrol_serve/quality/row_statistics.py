@@ -9,6 +9,10 @@ from arrol_serve.quality import statistics as columns
 from arrol_serve.quality.statistics import COLUMNS, DECAY, LOWEST, STATISTICS
 
 Floats = NDArray[np.float32]
+_SUMS = slice(columns.SUM, columns.ENTROPY_SUM + 1)
+_MAXIMA = slice(columns.NEGATIVE_MIN, columns.ENTROPY_MAX + 1)
+_LATEST = slice(columns.LAST, columns.ENTROPY_LAST + 1)
+"""Of a log-probability and an entropy, side by side: a call for both."""
 
 
 def empty(*shape: int) -> Floats:
@@ -18,16 +22,17 @@ def empty(*shape: int) -> Floats:
 
 def add(rows: Floats, logprobs: Floats, entropies: Floats) -> None:
     """Add a sampled token to each of ``rows`` [R, COLUMNS]: its log-probability, the step's entropy [R]."""
-    logprobs = np.maximum(logprobs, np.float32(LOWEST))
+    new = np.empty((len(rows), 2), np.float32)
+    np.maximum(logprobs, np.float32(LOWEST), out=new[:, 0])
+    new[:, 1] = entropies
     recent = rows[:, columns.RECENT]
-    moved = recent + np.float32(1 - DECAY) * (logprobs - recent)
-    recent[:] = np.where(rows[:, columns.COUNT] == 0, logprobs, moved)
+    moved = recent + np.float32(1 - DECAY) * (new[:, 0] - recent)
+    recent[:] = np.where(rows[:, columns.COUNT] == 0, new[:, 0], moved)
     rows[:, columns.COUNT] += 1
-    rows[:, columns.SUM] += logprobs
-    rows[:, columns.ENTROPY_SUM] += entropies
-    for column, values in ((columns.NEGATIVE_MIN, -logprobs), (columns.ENTROPY_MAX, entropies)):
-        np.maximum(rows[:, column], values, out=rows[:, column])
-    rows[:, columns.LAST], rows[:, columns.ENTROPY_LAST] = logprobs, entropies
+    rows[:, _SUMS] += new
+    rows[:, _LATEST] = new
+    np.negative(new[:, 0], out=new[:, 0])
+    np.maximum(rows[:, _MAXIMA], new, out=rows[:, _MAXIMA])
 
 
 def features(rows: Floats) -> Floats:

@@ -68,11 +68,10 @@ class EarlyStopOptions(_Strict):
 class BeliefOptions(_Strict):
     """Constants of P(the answer is right), as ``arrol-eval tune`` fits them to a plan."""
 
-    rivals: float = Field(
-        gt=0, le=1000, description="Wrong answers that compete with the right one."
-    )
-    temperature: float = Field(
-        gt=0, le=100, description="How far siblings depend on each other; 1: not at all."
+    agreement: float = Field(ge=0, le=100, description="What an answer gains by log supporters.")
+    score: float = Field(ge=0, le=100, description="What it gains by their mean logit.")
+    doubt: float = Field(
+        ge=-100, le=100, description="Evidence that none of the answers seen is right, in nats."
     )
 
 

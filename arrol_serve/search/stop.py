@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from arrol_serve.belief import Belief
+from arrol_serve.belief import Belief, posterior
 from arrol_serve.errors import ArrolError, DeadlineExceeded, EngineUnavailable
 from arrol_serve.voting import Ballot, VoteRule, beta_majority, decided, tally
 
@@ -38,7 +38,7 @@ class ByConfidence:
     def in_reach(self, ballots: Sequence[Ballot], running: Sequence[float | None]) -> bool:
         """Whether those that run, with these probabilities of being right, may well settle it.
 
-        As if each brought the leader the evidence that may be expected of it.
+        As if each joined the leader by the probability that it is right.
         """
         supporters: dict[str, list[float]] = {}
         for ballot in ballots:
@@ -46,9 +46,11 @@ class ByConfidence:
                 supporters.setdefault(ballot.answer, []).append(ballot.quality)
         evidence = self.belief.weigh(supporters)
         leader = max(evidence, key=lambda a: (evidence[a], a), default="")
-        coming = [p * max(0.0, self.belief.evidence(p)) for p in running if p is not None]
-        evidence[leader] = evidence.get(leader, 0.0) + math.fsum(coming)
-        return self.belief.posterior(evidence)[leader] >= self.confidence
+        joined = self.belief.evidence(
+            supporters.get(leader, ()), [p for p in running if p is not None]
+        )
+        evidence[leader] = max(evidence.get(leader, -math.inf), joined)
+        return posterior(evidence, self.belief.doubt)[leader] >= self.confidence
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Presets against the uniform vote, as a table for each setting."""
+"""Presets against the uniform vote."""
 
 from __future__ import annotations
 
@@ -8,26 +8,20 @@ from typing import Any
 from benchmarks.record import read_result
 
 
-def presets() -> str:
-    """Every setting of ``results/presets.json``."""
-    result = read_result("presets")
-    made, most = result.provenance, result.settings["samples"]
+def presets(name: str = "presets") -> str:
+    """One setting."""
+    result = read_result(name)
+    most, setting = result.settings["samples"], result.settings["setting"]
     lines = [
-        f"{result.settings['questions']} questions that neither the head nor the tuner saw; presets really "
-        "run, differences paired with the uniform vote (ties count as the chance of a lot), 95 % intervals. "
-        f"{made.machine}, {made.date}, `{made.command}`.",
+        f"{setting[0].upper()}{setting[1:]}: {result.settings['questions']} questions that neither the head "
+        "nor the tuner saw; presets really run, differences paired with the uniform vote (ties count as the "
+        f"chance of a lot), 95 % intervals. {result.where()}.{result.note and ' ' + result.note}",
+        "",
+        f"| method | accuracy | against 16 | against {most} | tokens, of 16 | of {most} | ECE "
+        "| right where it stopped |",
+        "|---|---|---|---|---|---|---|---|",
     ]
-    for name in result.settings["settings"]:
-        lines += [
-            "",
-            f"**{name[0].upper()}{name[1:]}**",
-            "",
-            f"| method | accuracy | against 16 | against {most} | tokens, of 16 | of {most} | ECE "
-            "| right where it stopped |",
-            "|---|---|---|---|---|---|---|---|",
-        ]
-        lines += [_line(row, most) for row in result.rows if row["setting"] == name]
-    return "\n".join(lines)
+    return "\n".join([*lines, *(_line(row, most) for row in result.rows)])
 
 
 def _line(row: Mapping[str, Any], most: int) -> str:

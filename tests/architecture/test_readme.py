@@ -74,7 +74,7 @@ def test_python_blocks_compile() -> None:
 
 
 def test_the_results_are_those_of_the_result_files() -> None:
-    from benchmarks.render.headline import headline
+    from benchmarks.render.overview.headline import headline
     from benchmarks.table import MARKS
 
     found = MARKS.search(README)

@@ -3,8 +3,8 @@
 import pytest
 
 from benchmarks.groups import beta_concentration, collision
-from benchmarks.simulate import METHODS, break_even, curves, end_of
-from benchmarks.synthetic import RIGHT, Population, draw
+from benchmarks.simulate.study import METHODS, break_even, curves, end_of
+from benchmarks.simulate.synthetic import RIGHT, Population, draw
 
 
 def test_break_even_is_interpolated_and_must_last() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from arrol_serve.quality.calibration import within_group_auc
-from benchmarks.synthetic import (
+from benchmarks.simulate.synthetic import (
     RIGHT,
     Population,
     area,

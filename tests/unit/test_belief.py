@@ -2,35 +2,52 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from arrol_serve.belief import Belief, posterior
 
-PLAIN = Belief(rivals=3, temperature=1)
+PLAIN = Belief(agreement=1, score=1, doubt=0)
+scores = st.floats(0, 1)
 
 
 def test_worked_numbers() -> None:
     chances = PLAIN.chances({"a": [0.9, 0.5], "b": [0.5]})
-    assert chances == pytest.approx({"a": 81 / 87, "b": 3 / 87})  # 27 x 3, 3 and none of these: 3
+    assert chances == pytest.approx({"a": 18 / 20, "b": 1 / 20})  # 2 x 9, 1, and none of these: 1
 
 
 @pytest.mark.parametrize("probability", [0.1, 0.5, 0.725, 0.97])
-@pytest.mark.parametrize("rivals", [1.0, 3.0, 10.0])
-def test_a_lone_answer_is_as_probable_as_its_supporter(probability: float, rivals: float) -> None:
-    lone = Belief(rivals=rivals, temperature=1).chances({"a": [probability]})
-    assert lone["a"] == pytest.approx(probability)
+def test_a_lone_answer_is_as_probable_as_its_supporter(probability: float) -> None:
+    assert PLAIN.chances({"a": [probability]})["a"] == pytest.approx(probability)
 
 
-def test_a_supporter_below_one_of_rivals_plus_one_speaks_against_its_answer() -> None:
-    assert PLAIN.evidence(0.25) == pytest.approx(0)
-    assert PLAIN.evidence(0.2) < 0 < PLAIN.evidence(0.3)
+@given(st.lists(scores, min_size=1, max_size=20), scores)
+def test_a_further_supporter_never_speaks_against_its_answer(
+    supporters: list[float], one: float
+) -> None:
+    assert Belief().evidence([*supporters, one]) >= Belief().evidence(supporters)
 
 
-def test_temperature_draws_towards_even() -> None:
-    warm = Belief(rivals=3, temperature=2)
-    assert warm.evidence(0.9) == pytest.approx(PLAIN.evidence(0.9) / 2)
+@given(st.lists(scores, min_size=1, max_size=20), st.lists(scores, max_size=20))
+def test_those_who_may_join_never_speak_against_it_either(
+    supporters: list[float], running: list[float]
+) -> None:
+    joined = Belief().evidence(supporters, running)
+    assert Belief().evidence(supporters) <= joined
+    assert joined <= Belief().evidence([*supporters, *running])
+
+
+def test_an_answer_that_nobody_gives_has_no_evidence() -> None:
+    assert PLAIN.evidence([]) == -math.inf
+    assert PLAIN.evidence([], [0.5]) == pytest.approx(math.log(0.5))
+
+
+def test_doubt_is_the_evidence_for_what_nobody_said() -> None:
+    doubtful = Belief(agreement=1, score=1, doubt=math.log(9))
+    assert doubtful.chances({"a": [0.9]})["a"] == pytest.approx(0.5)
 
 
 def test_no_answers_no_chances() -> None:
@@ -44,6 +61,6 @@ def test_a_posterior_is_one(evidence: dict[str, float]) -> None:
     assert sum(chances.values()) <= 1 + 1e-9
 
 
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=300))
-def test_any_scores_give_a_probability(scores: list[float]) -> None:
-    assert 0 <= Belief().chances({"a": scores})["a"] <= 1
+@given(st.lists(scores, min_size=1, max_size=300))
+def test_any_scores_give_a_probability(supporters: list[float]) -> None:
+    assert 0 <= Belief().chances({"a": supporters})["a"] <= 1

@@ -59,16 +59,16 @@ def test_a_uniform_vote_sees_no_score_in_ties_either() -> None:
 
 
 def test_with_a_belief_confidence_is_the_probability_of_the_leader() -> None:
-    belief = Belief(rivals=3, temperature=1)
+    belief = Belief(agreement=1, score=1, doubt=0)
     tied = [Ballot(0, "b", 0.5), Ballot(1, "a", 0.9), Ballot(2, "b", 0.5)]
-    odds = {"a": 27.0, "b": 9.0}  # 3 x 9, and 3 x 1 twice
+    odds = {"a": 9.0, "b": 2.0}  # those of 0.9, and twice those of 0.5
     for rule, answer in (("evidence", "a"), ("quality", "b"), ("uniform", "b")):
         result = tally(tied, rule, belief)
         assert result.standings[0].answer == answer
-        assert result.confidence == pytest.approx(odds[answer] / 39)
+        assert result.confidence == pytest.approx(odds[answer] / 12)
     assert [s.weight for s in tally(tied, "evidence", belief).standings] == [
-        pytest.approx(27 / 39),
-        pytest.approx(9 / 39),
+        pytest.approx(9 / 12),
+        pytest.approx(2 / 12),
     ]
 
 

@@ -91,9 +91,10 @@ def answers_section(manifest: HeadManifest, believed: Mapping[str, Any]) -> list
     """Constants of the belief, and its reliability by the size of the search."""
     belief = manifest.belief
     lines = [
-        "Searches stop by P(the answer is right), made of the supporters' scores and two constants, rivals "
-        f"{belief.rivals:g} and temperature {belief.temperature:g}, fitted on the calibration questions. On "
-        "random subsets of the test questions' rollouts:",
+        "Searches stop by P(the answer is right), made of the number of its supporters and the score of the "
+        f"best with three constants, agreement {belief.agreement:g}, score {belief.score:g} and doubt "
+        f"{belief.doubt:g}, fitted on the calibration questions. On random subsets of the test questions' "
+        "rollouts:",
         "",
         "| rollouts | questions | P, mean | right | ECE |",
         "|---|---|---|---|---|",

@@ -189,6 +189,8 @@ def _scores(selection: Selection, values: torch.Tensor) -> StepScores:
 
 
 def _with_scores(output: ModelRunnerOutput, scores: StepScores) -> ModelRunnerOutput:
+    if not scores.req_ids:
+        return output
     scored = copy(output)  # vLLM shares one empty output object between steps
     scored.arrol = scores
     return scored

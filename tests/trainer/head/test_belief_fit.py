@@ -40,7 +40,7 @@ def drawn(questions: int, rivals: int, seed: int = 0, copies: int = 1) -> list[S
 
 def test_leaders_have_the_chance_that_the_belief_gives() -> None:
     group = ScoredGroup(3, ("a", "b", "a", None), (0.7, 0.9, 0.6, 0.5), (True, False, True, False))
-    belief = Belief(2.5, 1.3)
+    belief = Belief(0.8, 1.3, 0.4)
     found = moments([group])
     chance, right = leaders(found, belief)
     whole = found.size == 4
@@ -55,16 +55,15 @@ def test_what_was_fitted_can_be_believed_where_the_defaults_cannot() -> None:
     fresh = drawn(300, rivals=8, seed=1, copies=3)
     mine, theirs = (
         [row["ece"] for row in answer_reliability(fresh, belief)["by_size"].values()]
-        for belief in (fitted, Belief(3.0, 0.5))
+        for belief in (fitted, Belief(3.0, 3.0, 0.0))
     )
     assert max(mine) < 0.06
     assert sum(mine) < sum(theirs)
 
 
 def test_copies_of_one_rollout_say_no_more_than_it() -> None:
-    """The temperature takes back what dependent siblings count too often."""
     alone, threefold = (fit_belief(drawn(300, rivals=3, copies=copies)) for copies in (1, 3))
-    assert threefold.temperature > alone.temperature
+    assert threefold.agreement < alone.agreement
 
 
 def test_few_questions_leave_the_defaults() -> None:

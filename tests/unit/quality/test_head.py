@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from arrol_serve.belief import Belief
 from arrol_serve.errors import HeadMismatch
 from arrol_serve.quality.artifact import (
+    MANIFEST,
     BaseModelFacts,
     HeadManifest,
     check_fits,
@@ -36,6 +39,14 @@ def saved(folder: Path) -> tuple[QualityHead, HeadManifest]:
     )  # fmt: skip
     save_head(folder, head, manifest)
     return head, manifest
+
+
+def test_a_head_with_constants_of_an_earlier_rule_has_the_defaults(tmp_path: Path) -> None:
+    saved(tmp_path)
+    file = tmp_path / MANIFEST
+    old = {**json.loads(file.read_text()), "belief": {"rivals": 0.4, "temperature": 1.1}}
+    file.write_text(json.dumps(old))
+    assert load_head(tmp_path)[1].belief == Belief()
 
 
 def test_running_statistics_are_those_of_a_plain_loop() -> None:

@@ -64,9 +64,12 @@ def plan_rule(plan: SearchPlan | None) -> object:
 
 
 def test_a_plan_may_have_a_belief_of_its_own_where_there_is_a_head() -> None:
-    body = {"belief": {"rivals": 2.5, "temperature": 1.2}, "early_stop": {"confidence": 0.8}}
+    body = {
+        "belief": {"agreement": 0.8, "score": 1.2, "doubt": -0.5},
+        "early_stop": {"confidence": 0.8},
+    }
     plan = search(body=body)
-    assert plan.belief == Belief(2.5, 1.2)
+    assert plan.belief == Belief(0.8, 1.2, -0.5)
     assert isinstance(plan.stop_rule, ByConfidence)
     assert plan.stop_rule.belief == plan.belief
     assert search(body={}).belief == HEADED.belief

@@ -14,7 +14,7 @@ from arrol_serve.search.course import Course, Launch, Stop, Waves
 from arrol_serve.search.stop import ByAgreement, ByConfidence, StopRule
 from arrol_serve.voting import Ballot, tally
 
-BELIEF = Belief(rivals=3, temperature=1)
+BELIEF = Belief(agreement=1, score=1, doubt=0)
 SURE = ByConfidence(0.9, "quality", BELIEF)
 
 

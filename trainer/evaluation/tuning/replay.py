@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from arrol_serve.engine.plugin.wire import GroupPlan
 from arrol_serve.pruning.group import Decision, Group, told_apart
@@ -16,6 +16,7 @@ from arrol_serve.pruning.registry import policy_from_spec
 from arrol_serve.pruning.threshold import sigmoid
 from arrol_serve.sampling_plan import SearchPlan
 from arrol_serve.search.course import Course, Launch, Stop
+from arrol_serve.search.stop import ByConfidence
 from arrol_serve.voting import Ballot, tally
 from trainer.evaluation.tuning.recorded import Recorded
 
@@ -76,6 +77,27 @@ class WaveCache:
 def replay(plan: SearchPlan, cache: WaveCache) -> Replayed:
     """The search to its end. ``plan.samples`` must not exceed the kept rollouts; no deadline, no cap."""
     return _Replay(plan, cache).run()
+
+
+def looked_at(plan: SearchPlan, cache: WaveCache) -> list[list[Ballot]]:
+    """The ballots at each moment at which the search looked whether to stop, and at its end."""
+    seen: list[list[Ballot]] = []
+    rule = plan.stop_rule
+    if isinstance(rule, ByConfidence):
+        rule = _Watched(rule.confidence, rule.vote, rule.belief, seen=seen)
+    run = _Replay(replace(plan, stop_rule=rule), cache)
+    return seen if run.run().by_rule else [*seen, run.ballots()]
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched(ByConfidence):
+    """A stop rule that keeps what it is shown."""
+
+    seen: list[list[Ballot]] = field(default_factory=list)
+
+    def settled(self, ballots: Sequence[Ballot], outstanding: int) -> bool:
+        self.seen.append(list(ballots))
+        return ByConfidence.settled(self, ballots, outstanding)
 
 
 class _Replay:
@@ -142,6 +164,10 @@ class _Replay:
             by_rule=stop is not None,
             started=len(self._starts),
         )
+
+    def ballots(self) -> list[Ballot]:
+        """Of all that have been started, once it is over."""
+        return [b for i in sorted(self._starts) if (b := self._ballot(i)) is not None]
 
     def _ballot(self, index: int) -> Ballot | None:
         return None if self._ends[index].pruned else self._question.ballots[index]

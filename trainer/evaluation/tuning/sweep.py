@@ -17,7 +17,8 @@ from tqdm import tqdm
 
 from trainer.evaluation.tuning.plans import Body, plan_of
 from trainer.evaluation.tuning.recorded import Recorded
-from trainer.evaluation.tuning.replay import WaveCache, replay
+from trainer.evaluation.tuning.replay import WaveCache, looked_at, replay
+from trainer.head.belief import AnswerColumn, Moments, answer_columns, tabulated
 
 Array = NDArray[np.float64]
 LAPS = (1 / 4, 1 / 2, 1)
@@ -67,6 +68,20 @@ class Sweep:
         """Each plan on all questions."""
         table = self._table(bodies, range(len(self.questions)), label)
         return [Measured(body, *columns) for body, columns in zip(bodies, table, strict=True)]
+
+    def moments(self, body: Body) -> Moments:
+        """What the search by this plan looks at, on all questions."""
+        parts = PARTS * workers()
+        jobs = [
+            self._pool.submit(_moments, self.config, body, self.questions[part::parts])
+            for part in range(parts)
+        ]
+        rows = [
+            (answers, question * parts + part)
+            for part, job in enumerate(jobs)
+            for answers, question in job.result()
+        ]
+        return tabulated([(answers, question, len(answers)) for answers, question in rows])
 
     def race(self, bodies: Sequence[Body], label: str = "replay") -> list[Measured]:
         """As ``measure``, of those plans that stay near the best at their cost."""
@@ -134,6 +149,19 @@ def replay_processes() -> Iterator[ProcessPoolExecutor]:
 def workers() -> int:
     """Processes that replay: the cores that this one may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _moments(
+    config: Mapping[str, Any], body: Body, questions: Sequence[Recorded]
+) -> list[tuple[list[AnswerColumn], int]]:
+    """In a process: the answers at each moment that is looked at, and the question's place."""
+    plan = plan_of(body, config)
+    return [
+        (columns, place)
+        for place, question in enumerate(questions)
+        for ballots in looked_at(plan, WaveCache(question))
+        if (columns := answer_columns(ballots, question.right))
+    ]
 
 
 def _replay_all(

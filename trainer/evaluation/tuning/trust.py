@@ -1,23 +1,25 @@
 """How far a preset's own word can be believed: constants of P(the answer is right) for one plan.
 
 A head's constants are fitted on whole groups. A plan that prunes hard and stops early shows the vote other
-groups, so that what it says of itself may be off: here the constants are fitted to the plan.
+groups, so that what it says of itself may be off: here the constants are fitted to what the plan sees.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import product
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
+from arrol_serve.belief import Belief
 from trainer.evaluation.tuning.plans import Body
 from trainer.evaluation.tuning.sweep import Measured, Sweep
+from trainer.head.belief import FEWEST, fit_to
 
-RIVALS = (0.4, 0.8, 1.6, 3.2, 6.4)
-TEMPERATURES = (0.7, 1.0, 1.4, 2.0)
-STOPS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+STOPS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.98)
+ROUNDS = 2
+"""Of fitting: other constants stop elsewhere, and so show other moments."""
 DEARER = 1.05
 """Tokens, relative to the plan's own, that more truth may cost."""
 
@@ -28,7 +30,9 @@ def trusted(sweep: Sweep, plan: Measured) -> Measured:
     They decide when a search stops, and the weights of an ``evidence`` vote: so the stop is chosen again with
     them, of what costs no more and is as right, to a standard error. The plan as it is where none is better.
     """
-    plans = sweep.measure(list(_variants(plan.body)), "what it says of itself")
+    if len(sweep.questions) < FEWEST:
+        return plan
+    plans = sweep.measure(list(_variants(sweep, plan.body)), "what it says of itself")
     within = [p for p in plans if p.cost <= DEARER * plan.cost and _not_worse(p, plan)]
     return min([plan, *within], key=log_loss)
 
@@ -39,12 +43,15 @@ def log_loss(plan: Measured) -> float:
     return float(-(plan.right * np.log(said) + (1 - plan.right) * np.log1p(-said)).mean())
 
 
-def _variants(body: Body) -> Iterator[Body]:
+def _variants(sweep: Sweep, body: Body) -> Iterator[Body]:
     stop: dict[str, Any] = body.get("early_stop") or {}
     stops = [{"confidence": s} for s in STOPS] if "confidence" in stop else [stop or None]
-    for rivals, temperature, chosen in product(RIVALS, TEMPERATURES, stops):
-        changed = {**body, "belief": {"rivals": rivals, "temperature": temperature}}
-        yield changed if chosen is None else {**changed, "early_stop": chosen}
+    for chosen in stops:
+        changed = body if chosen is None else {**body, "early_stop": chosen}
+        for _ in range(ROUNDS):
+            belief: Belief = fit_to(sweep.moments(changed))
+            changed = {**changed, "belief": asdict(belief)}
+        yield changed
 
 
 def _not_worse(plan: Measured, than: Measured) -> bool:

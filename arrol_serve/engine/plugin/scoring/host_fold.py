@@ -50,10 +50,8 @@ class Kept:
 class _Distribution:
     """The model's own distribution, by row."""
 
-    below: Floats
-    """[L, V] logits under the highest one."""
-    normaliser: Floats
-    """[L] log of the sum of their exponentials."""
+    logprobs: Floats
+    """[L, V]"""
     entropy: Floats
     confidence: Floats | None
     """[L] of one token."""
@@ -96,19 +94,13 @@ class HostFold:
         self._due[slot] = 0 if ends.anywhere else min(self._probe[slot], ends.longest)
 
     def before(self, places: Places, logits: Tensor, *, confidence: bool) -> None:
-        logits = places.take(logits).float()
-        # Of what is below the highest one: p log p adds up without a difference of large numbers.
-        below = (logits - logits.amax(1, keepdim=True)).clamp_(min=FLOOR)
-        powers = below.exp()
-        total = powers.sum(1)
-        normaliser = total.log()
-        entropy = normaliser - torch.linalg.vecdot(powers, below) / total
+        logprobs = places.take(logits).float().log_softmax(1).clamp_(min=FLOOR)
+        entropy = torch.linalg.vecdot(logprobs.exp(), logprobs).neg_()
         signal = None
         if confidence:
-            top = below.topk(min(CONFIDENCE_TOP_K, below.shape[1]), dim=1).values
-            mean = (top - normaliser[:, None]).clamp_(min=LOWEST_TOP).mean(1)
-            signal = mean.neg_().numpy()
-        self._step = _Distribution(below.numpy(), normaliser.numpy(), entropy.numpy(), signal)
+            top = logprobs.topk(min(CONFIDENCE_TOP_K, logprobs.shape[1]), dim=1).values
+            signal = top.clamp_(min=LOWEST_TOP).mean(1).neg_().numpy()
+        self._step = _Distribution(logprobs.numpy(), entropy.numpy(), signal)
 
     def after(self, places: Places, sampled: Tensor) -> Kept:
         step, self._step = self._step, None
@@ -165,6 +157,6 @@ def _add(running: Floats, tokens: Ints, step: _Distribution, rows: Ints, who: In
     mine = running if who is None else running[who]
     if who is not None:
         tokens, rows = tokens[who], rows[who]
-    row_statistics.add(mine, step.below[rows, tokens] - step.normaliser[rows], step.entropy[rows])
+    row_statistics.add(mine, step.logprobs[rows, tokens], step.entropy[rows])
     if who is not None:
         running[who] = mine

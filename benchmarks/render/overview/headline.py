@@ -33,9 +33,8 @@ def _setting() -> str:
 
 def _preset(name: str, samples: int) -> tuple[str, str, str]:
     result = read_result("presets")
-    first = [row for row in result.rows if row["setting"] == result.settings["settings"][0]]
-    row = next(row for row in first if row["method"] == name)
-    vote = next(row for row in first if row["method"] == f"{samples} samples, uniform vote")
+    row = next(row for row in result.rows if row["method"] == name)
+    vote = next(row for row in result.rows if row["method"] == f"{samples} samples, uniform vote")
     found = row[f"against_{samples}"]
     low, high = found["interval"]
     return (

@@ -1,8 +1,8 @@
 """When pruning and weighting help, break even or hurt: ``python -m benchmarks simulate``.
 
-No engine: synthetic groups (``benchmarks.synthetic``) through the server's own survival and vote code.
-Two of the populations are fitted to the bundled model (``results/groups.json``), whose measured points
-are laid over their curves.
+No engine: synthetic groups (``synthetic.py``) through the server's own survival and vote code. Two of the
+populations are fitted to the bundled model (``results/groups.json``), whose measured points are laid over
+their curves.
 """
 
 from __future__ import annotations
@@ -19,7 +19,15 @@ from tqdm import tqdm
 from arrol_serve.voting import VoteRule
 from benchmarks.plots.simulation import simulation_plots
 from benchmarks.record import read_result, write_result
-from benchmarks.synthetic import Groups, Population, area, draw, separation, solved, survivors
+from benchmarks.simulate.synthetic import (
+    Groups,
+    Population,
+    area,
+    draw,
+    separation,
+    solved,
+    survivors,
+)
 from trainer.evaluation.reporting.statistics import bootstrap
 
 AUCS = (0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
@@ -156,7 +164,3 @@ def main() -> None:
         "models": models,
     }
     simulation_plots(write_result("simulation", settings, rows, seeds=[args.seed]))
-
-
-if __name__ == "__main__":
-    main()

@@ -6,38 +6,42 @@ from collections.abc import Iterator
 from typing import Any
 
 from benchmarks.record import read_result
+from benchmarks.render.overview.row import Row, met
+from benchmarks.render.overview.search_goals import search_goals
+from benchmarks.render.unpruned import relative
 
 GOODPUT, PEERS, SCORING, P50_MS, P99_MS, WAITING_KIB, TRL = 1.6, 2.0, 0.02, 5.0, 20.0, 100, 2.0
 """The goals: times vLLM's and the peers' goodput, share of tokens a second, milliseconds, KiB, times TRL."""
+WATCHED, UNPRUNED = 0.01, 0.03
+"""Shares: of the tokens a second, of the seconds."""
 PEER_NAMES = ("its-hub", "optillm")
 OURS = "arrol-serve, keep 0.25, early stop"
-Row = tuple[str, str, str]
-"""Goal, measured, met."""
 
 
 def goals() -> str:
     lines = ["| goal | measured | met |", "|---|---|---|"]
-    rows = (*_accuracy(), *_serving(), _scoring(), *_load(), _soak(), *_training())
+    costs = (_scoring(), _watching(), _unpruned(), *_load(), _soak())
+    rows = (*search_goals(), *_serving(), *costs, *_training())
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
 
 
-def _met(values: list[bool], each: str = "") -> str:
-    some = f"with {sum(values)} of {len(values)} {each}"
-    return "yes" if all(values) else some if any(values) else "**no**"
+def _watching() -> Row:
+    row = next(row for row in read_result("progress_cost").rows if row["arm"] == "progress")
+    low, high = (1 - value for value in reversed(row["interval"]))
+    return (
+        f"to watch a search costs at most {WATCHED:.0%} of the tokens a second",
+        f"{1 - row['ratio_to_buffered']:.1%} ({low:.1%} to {high:.1%})",
+        met([1 - row["ratio_to_buffered"] <= WATCHED]),
+    )
 
 
-def _accuracy() -> Iterator[Row]:
-    for name in ("accuracy", "accuracy_t1"):
-        result = read_result(name)
-        row = next(row for row in result.rows if row["method"] == "keep 0.5, quality vote")
-        low, high = row["difference_interval"]
-        yield (
-            "keep 0.5 with the quality vote is right as often as all candidates with a uniform vote, "
-            f"temperature {result.settings['temperature']:g}",
-            f"{row['difference_to_uniform']:+.3f} ({low:+.3f} to {high:+.3f}) at "
-            f"{row['tokens_relative']:.0%} of the tokens, {row['speedup']:.2f}x as fast",
-            "no loss seen" if low <= 0 <= high else _met([low > 0]),
-        )
+def _unpruned() -> Row:
+    ratio, low, high = relative(read_result("unpruned"))
+    return (
+        f"a search that prunes nothing takes at most {UNPRUNED:.0%} longer than `n=16`",
+        f"{ratio - 1:+.1%} ({low - 1:+.1%} to {high - 1:+.1%})",
+        met([ratio - 1 <= UNPRUNED]),
+    )
 
 
 def _serving() -> Iterator[Row]:
@@ -49,7 +53,7 @@ def _serving() -> Iterator[Row]:
     yield (
         f"{GOODPUT:g} times the correct answers a second of {result.settings['baseline']}, {busiest} at once",
         f"{_times(ours)}, by prompt form",
-        _met([value >= GOODPUT for value in ours], "prompt forms"),
+        met([value >= GOODPUT for value in ours], "prompt forms"),
     )
     for peer in (
         arm for arm in dict.fromkeys(arm for arm, _ in here) if arm.startswith(PEER_NAMES)
@@ -58,8 +62,8 @@ def _serving() -> Iterator[Row]:
             here[OURS, form]["goodput_relative"] / here[peer, form]["goodput_relative"]
             for form in forms
         ]
-        met = _met([ratio >= PEERS for ratio in ratios], "prompt forms")
-        yield f"{PEERS:g} times those of {peer}", _times(ratios), met
+        reached = met([ratio >= PEERS for ratio in ratios], "prompt forms")
+        yield f"{PEERS:g} times those of {peer}", _times(ratios), reached
 
 
 def _scoring() -> Row:
@@ -70,7 +74,7 @@ def _scoring() -> Row:
     return (
         f"scoring costs at most {SCORING:.0%} of the tokens a second",
         f"{cost:.1%} ({low:.1%} to {high:.1%})",
-        _met([cost <= SCORING]),
+        met([cost <= SCORING]),
     )
 
 
@@ -87,7 +91,7 @@ def _load() -> Iterator[Row]:
     yield (
         f"a waiting request holds less than {WAITING_KIB} KiB",
         f"{most:.0f} KiB",
-        _met([most < WAITING_KIB]),
+        met([most < WAITING_KIB]),
     )
 
 
@@ -97,7 +101,7 @@ def _soak() -> Row:
         f"{settings['concurrent']} random clients for {settings['minutes']:g} minutes: "
         "nothing lost, wrong or leaked",
         f"{len(settings['wrong'])} findings",
-        _met([not settings["wrong"]]),
+        met([not settings["wrong"]]),
     )
 
 
@@ -109,11 +113,11 @@ def _training() -> Iterator[Row]:
             f"training pruned at keep 0.5 learns as much in equal {steps}",
             f"{sum(gains) / len(gains):+.3f} ({min(gains):+.3f} to {max(gains):+.3f} over "
             f"{len(gains)} seeds), {row['speedup']:.2f}x as fast a step",
-            _met([gain >= 0 for gain in gains], "seeds"),
+            met([gain >= 0 for gain in gains], "seeds"),
         )
     trl = next(r for r in read_result("trl").rows if r["arm"] == "arrol")["speed_of_trl"]
     mean = sum(trl) / len(trl)
-    yield f"{TRL:g} times the steps an hour of TRL", f"{mean:.2f}", _met([mean >= TRL])
+    yield f"{TRL:g} times the steps an hour of TRL", f"{mean:.2f}", met([mean >= TRL])
 
 
 def _times(values: list[float]) -> str:

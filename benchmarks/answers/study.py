@@ -1,4 +1,4 @@
-"""How well replies are read: ``python -m benchmarks.answers --replies FILE --golds FILE... --other PYTHON``.
+"""How well replies are read: ``python -m benchmarks answers --replies FILE --golds FILE... --other PYTHON``.
 
 ``--replies``: JSON lines, packed or not, with ``reply``, ``gold``, ``style`` and ``their_verdict`` (the data
 set's own: true, false or null). ``--golds``: JSON lines with ``answer``. Neither comes with the
@@ -27,13 +27,13 @@ from arrol_serve.answers.kinds.registry import kind_of
 from arrol_serve.answers.partition import same
 from arrol_serve.answers.reading import read
 from arrol_serve.answers.spec import AnswerSpec
-from benchmarks.answer_scorers import SCORERS
+from benchmarks.answers.scorers import SCORERS
 from benchmarks.record import RESULTS, write_result
 
 Verdicts = Callable[[Sequence[tuple[str, str]]], list[bool | None] | None]
 SPEC = AnswerSpec()
 OURS = "arrol-serve"
-SCORERS_FILE = Path(__file__).with_name("answer_scorers.py")
+SCORERS_FILE = Path(__file__).with_name("scorers.py")
 LIMIT_S = 900
 
 
@@ -196,7 +196,3 @@ def main() -> None:
     settings = {"replies": len(replies), "styles": len({r["style"] for r in replies}),
                 "models": len({r.get("model") for r in replies})}  # fmt: skip
     print(write_result("answers", settings, rows, note=args.note, folder=args.out))
-
-
-if __name__ == "__main__":
-    main()

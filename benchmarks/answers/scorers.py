@@ -1,6 +1,6 @@
 """Public scorers of other projects, run by a Python that has them: one JSON line a reply, in and out.
 
-``PYTHON benchmarks/answer_scorers.py NAME < pairs.jsonl``; each line is ``[reply, gold]``, each line of the
+``PYTHON benchmarks/answers/scorers.py NAME < pairs.jsonl``; each line is ``[reply, gold]``, each line of the
 output ``true``, ``false`` or ``null`` (the scorer raised). Exit status 3: the scorer is not there.
 Imports nothing of this repository.
 """

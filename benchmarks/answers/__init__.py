@@ -1,0 +1,1 @@
+"""How well replies are read: ``python -m benchmarks answers``."""

@@ -1,0 +1,4 @@
+from benchmarks.answers.study import main
+
+if __name__ == "__main__":
+    main()

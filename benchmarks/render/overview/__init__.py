@@ -1,0 +1,1 @@
+"""What several results say together: the goals, the README, beside the paper."""

@@ -1,0 +1,1 @@
+"""When pruning and weighting help, break even or hurt: ``python -m benchmarks simulate``."""

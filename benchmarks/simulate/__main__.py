@@ -1,0 +1,4 @@
+from benchmarks.simulate.study import main
+
+if __name__ == "__main__":
+    main()
