@@ -59,6 +59,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     export.add_argument("run", type=Path, help="the run's folder")
     export.add_argument("--to", type=Path, required=True, help="a new folder; needed, no default")
+    export.add_argument(
+        "--checkpoint",
+        default="newest",
+        metavar="WHICH",
+        help="newest, best (by eval.keep_best), or the number of a step that is kept",
+    )
     return parser
 
 
@@ -87,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             from trainer.export import export
             from trainer.run.folder import RunFolder
 
-            print(export(RunFolder(args.run), args.to))
+            print(export(RunFolder(args.run), args.to, args.checkpoint))
             print(
                 f"Next: arrol-serve {args.to}; arrol-eval --model {args.to} --data ... --out ...",
                 file=sys.stderr,

@@ -65,10 +65,17 @@ class TrainConfig(Section):
             max_tokens=self.rollout.max_tokens,
         )
 
+    @property
+    def trains_head(self) -> bool:
+        return self.head.train == "always" or self.prune.mode.startswith("arrol")
+
     @model_validator(mode="after")
     def _stop_strings(self) -> TrainConfig:
-        records = self.head.train == "always" or self.prune.mode.startswith("arrol")
-        if self.chat.stop and records and (self.rollout.replicas or self.sync.backend == "ipc"):
+        if (
+            self.chat.stop
+            and self.trains_head
+            and (self.rollout.replicas or self.sync.backend == "ipc")
+        ):
             raise ValueError(
                 "chat.stop: an engine in another process has gone on when a stop string is found, so that "
                 "the head would learn from what follows it. Leave it out, sample in this process, or train "
@@ -98,6 +105,10 @@ class TrainConfig(Section):
         if self.algorithm.old == "engine" and self.lora.dropout > 0:
             raise ValueError(
                 'algorithm.old = "engine" cannot be watched with lora.dropout, which changes every pass'
+            )
+        if "weighted@" in self.eval.keep_best and not self.trains_head:
+            raise ValueError(
+                'eval.keep_best: a weighted vote needs a head: set head.train = "always"'
             )
         if self.lora.rank == 0 and self.lora != LoraSection():
             raise ValueError("lora.rank is 0, so that nothing else of [lora] takes effect")

@@ -54,6 +54,8 @@ def test_the_dump_is_a_recipe_of_the_same_run(tmp_path: Path) -> None:
         ("rollout.max_tokens=512", "prune.probes is not below"),
         ("rollout.max_tokens=2048", "^recipe: rollout.max_model_len must leave room for a prompt"),
         ("prune.min_survivors=17", "nothing would be pruned"),
+        ("eval.questions=10", r"eval: every is not set"),
+        ("eval.source=a.jsonl", r"did you mean eval\.sources\?"),
     ],
 )
 def test_wrong_keys_are_refused_by_name(override: str, says: str) -> None:
@@ -66,6 +68,32 @@ def test_stop_strings_of_other_processes_are_refused_where_a_head_learns() -> No
     with pytest.raises(ConfigError, match="has gone on when a stop string is found"):
         load_config(None, there)
     assert load_config(None, [*there, "prune.mode=none"]).chat.stop == ("Q:",)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        (["eval.sources=[]"], "sources is empty"),
+        (["eval.sources=[a.jsonl]", 'eval.sources=["a.jsonl", "a.jsonl"]'], "named twice"),
+        (["eval.samples=4", "eval.temperature=0"], "the same at temperature 0"),
+        (
+            ["eval.keep_best=pass@4"],
+            r"keep_best must be one of pass@1$|keep_best must be one of pass@1\.",
+        ),
+        (["eval.samples=4", "eval.keep_best=maj@8"], "pass@1, pass@4, maj@4, weighted@4"),
+        (["eval.keep_best=", "eval.patience=2"], "which is empty"),
+        (["eval.samples=4", "eval.keep_best=weighted@4", "prune.mode=none"], r"head\.train"),
+    ],
+)
+def test_what_an_evaluation_cannot_do_is_refused(changes: list[str], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        load_config(None, ["eval.every=1", *changes])
+
+
+def test_evaluation_is_switched_off_over_any_recipe(tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text('[eval]\nevery = 5\nsamples = 4\nkeep_best = "maj@4"\npatience = 2\n')
+    assert load_config(recipe, ["eval.every=0"]).eval.every == 0
 
 
 def test_one_is_a_list_of_one() -> None:

@@ -21,6 +21,7 @@ FREE = {
     "run.rank_timeout_s",
     "checkpoint.every",
     "checkpoint.keep",
+    "eval.patience",
     "rollout.replicas",
     "rollout.replica_key_env",
     "rollout.replica_timeout_s",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from trainer.sections.section import Section
 
@@ -26,11 +26,46 @@ class CheckpointSection(Section):
 class EvalSection(Section):
     every: int = Field(default=0, ge=0)
     """Steps between evaluations; 0: none."""
-    source: str = "held_out"
-    """A JSONL file or ``hub:NAME``; ``held_out``: generated questions that are never trained on."""
+    sources: tuple[str, ...] = ("held_out",)
+    """Files or data sets, as in ``data.source``; ``held_out``: generated questions that are never trained on.
+    Figures of several are logged by their names as well."""
     split: str = "test"
+    """Of a Hugging Face dataset."""
     questions: int = Field(default=100, ge=1)
+    """Of each source; all of a file that has fewer."""
     samples: int = Field(default=1, ge=1)
+    """Replies a question, unpruned: ``pass@1`` is their mean (avg@k). With 2 and more they vote too."""
+    temperature: float = Field(default=1.0, ge=0, le=2)
+    """The same whatever ``rollout.temperature`` is, so that runs compare; 1, as ``arrol-eval`` samples and
+    as a request that names none."""
+    keep_best: str = "pass@1"
+    """By which figure the best checkpoint is kept, for ``arrol-train export --checkpoint best``: ``pass@1``;
+    with n samples ``pass@n``, ``maj@n``, ``weighted@n``; ``NAME/pass@1`` of one of several sources. Empty:
+    none is kept."""
+    patience: int = Field(default=0, ge=0)
+    """Evaluations in a row without a gain in ``keep_best`` after which the run ends; 0: it never does."""
+
+    @model_validator(mode="after")
+    def _sound(self) -> EvalSection:
+        if not self.sources:
+            raise ValueError("sources is empty: to evaluate nothing set every = 0")
+        if len(set(self.sources)) < len(self.sources):
+            raise ValueError("a source of sources is named twice")
+        if self.samples > 1 and self.temperature == 0:
+            raise ValueError("samples are all the same at temperature 0: ask for 1")
+        if self.keep_best and self.keep_best.rpartition("/")[2] not in self.measures:
+            raise ValueError(f"keep_best must be one of {', '.join(self.measures)}")
+        if self.model_fields_set and "every" not in self.model_fields_set:
+            raise ValueError("every is not set, so that nothing else of [eval] takes effect")
+        if self.patience and not self.keep_best:
+            raise ValueError("patience waits for a gain in keep_best, which is empty")
+        return self
+
+    @property
+    def measures(self) -> list[str]:
+        """What an evaluation measures; the last needs a head."""
+        n = self.samples
+        return ["pass@1", *([f"pass@{n}", f"maj@{n}", f"weighted@{n}"] if n > 1 else [])]
 
 
 class LogSection(Section):
@@ -45,4 +80,14 @@ class LogSection(Section):
     tensorboard: bool = False
     """Into ``tensorboard/`` of the run's folder; needs the extra ``tensorboard``."""
     wandb: str = ""
-    """A project of Weights & Biases; needs the extra ``wandb``."""
+    """A project of Weights & Biases; needs the extra ``wandb``. Kept rollouts go there as tables too."""
+    wandb_name: str = ""
+    """Of the run there; empty: that of its folder."""
+    wandb_group: str = ""
+    wandb_tags: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _sound(self) -> LogSection:
+        if not self.wandb and (self.wandb_name or self.wandb_group or self.wandb_tags):
+            raise ValueError("wandb names no project, so that nothing goes to Weights & Biases")
+        return self
