@@ -90,12 +90,13 @@ def main(argv: Sequence[str] | None = None) -> None:
 
             show(kept_rollouts(args.run), args, "step")
         else:
-            from trainer.export import export
+            from trainer.export import export, is_float32
             from trainer.run.folder import RunFolder
 
             print(export(RunFolder(args.run), args.to, args.checkpoint))
+            exact = " --dtype float32" if is_float32(args.to) else ""
             print(
-                f"Next: arrol-serve {args.to}; arrol-eval --model {args.to} --data ... --out ...",
+                f"Next: arrol-serve {args.to}{exact}; arrol-eval --model {args.to} --data ... --out ...",
                 file=sys.stderr,
             )
     except (ArrolError, OSError) as error:

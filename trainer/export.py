@@ -23,6 +23,7 @@ from arrol_serve.quality.calibration import (
 from arrol_serve.quality.head import QualityHead
 from trainer.config import TrainConfig
 from trainer.errors import ConfigError
+from trainer.generation_config import save_with_generation_config
 from trainer.head.artefact import base_model_facts, head_digest, write_head
 from trainer.policy.adapters import save_adapters
 from trainer.policy.learner import Learner
@@ -61,6 +62,11 @@ def export(run: RunFolder, target: Path, which: str = checkpoint.NEWEST) -> Path
     return target
 
 
+def is_float32(model: Path) -> bool:
+    """Whether an export holds what vLLM would serve a 16-bit copy of, if it is not told otherwise."""
+    return bool(json.loads((model / "config.json").read_text()).get("dtype") == "float32")
+
+
 def _write_model(folder: Path, learner: Learner, source: Path) -> None:
     """Save with adapters merged in, load back, and compare every tensor."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -68,7 +74,7 @@ def _write_model(folder: Path, learner: Learner, source: Path) -> None:
     weights = learner.weights()
     model = load_model(source).to(learner.policy.dtype)
     model.load_state_dict(weights, strict=False)  # tied ones are not among them
-    model.save_pretrained(folder)
+    save_with_generation_config(model, folder, source)
     for path in folder.glob("*.safetensors"):  # written for their owner alone
         path.chmod((folder / "config.json").stat().st_mode)
     AutoTokenizer.from_pretrained(source).save_pretrained(folder)

@@ -23,6 +23,7 @@ from trainer.engines.opening import open_engine, open_room
 from trainer.engines.weight_transfer import check_backend, open_transfer
 from trainer.errors import ReplicaLost, ReplicaRefused
 from trainer.experience import Experience, ExperienceSampler, JudgedGroup, batches_of, train_rows
+from trainer.generation_config import tell
 from trainer.head.artefact import base_model_facts, write_head
 from trainer.held_out.best import Best
 from trainer.held_out.exam import Exam
@@ -89,6 +90,7 @@ class Trainer:
         self.best = Best()
         self.history = SuccessHistory()
         self.learner = Learner(folder, config.policy, ranks)
+        ranks.on_first(lambda: tell(self.learner.model, folder))
         self.facts = base_model_facts(self.learner.model.config, model_name(config))
         self.head = (
             OnlineHead(self.facts.hidden_size, config.head, config.prune, config.run.seed)

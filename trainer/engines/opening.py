@@ -63,6 +63,8 @@ def open_room(model: Path, rollout: RolloutSection, chat: ChatSection = PLAIN_CH
     try:
         encode = Encoder(model, chat.template)
         encode(messages(chat, "1 + 1 = ?"))
+    except ConfigError:
+        raise
     except Exception as error:  # whatever a tokenizer's files and its template may raise
         raise ConfigError(
             f"run.model: the tokenizer of {model} cannot make a prompt: {one_line(error)}",
@@ -79,13 +81,19 @@ def open_room(model: Path, rollout: RolloutSection, chat: ChatSection = PLAIN_CH
 class Encoder:
     """Chats to the token ids of their prompts, as the engine would make them.
 
-    ``template``: what the chat template takes besides.
+    ``template``: what the chat template takes besides. Raises ``ConfigError`` where the model has none.
     """
 
     def __init__(self, model: Path, template: Mapping[str, Any]) -> None:
         from transformers import AutoTokenizer
 
         self._tokenizer, self._template = AutoTokenizer.from_pretrained(model), dict(template)
+        if getattr(self._tokenizer, "chat_template", "") is None:
+            raise ConfigError(
+                f"{model} has no chat template, by which questions become prompts: take an instruct model, "
+                "or put the template of its family there as chat_template.jinja.",
+                param="run.model",
+            )
 
     def __call__(self, chat: Messages) -> list[int]:
         ids: list[int] = self._tokenizer.apply_chat_template(
