@@ -270,7 +270,7 @@ def _name_folder(args: Any) -> None:
         return  # vLLM says what is wrong with it
     if stored == "float32" and args.dtype == "auto":
         print(
-            f"arrol-serve: {folder} holds float32, of which vLLM serves a 16-bit copy: answers and scores may "
+            f"arrol-serve: {folder} holds float32, and vLLM serves a 16-bit copy: answers and scores may "
             "differ from those of the training. --dtype float32 serves it as it is.",
             file=sys.stderr,
         )
