@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,8 +32,17 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
         formatter_class=Help,
     )
-    policy.add_argument("recipe", type=Path, help="a TOML file; --section.key=value overrides it")
-    policy.add_argument("--dry-run", action="store_true", help="print the resolved configuration")
+    policy.add_argument(
+        "recipe",
+        type=Path,
+        nargs="?",
+        help="a TOML file; --section.key=value overrides it, and says all where there is none",
+    )
+    policy.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print the resolved configuration, and what data, model and reward function look like",
+    )
     policy.add_argument(
         "--resume",
         choices=("none", "auto"),
@@ -70,7 +80,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = build_parser()
-    args, rest = parser.parse_known_args(argv)
+    args, rest = parser.parse_known_args(joined(sys.argv[1:] if argv is None else argv))
     overrides = [word.removeprefix("--") for word in rest if _is_override(word)]
     if len(overrides) != len(rest) or (overrides and args.command != "policy"):
         unknown = next((word for word in rest if not _is_override(word)), rest[0])
@@ -123,6 +133,20 @@ def _whoami() -> str:
     return f" (rank {os.environ['RANK']})" if os.environ.get("WORLD_SIZE", "1") != "1" else ""
 
 
+def joined(words: Sequence[str]) -> list[str]:
+    """``--section.key VALUE`` as ``--section.key=VALUE``: else VALUE would be taken for the recipe."""
+    found: list[str] = []
+    waits = False
+    for word in words:
+        if waits and not word.startswith("--"):
+            found[-1] += f"={word}"
+            waits = False
+            continue
+        found.append(word)
+        waits = bool(re.fullmatch(r"--\w+(\.\w+)+", word))
+    return found
+
+
 def _is_override(word: str) -> bool:
     return word.startswith("--") and "." in word.partition("=")[0] and "=" in word
 
@@ -133,7 +157,11 @@ def _policy(args: argparse.Namespace, overrides: list[str]) -> int:
     first = os.environ.get("RANK", "0") == "0"
     config = load_config(args.recipe, overrides)
     if args.dry_run:
-        print(dump_config(config) if first else "", end="")
+        if first:
+            from trainer.dry_run import look
+
+            print(dump_config(config), end="", flush=True)
+            print("\n".join(look(config)), file=sys.stderr)
         return 0
     # Each sync would warn of what tied and weightless layers did not load; the probe looks for real.
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import ValidationError, model_validator
 
 from arrol_serve.errors import complaint
+from trainer.defaults import fill
 from trainer.errors import ConfigError
 from trainer.policy.settings import PolicySettings
 from trainer.recipe import apply_override, check_keys, read_recipe
@@ -124,6 +125,7 @@ def load_config(recipe: Path | None, overrides: Sequence[str] = ()) -> TrainConf
     for override in overrides:
         apply_override(body, override)
     check_keys(body, TrainConfig)
+    fill(body)
     try:
         return TrainConfig.model_validate(body)
     except ValidationError as error:

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from trainer.defaults import longest
 from trainer.engines.base import RolloutEngine
 from trainer.engines.idle import IdleEngine
 from trainer.engines.local import LocalEngine
@@ -71,6 +72,14 @@ def open_room(model: Path, rollout: RolloutSection, chat: ChatSection = PLAIN_CH
             param="run.model",
         ) from error
 
+    most = longest(str(model))
+    if most is not None and rollout.max_model_len > most and not rollout.replicas:
+        raise ConfigError(
+            f"rollout.max_model_len is {rollout.max_model_len}, and {model} has {most} positions "
+            "(max_position_embeddings).",
+            param="rollout.max_model_len",
+        )
+
     @lru_cache(1 << 12)
     def length(question: str, before: Turns) -> int:
         return len(encode(messages(chat, question, before)))
@@ -100,3 +109,10 @@ class Encoder:
             chat, add_generation_prompt=True, tokenize=True, return_dict=False, **self._template
         )
         return ids
+
+    def text(self, chat: Messages) -> str:
+        """The prompt as the model is shown it."""
+        shown: str = self._tokenizer.apply_chat_template(
+            chat, add_generation_prompt=True, tokenize=False, **self._template
+        )
+        return shown

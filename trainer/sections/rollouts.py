@@ -23,6 +23,7 @@ class RolloutSection(Section):
     """Rollouts a prompt."""
     temperature: float = Field(default=1.0, gt=0, le=2)
     max_tokens: int = Field(default=1024, ge=2)
+    """Of a rollout. It, ``max_model_len`` and ``prune.probes`` may be left out: ``trainer.defaults``."""
     sequences: int = Field(default=128, ge=1)
     """Rollouts that the engine generates at once."""
     max_model_len: int = Field(default=2048, ge=16)
@@ -52,7 +53,8 @@ class PruneSection(Section):
     mode: PruneMode = "arrol"
     keep: float = Field(default=0.5, gt=0, le=1)
     """Share of the rollouts at risk that is to survive all probes: the paper's kappa at one probe."""
-    probes: tuple[int, ...] = (512,)
+    probes: tuple[int, ...] = (256,)
+    """Generated tokens at which rollouts are judged; left out: a quarter of ``rollout.max_tokens``."""
     rho: float = Field(default=0.5, ge=0, le=1)
     lam: float = Field(default=0.5, ge=0, le=2)
     p_min: float = Field(default=0.1, gt=0, le=1)
