@@ -84,8 +84,8 @@ def _memory(parameters: int, config: TrainConfig) -> str:
     free = _free() / GIB
     fits = "fits" if trainer + engine < free else "does NOT fit: see lora.rank, or take more memory"
     return (
-        f"memory: {trainer:.1f} GiB for the trainer's weights, gradients and optimizer, {engine:.1f} for the "
-        f"engine's weights, {free:.1f} free; {fits} (activations and the engine's cache come on top)"
+        f"memory: {trainer:.1f} GiB for the trainer's weights, gradients and optimizer, {engine:.1f} for "
+        f"the engine's weights, {free:.1f} free; {fits} (activations and the engine's cache come on top)"
     )
 
 
