@@ -41,7 +41,8 @@ def look(config: TrainConfig) -> list[str]:
     if config.eval.every:
         sets = question_sets(config.eval, config.data, room)
         named = ", ".join(f"{one.name} ({len(one.prompts)} questions)" for one in sets)
-        found.append(f"evaluation: {named}, {config.eval.samples} replies each")
+        replies = "1 reply" if config.eval.samples == 1 else f"{config.eval.samples} replies"
+        found.append(f"evaluation: {named}, {replies} each")
     return [*found, _reward(prompts[0], config)]
 
 

@@ -111,16 +111,11 @@ def test_a_dry_run_prints_what_would_run(capsys: pytest.CaptureFixture[str]) -> 
     assert stopped.value.code == 0
     told = capsys.readouterr()
     assert "steps = 7\n" in told.out
-    for line in (
-        "model: Qwen3ForCausalLM",
-        "free; fits",
-        "of at most 384 tokens",
-        "gold in a box is",
-    ):
-        assert line.split(" gold")[0] in told.err, line
+    for line in ("model: Qwen3ForCausalLM", "free; fits", "of at most 384 tokens"):
+        assert line in told.err, line
     assert "  | " in told.err
     assert "worth 1" in told.err
-    assert "evaluation: held_out (100 questions), 1 replies each" in told.err
+    assert "evaluation: held_out (100 questions), 1 reply each" in told.err
 
 
 def dry_run(*words: str) -> str:
