@@ -7,12 +7,10 @@ from the state that ``Trainer.save`` writes.
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
@@ -41,15 +39,15 @@ from trainer.ranks import Ranks, open_ranks
 from trainer.rewards.grader import Grader
 from trainer.run import checkpoint
 from trainer.run.folder import RunFolder, model_folder, model_name, open_run
-from trainer.run.log import open_log
+from trainer.run.log import MetricsLog, NoLog, open_log
 from trainer.run.metrics import rollout_metrics, success_rate, tokens_generated, update_metrics
 from trainer.run.pending import packed, unpacked
 from trainer.run.rollouts import keep_rollouts
+from trainer.run.stopping import Stopping
 from trainer.seeds import seed_for
 from trainer.stopwatch import Stopwatch
 from trainer.weight_sync import SyncProbe, WeightSync
 
-STOPS = (signal.SIGTERM, signal.SIGINT)
 NOTHING = Knowledge((), (0.0,))
 
 
@@ -106,7 +104,6 @@ class Trainer:
         )
         self.sampler = self._sampler(self.source)
         self.sync = self._sync(self.source.prompt(0).question)
-        self._stop = False
 
     def _sampler(self, source: PromptSource) -> ExperienceSampler:
         return ExperienceSampler(
@@ -135,30 +132,31 @@ class Trainer:
 
     def train(self) -> bool:
         """Step, log and save until done; False: stopped early by SIGTERM or Ctrl-C."""
-        previous = [(number, signal.signal(number, self._on_signal)) for number in STOPS]
         log = open_log(self.run.path, self.done, self.config, self.ranks)
         try:
-            self._push()
-            if self.done == 0 and self.exam.sets:
-                log.write({"step": 0, **self._examine()})
-            while self.done < self.config.run.steps and not (
-                self._exhausted or self.ranks.any(self._stop)
-            ):
-                row = self.step()
-                log.write({"step": self.done, **row})
-                if self.done % self.config.checkpoint.every == 0 or self.best.step == self.done:
-                    self.save()
-            self.save()
-            if self._exhausted and self.ranks.first:
-                print(f"\n{self.best.ended(self.done, self.config.eval)}", file=sys.stderr)
-            return self.done >= self.config.run.steps or self._exhausted
+            with Stopping() as stopping:
+                return self._steps(log, stopping)
         except (ReplicaLost, ReplicaRefused):
             self.save()  # nothing of the step that failed is in the state
             raise
         finally:
             log.close()
-            for number, handler in previous:
-                signal.signal(number, handler)
+
+    def _steps(self, log: MetricsLog | NoLog, stopping: Stopping) -> bool:
+        self._push()
+        if self.done == 0 and self.exam.sets:
+            log.write({"step": 0, **self._examine()})
+        while self.done < self.config.run.steps and not self._exhausted:
+            if self.ranks.any(stopping.asked):
+                break
+            row = self.step()
+            log.write({"step": self.done, **row})
+            if self.done % self.config.checkpoint.every == 0 or self.best.step == self.done:
+                self.save()
+        self.save()
+        if self._exhausted and self.ranks.first:
+            print(f"\n{self.best.ended(self.done, self.config.eval)}", file=sys.stderr)
+        return self.done >= self.config.run.steps or self._exhausted
 
     def step(self) -> dict[str, Any]:
         """One step; what it did, in numbers."""
@@ -248,13 +246,6 @@ class Trainer:
     @property
     def _exhausted(self) -> bool:
         return self.best.exhausted(self.config.eval.patience)
-
-    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        """After the step that is under way. A second Ctrl-C does not wait for it."""
-        self._stop = True
-        if number == signal.SIGINT:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            print("\nstopping after this step; once more: at once, unsaved", file=sys.stderr)
 
     def save(self) -> None:
         state = {
