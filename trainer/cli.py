@@ -75,6 +75,11 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="WHICH",
         help="newest, best (by eval.keep_best), or the number of a step that is kept",
     )
+    export.add_argument(
+        "--push",
+        metavar="OWNER/NAME",
+        help="upload it to this repository of the Hugging Face hub too, a private one if it is new",
+    )
     return parser
 
 
@@ -100,15 +105,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
             show(kept_rollouts(args.run), args, "step")
         else:
-            from trainer.export import export, is_float32
-            from trainer.run.folder import RunFolder
-
-            print(export(RunFolder(args.run), args.to, args.checkpoint))
-            exact = " --dtype float32" if is_float32(args.to) else ""
-            print(
-                f"Next: arrol-serve {args.to}{exact}; arrol-eval --model {args.to} --data ... --out ...",
-                file=sys.stderr,
-            )
+            _export(args)
     except (ArrolError, OSError) as error:
         sys.exit(f"arrol-train{_whoami()}: {error}")
     except KeyboardInterrupt:
@@ -118,6 +115,23 @@ def main(argv: Sequence[str] | None = None) -> None:
         if error.name not in EXTRA:
             raise
         sys.exit(f"arrol-train: {error.name} is missing: pip install 'arrol-serve[train]'")
+
+
+def _export(args: argparse.Namespace) -> None:
+    from trainer.export import export, is_float32
+    from trainer.hub import check_name, push
+    from trainer.run.folder import RunFolder
+
+    if args.push:
+        check_name(args.push)
+    print(export(RunFolder(args.run), args.to, args.checkpoint))
+    exact = " --dtype float32" if is_float32(args.to) else ""
+    print(
+        f"Next: arrol-serve {args.to}{exact}; arrol-eval --model {args.to} --data ... --out ...",
+        file=sys.stderr,
+    )
+    if args.push:
+        print(f"Pushed: {push(args.to, args.push)}", file=sys.stderr)
 
 
 def _say_next(run: str) -> None:

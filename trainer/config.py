@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from arrol_serve.errors import complaint
 from trainer.defaults import fill
@@ -42,6 +42,9 @@ class TrainConfig(Section):
     data: DataSection = DataSection()
     chat: ChatSection = ChatSection()
     rollout: RolloutSection = RolloutSection()
+    engine: dict[str, Any] = Field(default={})
+    """Options of vLLM's for an engine in this process, by vLLM's names, such as ``tensor_parallel_size`` or
+    ``quantization``; see ``trainer.engines.options``."""
     prune: PruneSection = PruneSection()
     head: HeadSection = HeadSection()
     reward: RewardSection = RewardSection()
@@ -106,6 +109,10 @@ class TrainConfig(Section):
         if self.algorithm.old == "engine" and self.lora.dropout > 0:
             raise ValueError(
                 'algorithm.old = "engine" cannot be watched with lora.dropout, which changes every pass'
+            )
+        if self.engine and self.rollout.replicas:
+            raise ValueError(
+                "engine: rollout.replicas are engines of their own: give them the options where they start"
             )
         if "weighted@" in self.eval.keep_best and not self.trains_head:
             raise ValueError(

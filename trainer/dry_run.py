@@ -12,6 +12,8 @@ from safetensors import safe_open
 from arrol_serve.answers.pool import AnswerPool
 from trainer.config import TrainConfig
 from trainer.engines.opening import Encoder, open_room
+from trainer.engines.options import check_options
+from trainer.engines.weight_transfer import sync_options
 from trainer.errors import ModelError
 from trainer.held_out.questions import question_sets
 from trainer.precision import compute_dtype
@@ -31,6 +33,7 @@ GIB = 2**30
 def look(config: TrainConfig) -> list[str]:
     """Lines for people. Raises what a run would raise before its first step, the engine's errors apart."""
     folder = model_folder(config)
+    check_options(config.engine, sync_options(config.sync.backend))
     found = _model(folder, config)
     room = open_room(folder, config.rollout, config.chat)
     source = with_room(open_source(config.data, config.run.seed), room)

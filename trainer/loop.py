@@ -100,7 +100,13 @@ class Trainer:
         self.grader.check()
         dtype = compute_dtype(config.optim)
         self.engine = open_engine(
-            folder, config.rollout, config.sync.backend, dtype, ranks, config.chat.template
+            folder,
+            config.rollout,
+            config.sync.backend,
+            dtype,
+            ranks,
+            config.chat.template,
+            config.engine,
         )
         self.sampler = self._sampler(self.source)
         self.sync = self._sync(self.source.prompt(0).question)
@@ -132,15 +138,15 @@ class Trainer:
 
     def train(self) -> bool:
         """Step, log and save until done; False: stopped early by SIGTERM or Ctrl-C."""
-        log = open_log(self.run.path, self.done, self.config, self.ranks)
-        try:
-            with Stopping() as stopping:
+        with Stopping() as stopping:
+            log = open_log(self.run.path, self.done, self.config, self.ranks)
+            try:
                 return self._steps(log, stopping)
-        except (ReplicaLost, ReplicaRefused):
-            self.save()  # nothing of the step that failed is in the state
-            raise
-        finally:
-            log.close()
+            except (ReplicaLost, ReplicaRefused):
+                self.save()  # nothing of the step that failed is in the state
+                raise
+            finally:
+                log.close()
 
     def _steps(self, log: MetricsLog | NoLog, stopping: Stopping) -> bool:
         self._push()

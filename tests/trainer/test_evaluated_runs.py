@@ -24,6 +24,7 @@ CHANGES = {
     "eval.questions": 2,
     "eval.samples": 3,
     "eval.patience": 2,
+    "engine.enable_prefix_caching": False,
     "checkpoint.every": 100,
 }
 

@@ -14,6 +14,7 @@ from trainer.defaults import longest
 from trainer.engines.base import RolloutEngine
 from trainer.engines.idle import IdleEngine
 from trainer.engines.local import LocalEngine
+from trainer.engines.options import check_options, check_ranks
 from trainer.engines.replicas import Replicas
 from trainer.engines.sampling import build_engine
 from trainer.engines.weight_transfer import ENGINE_BACKENDS, sync_options
@@ -31,12 +32,12 @@ def open_engine(
     dtype: torch.dtype,
     ranks: Ranks | None = None,
     template: Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> RolloutEngine:
     """An engine in this process, or ``rollout.replicas``, which the first rank drives alone.
 
-    ``backend``: ``sync.backend``; ``dtype``: of an engine in this process; ``template``: of the chat. Raises
-    ``ConfigError``. All
-    ranks call it together.
+    ``backend``: ``sync.backend``; ``dtype``: of an engine in this process; ``template``: of the chat;
+    ``options``: ``[engine]``. Raises ``ConfigError``. All ranks call it together.
     """
     ranks = ranks or Ranks()
     if rollout.replicas and not ranks.first:
@@ -46,17 +47,25 @@ def open_engine(
     if backend == "ipc":  # a CUDA memory handle cannot be opened by the process that made it
         os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "1")
         os.environ.setdefault("VLLM_ALLOW_INSECURE_SERIALIZATION", "1")  # between our own processes
-    llm = build_engine(
-        model,
-        sequences=rollout.sequences,
-        max_model_len=rollout.max_model_len,
-        gpu_memory_utilization=rollout.gpu_memory,
-        dtype=str(dtype).removeprefix("torch."),
+    ours: dict[str, Any] = {
+        "max_model_len": rollout.max_model_len,
+        "gpu_memory_utilization": rollout.gpu_memory,
+        "dtype": str(dtype).removeprefix("torch."),
         **sync_options(backend),
         # One engine a rank, beside the trainer's own groups in torch.distributed.
-        distributed_executor_backend="external_launcher" if ranks.size > 1 else None,
-    )
-    return LocalEngine(llm)
+        "distributed_executor_backend": "external_launcher" if ranks.size > 1 else None,
+    }
+    chosen = dict(options or {})
+    check_options(chosen, ours)
+    check_ranks(chosen, ranks.size)
+    try:
+        return LocalEngine(build_engine(model, sequences=rollout.sequences, **ours, **chosen))
+    except (TypeError, ValueError) as error:
+        if not chosen:
+            raise
+        raise ConfigError(
+            f"vLLM does not take engine {', '.join(chosen)}: {one_line(error)}", param="engine"
+        ) from error
 
 
 def open_room(model: Path, rollout: RolloutSection, chat: ChatSection = PLAIN_CHAT) -> Room:
