@@ -79,10 +79,12 @@ def _stored(folder: Path) -> set[str]:
 
 
 def _memory(parameters: int, config: TrainConfig) -> str:
-    """Weights, gradients and AdamW's two means in float32; with adapters, weights alone."""
-    copies = 1 if config.lora.rank else 4
-    copies += int(config.algorithm.kl_weight > 0 and not config.lora.rank)
-    trainer = 4 * copies * parameters / GIB
+    """Weights, gradients and the optimizer's two means; with adapters, weights alone."""
+    each = 4
+    if not config.lora.rank:
+        means = 8 if config.optim.name == "adamw" else 2
+        each += 4 + means + 4 * (config.algorithm.kl_weight > 0)
+    trainer = each * parameters / GIB
     engine = compute_dtype(config.optim).itemsize * parameters / GIB
     engine = 0.0 if config.rollout.replicas else engine
     free = _free() / GIB

@@ -56,6 +56,8 @@ class AlgorithmSection(Section):
 
 
 class OptimSection(Section):
+    name: Literal["adamw", "adamw8bit"] = "adamw"
+    """``adamw8bit``: its means take 2 bytes a weight instead of 8; needs the extra ``bitsandbytes``."""
     lr: float = Field(default=1e-6, gt=0)
     schedule: Literal["constant", "linear", "cosine"] = "constant"
     warmup: int = Field(default=0, ge=0)
