@@ -6,7 +6,7 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from arrol_serve import home
@@ -61,7 +61,12 @@ def build_parser() -> argparse.ArgumentParser:
         "show", help="look at what a run sampled", allow_abbrev=False, formatter_class=Help
     )
     add_show(shown, "step")
-    export = commands.add_parser(
+    _add_export(commands.add_parser)
+    return parser
+
+
+def _add_export(add_parser: Callable[..., argparse.ArgumentParser]) -> None:
+    export = add_parser(
         "export",
         help="write a checkpoint and head for arrol-serve",
         allow_abbrev=False,
@@ -80,7 +85,6 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="OWNER/NAME",
         help="upload it to this repository of the Hugging Face hub too, a private one if it is new",
     )
-    return parser
 
 
 def main(argv: Sequence[str] | None = None) -> None:

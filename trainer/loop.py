@@ -271,7 +271,7 @@ class Trainer:
 
     def _write(self, weights: dict[str, torch.Tensor], state: dict[str, Any]) -> None:
         folder, best = self.run.checkpoints, self.best.step
-        if best == self.done and best > 0:  # the model that the run began with is there already
+        if best and best == self.done:  # the model that the run began with is there already
             needed = {name: state[name] for name in ("done", "head")}
             checkpoint.save_best(folder, best, weights, needed)
         checkpoint.save(folder, self.done, weights, state, self.config.checkpoint.keep)
@@ -283,7 +283,7 @@ class Trainer:
         self.learner.state.load(path / checkpoint.MODEL, state["optimizer"])
         if self.head is not None:
             self.head.load_state(state["head"])
-        self.history, self.best = SuccessHistory(**state["history"]), Best(**state["best"])
+        self.history, self.best = SuccessHistory(**state["history"]), Best(**state.get("best", {}))
         self.done, self.cursor = state["done"], state["cursor"]
         self.pending, self.off_policy = unpacked(state["pending"], self.source), state["off_policy"]
         self.learner.trusts_engine = state["trusts_engine"]
