@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import safe_open
@@ -56,18 +57,24 @@ def _model(folder: Path, config: TrainConfig) -> list[str]:
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(facts)
     parameters = sum(weight.numel() for weight in model.parameters())
-    output = model.get_output_embeddings()
-    name = next(
-        (n for n, w in model.named_parameters() if output is not None and w is output.weight), ""
-    )
-    stored = _stored(folder)
-    if stored and name and "embed" not in name and name not in stored:
-        raise ModelError(
-            f"run.model: the checkpoint in {folder} lacks {name}, and its config does not tie it.",
-            param="run.model",
-        )
+    _check_output_layer(model, folder)
     lines = [f"model: {type(model).__name__}, {parameters / 1e6:,.1f} million parameters, {folder}"]
     return [*lines, _memory(parameters, config)]
+
+
+def _check_output_layer(model: Any, folder: Path) -> None:
+    """By names alone; all tensors are looked at when the model is loaded."""
+    if model.config.get_text_config().tie_word_embeddings:
+        return
+    output = model.get_output_embeddings()
+    layer = next((name for name, module in model.named_modules() if module is output), "")
+    last = layer.rpartition(".")[2]
+    stored = {name.removesuffix(".weight").rpartition(".")[2] for name in _stored(folder)}
+    if stored and last and last not in stored:
+        raise ModelError(
+            f"run.model: the checkpoint in {folder} lacks {layer}.weight, and its config does not tie it.",
+            param="run.model",
+        )
 
 
 def _stored(folder: Path) -> set[str]:

@@ -41,17 +41,21 @@ def check_options(options: Mapping[str, Any], owned: Collection[str] = ()) -> No
 
     ``owned``: what the trainer gives itself.
     """
+    if not options:
+        return
     from arrol_serve.engine.setup import REFUSED as UNSUPPORTED
 
-    for name in options:
+    known = _known()
+    for name, value in options.items():
+        unsupported = UNSUPPORTED.get(name)
         if name in OURS:
             _refuse(name, f"it is said by {OURS[name]}")
-        if name in REFUSED or name in UNSUPPORTED:
-            _refuse(name, REFUSED.get(name) or UNSUPPORTED[name].why)
+        if name in REFUSED:
+            _refuse(name, REFUSED[name])
         if name in owned:
             _refuse(name, "the trainer sets it")
-    known = _known() if options else frozenset()
-    for name in options:
+        if unsupported is not None and unsupported.applies(value):
+            _refuse(name, unsupported.why.rstrip("."))
         if name not in known:
             close = difflib.get_close_matches(name, sorted(known), 1, cutoff=0.0)
             _refuse(name, f"vLLM has no such option: did you mean {close[0]}?")

@@ -6,7 +6,7 @@ import pytest
 
 from trainer.evaluation.records import Record, Sample
 from trainer.held_out.best import Best
-from trainer.held_out.figures import figures_of, named
+from trainer.held_out.figures import Figures, figures_of, named
 from trainer.sections import EvalSection
 
 FOUR = ["pass@1", "pass@4", "maj@4", "weighted@4"]
@@ -50,8 +50,8 @@ def test_a_vote_that_nobody_can_cast_is_not_called_wrong() -> None:
 
 
 def test_several_sets_are_named_and_count_alike() -> None:
-    one = {"pass@1": 0.2, "pass@1_error": 0.03, "weighted@4": None}
-    two = {"pass@1": 0.6, "pass@1_error": 0.04, "weighted@4": 0.5}
+    one: Figures = {"pass@1": 0.2, "pass@1_error": 0.03, "weighted@4": None}
+    two: Figures = {"pass@1": 0.6, "pass@1_error": 0.04, "weighted@4": 0.5}
     assert named({"a": one}) == {f"eval/{key}": value for key, value in one.items()}
     found = named({"a": one, "b": two})
     assert found["eval/a/pass@1"] == 0.2
