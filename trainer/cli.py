@@ -123,8 +123,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _export(args: argparse.Namespace) -> None:
     from trainer.export import export, is_float32
-    from trainer.hub import check_name, push
     from trainer.run.folder import RunFolder
+    from trainer.run.hub import check_name, push
 
     if args.push:
         check_name(args.push)

@@ -23,9 +23,9 @@ from arrol_serve.quality.calibration import (
 from arrol_serve.quality.head import QualityHead
 from trainer.config import TrainConfig
 from trainer.errors import ConfigError
-from trainer.generation_config import save_with_generation_config
 from trainer.head.artefact import base_model_facts, head_digest, write_head
 from trainer.policy.adapters import save_adapters
+from trainer.policy.generation_config import save_with_generation_config
 from trainer.policy.learner import Learner
 from trainer.policy.model import load_model
 from trainer.provenance import provenance

@@ -21,11 +21,11 @@ from trainer.engines.opening import open_engine, open_room
 from trainer.engines.weight_transfer import check_backend, open_transfer
 from trainer.errors import ReplicaLost, ReplicaRefused
 from trainer.experience import Experience, ExperienceSampler, JudgedGroup, batches_of, train_rows
-from trainer.generation_config import tell
 from trainer.head.artefact import base_model_facts, write_head
 from trainer.held_out.best import Best
 from trainer.held_out.exam import Exam
 from trainer.held_out.questions import question_sets
+from trainer.policy.generation_config import tell
 from trainer.policy.learner import Learner
 from trainer.precision import compute_dtype, largest_gap
 from trainer.prompts.prompt import Prompt, PromptSource

@@ -12,13 +12,13 @@ import pytest
 from tests.paths import ROOT
 from tests.trainer.servers import free_port
 from trainer.errors import ConfigError
-from trainer.hub import check_name
+from trainer.run.hub import check_name
 
 PUSH = """
 import sys
 from pathlib import Path
 from trainer.errors import ConfigError
-from trainer.hub import push
+from trainer.run.hub import push
 try:
     push(Path(sys.argv[1]), "someone/model")
 except ConfigError as error:

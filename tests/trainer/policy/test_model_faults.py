@@ -14,7 +14,7 @@ from tests.paths import MODEL
 from trainer.config import load_config
 from trainer.engines.opening import open_room
 from trainer.errors import ConfigError, ModelError
-from trainer.generation_config import FILE, complaint, save_with_generation_config, tell
+from trainer.policy.generation_config import FILE, complaint, save_with_generation_config, tell
 from trainer.policy.model import load_model
 
 
