@@ -101,8 +101,9 @@ log = MetricsLog(folder, 0, load_config(None, named))
 run = log._writers[0]._run
 log.write({"step": 1, "reward": 0.25, "ess": None})
 log.write({"step": 2, "reward": 0.5})
-told = [run.project, run.name, run.group, list(run.tags), dict(run.summary)["reward"], run.id]
+told = [run.project, run.name, run.group, list(run.tags), run.id]
 log.close()
+told.insert(4, dict(run.summary)["reward"])
 (table,) = folder.rglob("rollouts_*.table.json")
 again = MetricsLog(folder, 2, load_config(None, named))
 told.append(again._writers[0]._run.id)
