@@ -69,7 +69,8 @@ def check_ranks(options: Mapping[str, Any], ranks: int) -> None:
 
 
 def _refuse(name: str, why: str) -> None:
-    raise ConfigError(f"engine.{name}: {why}.", param=f"engine.{name}")
+    end = "" if why.endswith("?") else "."
+    raise ConfigError(f"engine.{name}: {why}{end}", param=f"engine.{name}")
 
 
 def _known() -> frozenset[str]:
