@@ -10,7 +10,7 @@ from trainer.errors import ConfigError, one_line
 def check_name(name: str) -> None:
     """Raise ``ConfigError`` for what no repository is called."""
     from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
     try:
         validate_repo_id(name)
@@ -25,7 +25,6 @@ def push(folder: Path, name: str) -> str:
     """
     import httpx
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HTTPError
 
     api = HfApi()
     try:
@@ -33,7 +32,7 @@ def push(folder: Path, name: str) -> str:
         api.upload_folder(
             repo_id=made.repo_id, folder_path=folder, commit_message="arrol-train export"
         )
-    except (HTTPError, httpx.HTTPError, OSError, ValueError) as error:
+    except (httpx.HTTPError, OSError, ValueError) as error:
         raise ConfigError(
             f"--push {name}: {api.endpoint} did not take it ({one_line(error)}). The export in {folder} is "
             f"whole. Log in with hf auth login or set HF_TOKEN, see that the hub is reached (HF_ENDPOINT, "

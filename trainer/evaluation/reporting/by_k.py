@@ -60,7 +60,7 @@ def means_by_k(
     measures: dict[str, Measure] = {"pass": _passed, "maj": _majority}
     if any(s.quality is not None for r in records for s in r.samples):
         measures["weighted"] = _weighted
-    found = {}
+    found: dict[tuple[str, int], tuple[float, ...]] = {}
     for name, measure in measures.items():
         columns = zip(*(measure(record, ks) for record in records), strict=True)
         found |= {(name, k): tuple(right) for k, right in zip(ks, columns, strict=True)}
