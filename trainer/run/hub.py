@@ -23,8 +23,8 @@ def push(folder: Path, name: str) -> str:
 
     Raises ``ConfigError`` where the hub cannot be reached or refuses: the export stays whole.
     """
-    import httpx
     from huggingface_hub import HfApi
+    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # of its HTTP client
 
     api = HfApi()
     try:
@@ -32,7 +32,7 @@ def push(folder: Path, name: str) -> str:
         api.upload_folder(
             repo_id=made.repo_id, folder_path=folder, commit_message="arrol-train export"
         )
-    except (httpx.HTTPError, OSError, ValueError) as error:
+    except (HTTPError, OSError, ValueError) as error:
         raise ConfigError(
             f"--push {name}: {api.endpoint} did not take it ({one_line(error)}). The export in {folder} is "
             f"whole. Log in with hf auth login or set HF_TOKEN, see that the hub is reached (HF_ENDPOINT, "
