@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import errno
+import json
 import os
 import sys
 from collections.abc import Iterable
@@ -197,6 +198,7 @@ def vllm_args(rest: list[str]) -> Any:
         args = parser.parse_args(rest)
     args.model = model
     _check_model_folder(model)
+    _name_folder(args)
     for key in args.api_key or ():  # takes several values, and so the model that follows it
         if (Path(key) / "config.json").exists():
             raise InvalidRequest(
@@ -251,6 +253,27 @@ def _check_model_folder(model: str) -> None:
         )
     if path.is_dir() and not (path / "config.json").exists():
         raise InvalidRequest(f"{model} is not a model folder: it has no config.json.")
+
+
+def _name_folder(args: Any) -> None:
+    """A local model is called by its folder's name, not by the path that leads there; and it is said what
+    vLLM makes of a float32 one."""
+    folder = Path(args.model)
+    if not folder.is_dir():
+        return
+    if args.served_model_name is None:
+        args.served_model_name = [folder.resolve().name]
+    try:
+        config = json.loads((folder / "config.json").read_bytes())
+        stored = config.get("dtype") or config.get("torch_dtype")
+    except (OSError, ValueError, AttributeError):
+        return  # vLLM says what is wrong with it
+    if stored == "float32" and args.dtype == "auto":
+        print(
+            f"arrol-serve: {folder} holds float32, and vLLM serves a 16-bit copy: answers and scores may "
+            "differ from those of the training. --dtype float32 serves it as it is.",
+            file=sys.stderr,
+        )
 
 
 def _run(args: Any) -> None:

@@ -37,6 +37,8 @@ COMMON: dict[str, Any] = {
     "eval.every": TURN,
     "eval.questions": 200,
     "eval.samples": 3,
+    "eval.temperature": 1.7,
+    "eval.keep_best": "",
     "checkpoint.every": TURN,
 }
 DAPO: dict[str, Any] = {

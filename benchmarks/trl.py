@@ -74,19 +74,20 @@ def examine(model: Path) -> float:
     """pass@1 of a checkpoint on the questions that our own runs are evaluated on."""
     from arrol_serve.answers.pool import AnswerPool
     from trainer.engines.opening import open_engine, open_room
-    from trainer.held_out import held_out_accuracy, held_out_prompts
+    from trainer.held_out.exam import Exam
+    from trainer.held_out.questions import question_sets
     from trainer.precision import compute_dtype
-    from trainer.rewards.grader import Grader
+    from trainer.ranks import Ranks
 
     config = load_config(RECIPE, [f"{key}={json.dumps(value)}" for key, value in COMMON.items()])
     pool = AnswerPool(config.reward.workers, config.reward.timeout_s)
     engine = open_engine(model, config.rollout, config.sync.backend, compute_dtype(config.optim))
-    grader = Grader(pool, config.reward, config.data.source)
-    prompts = held_out_prompts(config.eval, config.data, open_room(model, config.rollout))
-    found = held_out_accuracy(engine, grader, prompts, config.eval.samples, config.rollout)
+    sets = question_sets(config.eval, config.data, open_room(model, config.rollout))
+    exam = Exam(sets, config.eval, config.rollout, config.reward, config.chat, Ranks())
+    found = exam.figures(engine, pool)
     engine.close()
     pool.close()
-    return found["eval/pass@1"]
+    return float(found["eval/pass@1"] or 0.0)
 
 
 def summarise(out: Path, seeds: list[int]) -> list[dict[str, Any]]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from arrol_serve import home
@@ -31,8 +32,17 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
         formatter_class=Help,
     )
-    policy.add_argument("recipe", type=Path, help="a TOML file; --section.key=value overrides it")
-    policy.add_argument("--dry-run", action="store_true", help="print the resolved configuration")
+    policy.add_argument(
+        "recipe",
+        type=Path,
+        nargs="?",
+        help="a TOML file; --section.key=value overrides it, and says all where there is none",
+    )
+    policy.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print the resolved configuration, and what data, model and reward function look like",
+    )
     policy.add_argument(
         "--resume",
         choices=("none", "auto"),
@@ -51,7 +61,12 @@ def build_parser() -> argparse.ArgumentParser:
         "show", help="look at what a run sampled", allow_abbrev=False, formatter_class=Help
     )
     add_show(shown, "step")
-    export = commands.add_parser(
+    _add_export(commands.add_parser)
+    return parser
+
+
+def _add_export(add_parser: Callable[..., argparse.ArgumentParser]) -> None:
+    export = add_parser(
         "export",
         help="write a checkpoint and head for arrol-serve",
         allow_abbrev=False,
@@ -59,12 +74,22 @@ def build_parser() -> argparse.ArgumentParser:
     )
     export.add_argument("run", type=Path, help="the run's folder")
     export.add_argument("--to", type=Path, required=True, help="a new folder; needed, no default")
-    return parser
+    export.add_argument(
+        "--checkpoint",
+        default="newest",
+        metavar="WHICH",
+        help="newest, best (by eval.keep_best), or the number of a step that is kept",
+    )
+    export.add_argument(
+        "--push",
+        metavar="OWNER/NAME",
+        help="upload it to this repository of the Hugging Face hub too, a private one if it is new",
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = build_parser()
-    args, rest = parser.parse_known_args(argv)
+    args, rest = parser.parse_known_args(joined(sys.argv[1:] if argv is None else argv))
     overrides = [word.removeprefix("--") for word in rest if _is_override(word)]
     if len(overrides) != len(rest) or (overrides and args.command != "policy"):
         unknown = next((word for word in rest if not _is_override(word)), rest[0])
@@ -84,14 +109,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
             show(kept_rollouts(args.run), args, "step")
         else:
-            from trainer.export import export
-            from trainer.run.folder import RunFolder
-
-            print(export(RunFolder(args.run), args.to))
-            print(
-                f"Next: arrol-serve {args.to}; arrol-eval --model {args.to} --data ... --out ...",
-                file=sys.stderr,
-            )
+            _export(args)
     except (ArrolError, OSError) as error:
         sys.exit(f"arrol-train{_whoami()}: {error}")
     except KeyboardInterrupt:
@@ -101,6 +119,23 @@ def main(argv: Sequence[str] | None = None) -> None:
         if error.name not in EXTRA:
             raise
         sys.exit(f"arrol-train: {error.name} is missing: pip install 'arrol-serve[train]'")
+
+
+def _export(args: argparse.Namespace) -> None:
+    from trainer.export import export, is_float32
+    from trainer.run.folder import RunFolder
+    from trainer.run.hub import check_name, push
+
+    if args.push:
+        check_name(args.push)
+    print(export(RunFolder(args.run), args.to, args.checkpoint))
+    exact = " --dtype float32" if is_float32(args.to) else ""
+    print(
+        f"Next: arrol-serve {args.to}{exact}; arrol-eval --model {args.to} --data ... --out ...",
+        file=sys.stderr,
+    )
+    if args.push:
+        print(f"Pushed: {push(args.to, args.push)}", file=sys.stderr)
 
 
 def _say_next(run: str) -> None:
@@ -116,6 +151,20 @@ def _whoami() -> str:
     return f" (rank {os.environ['RANK']})" if os.environ.get("WORLD_SIZE", "1") != "1" else ""
 
 
+def joined(words: Sequence[str]) -> list[str]:
+    """``--section.key VALUE`` as ``--section.key=VALUE``: else VALUE would be taken for the recipe."""
+    found: list[str] = []
+    waits = False
+    for word in words:
+        if waits and not word.startswith("--"):
+            found[-1] += f"={word}"
+            waits = False
+            continue
+        found.append(word)
+        waits = bool(re.fullmatch(r"--\w+(\.\w+)+", word))
+    return found
+
+
 def _is_override(word: str) -> bool:
     return word.startswith("--") and "." in word.partition("=")[0] and "=" in word
 
@@ -126,7 +175,11 @@ def _policy(args: argparse.Namespace, overrides: list[str]) -> int:
     first = os.environ.get("RANK", "0") == "0"
     config = load_config(args.recipe, overrides)
     if args.dry_run:
-        print(dump_config(config) if first else "", end="")
+        if first:
+            from trainer.dry_run import look
+
+            print(dump_config(config), end="", flush=True)
+            print("\n".join(look(config)), file=sys.stderr)
         return 0
     # Each sync would warn of what tied and weightless layers did not load; the probe looks for real.
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from arrol_serve.errors import complaint
+from trainer.defaults import fill
 from trainer.errors import ConfigError
 from trainer.policy.settings import PolicySettings
 from trainer.recipe import apply_override, check_keys, read_recipe
@@ -41,6 +42,9 @@ class TrainConfig(Section):
     data: DataSection = DataSection()
     chat: ChatSection = ChatSection()
     rollout: RolloutSection = RolloutSection()
+    engine: dict[str, Any] = Field(default={})
+    """Options of vLLM's for an engine in this process, by vLLM's names, such as ``tensor_parallel_size`` or
+    ``quantization``; see ``trainer.engines.options``."""
     prune: PruneSection = PruneSection()
     head: HeadSection = HeadSection()
     reward: RewardSection = RewardSection()
@@ -65,10 +69,17 @@ class TrainConfig(Section):
             max_tokens=self.rollout.max_tokens,
         )
 
+    @property
+    def trains_head(self) -> bool:
+        return self.head.train == "always" or self.prune.mode.startswith("arrol")
+
     @model_validator(mode="after")
     def _stop_strings(self) -> TrainConfig:
-        records = self.head.train == "always" or self.prune.mode.startswith("arrol")
-        if self.chat.stop and records and (self.rollout.replicas or self.sync.backend == "ipc"):
+        if (
+            self.chat.stop
+            and self.trains_head
+            and (self.rollout.replicas or self.sync.backend == "ipc")
+        ):
             raise ValueError(
                 "chat.stop: an engine in another process has gone on when a stop string is found, so that "
                 "the head would learn from what follows it. Leave it out, sample in this process, or train "
@@ -99,6 +110,14 @@ class TrainConfig(Section):
             raise ValueError(
                 'algorithm.old = "engine" cannot be watched with lora.dropout, which changes every pass'
             )
+        if self.engine and self.rollout.replicas:
+            raise ValueError(
+                "engine: rollout.replicas are engines of their own: give them the options where they start"
+            )
+        if "weighted@" in self.eval.keep_best and not self.trains_head:
+            raise ValueError(
+                'eval.keep_best: a weighted vote needs a head: set head.train = "always"'
+            )
         if self.lora.rank == 0 and self.lora != LoraSection():
             raise ValueError("lora.rank is 0, so that nothing else of [lora] takes effect")
         return self
@@ -113,6 +132,7 @@ def load_config(recipe: Path | None, overrides: Sequence[str] = ()) -> TrainConf
     for override in overrides:
         apply_override(body, override)
     check_keys(body, TrainConfig)
+    fill(body)
     try:
         return TrainConfig.model_validate(body)
     except ValidationError as error:

@@ -17,7 +17,6 @@ from arrol_serve.quality.artifact import HeadManifest, load_head, slug
 from arrol_serve.quality.calibration import (
     auc,
     expected_calibration_error,
-    fit_platt,
     sigmoid,
     within_group_auc,
 )
@@ -26,31 +25,32 @@ from trainer.config import TrainConfig
 from trainer.errors import ConfigError
 from trainer.head.artefact import base_model_facts, head_digest, write_head
 from trainer.policy.adapters import save_adapters
+from trainer.policy.generation_config import save_with_generation_config
 from trainer.policy.learner import Learner
 from trainer.policy.model import load_model
 from trainer.provenance import provenance
+from trainer.pruning.calibrating import calibrate
 from trainer.pruning.online_head import FINAL, OnlineHead
 from trainer.run import checkpoint
 from trainer.run.folder import RunFolder, model_folder, model_name
 
 
-def export(run: RunFolder, target: Path) -> Path:
-    """Write the newest checkpoint's model, and its head if it has one, to the new folder ``target``.
+def export(run: RunFolder, target: Path, which: str = checkpoint.NEWEST) -> Path:
+    """Write a checkpoint's model, and its head if it has one, to the new folder ``target``.
 
-    Raises ``ConfigError`` where there is nothing to export or ``target`` is taken.
+    ``which``: as in ``checkpoint.find``. Raises ``ConfigError`` where there is nothing to export or
+    ``target`` is taken.
     """
     config = run.config()
-    newest = checkpoint.latest(run.checkpoints)
-    if newest is None:
-        raise ConfigError(f"{run.path} has no checkpoint yet.")
+    chosen = checkpoint.find(run.checkpoints, which)
     if target.exists():
         raise ConfigError(f"{target} exists already: name a new folder.")
-    state = checkpoint.load_state(newest)
+    state = checkpoint.load_state(chosen)
     facts = {"step": state["done"], "config": _published(json.loads(config.model_dump_json()))}
     part = target.with_name(target.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     learner = Learner(model_folder(config), config.policy)
-    learner.state.load_model(newest / checkpoint.MODEL)
+    learner.state.load_model(chosen / checkpoint.MODEL)
     _write_model(part, learner, model_folder(config))
     if config.lora.rank:
         save_adapters(learner.model, config.lora, model_name(config), part / "adapter")
@@ -62,6 +62,11 @@ def export(run: RunFolder, target: Path) -> Path:
     return target
 
 
+def is_float32(model: Path) -> bool:
+    """Whether an export holds what vLLM would serve a 16-bit copy of, if it is not told otherwise."""
+    return bool(json.loads((model / "config.json").read_text()).get("dtype") == "float32")
+
+
 def _write_model(folder: Path, learner: Learner, source: Path) -> None:
     """Save with adapters merged in, load back, and compare every tensor."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -69,7 +74,7 @@ def _write_model(folder: Path, learner: Learner, source: Path) -> None:
     weights = learner.weights()
     model = load_model(source).to(learner.policy.dtype)
     model.load_state_dict(weights, strict=False)  # tied ones are not among them
-    model.save_pretrained(folder)
+    save_with_generation_config(model, folder, source)
     for path in folder.glob("*.safetensors"):  # written for their owner alone
         path.chmod((folder / "config.json").stat().st_mode)
     AutoTokenizer.from_pretrained(source).save_pretrained(folder)
@@ -109,18 +114,6 @@ def _write_head(
     )
     load_head(folder)
     (folder / "README.md").write_text(card(manifest))
-
-
-def calibrate(head: QualityHead, unseen: Tensor) -> None:
-    """On scores that are raw logits still, of probes and of last tokens apart."""
-    pairs = {}
-    for final in (False, True):
-        score, label, _, _, weight = unseen[(unseen[:, 2] == FINAL) == final].numpy().T
-        if len(label) and label.min() != label.max():
-            pairs[final] = fit_platt(score, label, weight)
-    if pairs:
-        early = pairs.get(False) or pairs[True]
-        head.set_calibration(*early, final=pairs.get(True))
 
 
 def head_metrics(unseen: Tensor, head: QualityHead) -> dict[str, dict[str, float]]:

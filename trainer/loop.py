@@ -7,11 +7,10 @@ from the state that ``Trainer.save`` writes.
 
 from __future__ import annotations
 
-import signal
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
@@ -23,12 +22,16 @@ from trainer.engines.weight_transfer import check_backend, open_transfer
 from trainer.errors import ReplicaLost, ReplicaRefused
 from trainer.experience import Experience, ExperienceSampler, JudgedGroup, batches_of, train_rows
 from trainer.head.artefact import base_model_facts, write_head
-from trainer.held_out import held_out_accuracy, held_out_prompts
+from trainer.held_out.best import Best
+from trainer.held_out.exam import Exam
+from trainer.held_out.questions import question_sets
+from trainer.policy.generation_config import tell
 from trainer.policy.learner import Learner
 from trainer.precision import compute_dtype, largest_gap
 from trainer.prompts.prompt import Prompt, PromptSource
 from trainer.prompts.room import with_room
 from trainer.prompts.sources import open_source
+from trainer.pruning.calibrating import LastToken
 from trainer.pruning.history import SuccessHistory
 from trainer.pruning.online_head import OnlineHead, head_rows
 from trainer.pruning.survival import Knowledge, survival_spec
@@ -36,15 +39,15 @@ from trainer.ranks import Ranks, open_ranks
 from trainer.rewards.grader import Grader
 from trainer.run import checkpoint
 from trainer.run.folder import RunFolder, model_folder, model_name, open_run
-from trainer.run.log import open_log
+from trainer.run.log import MetricsLog, NoLog, open_log
 from trainer.run.metrics import rollout_metrics, success_rate, tokens_generated, update_metrics
 from trainer.run.pending import packed, unpacked
 from trainer.run.rollouts import keep_rollouts
+from trainer.run.stopping import Stopping
 from trainer.seeds import seed_for
 from trainer.stopwatch import Stopwatch
 from trainer.weight_sync import SyncProbe, WeightSync
 
-STOPS = (signal.SIGTERM, signal.SIGINT)
 NOTHING = Knowledge((), (0.0,))
 
 
@@ -80,14 +83,16 @@ class Trainer:
         folder = model_folder(config)
         room = open_room(folder, config.rollout, config.chat)
         self.source = with_room(open_source(config.data, config.run.seed), room)
-        self.exam = held_out_prompts(config.eval, config.data, room) if config.eval.every else []
+        sets = question_sets(config.eval, config.data, room) if config.eval.every else []
+        self.exam = Exam(sets, config.eval, config.rollout, config.reward, config.chat, ranks)
+        self.best = Best()
         self.history = SuccessHistory()
         self.learner = Learner(folder, config.policy, ranks)
+        ranks.on_first(lambda: tell(self.learner.model, folder))
         self.facts = base_model_facts(self.learner.model.config, model_name(config))
-        wanted = config.head.train == "always" or config.prune.mode.startswith("arrol")
         self.head = (
             OnlineHead(self.facts.hidden_size, config.head, config.prune, config.run.seed)
-            if wanted
+            if config.trains_head
             else None
         )
         self.pool = AnswerPool(config.reward.workers, config.reward.timeout_s)
@@ -95,11 +100,16 @@ class Trainer:
         self.grader.check()
         dtype = compute_dtype(config.optim)
         self.engine = open_engine(
-            folder, config.rollout, config.sync.backend, dtype, ranks, config.chat.template
+            folder,
+            config.rollout,
+            config.sync.backend,
+            dtype,
+            ranks,
+            config.chat.template,
+            config.engine,
         )
         self.sampler = self._sampler(self.source)
         self.sync = self._sync(self.source.prompt(0).question)
-        self._stop = False
 
     def _sampler(self, source: PromptSource) -> ExperienceSampler:
         return ExperienceSampler(
@@ -128,26 +138,31 @@ class Trainer:
 
     def train(self) -> bool:
         """Step, log and save until done; False: stopped early by SIGTERM or Ctrl-C."""
-        previous = [(number, signal.signal(number, self._on_signal)) for number in STOPS]
-        log = open_log(self.run.path, self.done, self.config, self.ranks)
-        try:
-            self._push()
-            if self.done == 0 and self.exam:
-                log.write({"step": 0, **self._examine()})
-            while self.done < self.config.run.steps and not self.ranks.any(self._stop):
-                row = self.step()
-                log.write({"step": self.done, **row})
-                if self.done % self.config.checkpoint.every == 0:
-                    self.save()
-            self.save()
-            return self.done >= self.config.run.steps
-        except (ReplicaLost, ReplicaRefused):
-            self.save()  # nothing of the step that failed is in the state
-            raise
-        finally:
-            log.close()
-            for number, handler in previous:
-                signal.signal(number, handler)
+        with Stopping() as stopping:
+            log = open_log(self.run.path, self.done, self.config, self.ranks)
+            try:
+                return self._steps(log, stopping)
+            except (ReplicaLost, ReplicaRefused):
+                self.save()  # nothing of the step that failed is in the state
+                raise
+            finally:
+                log.close()
+
+    def _steps(self, log: MetricsLog | NoLog, stopping: Stopping) -> bool:
+        self._push()
+        if self.done == 0 and self.exam.sets:
+            log.write({"step": 0, **self._examine()})
+        while self.done < self.config.run.steps and not self._exhausted:
+            if self.ranks.any(stopping.asked):
+                break
+            row = self.step()
+            log.write({"step": self.done, **row})
+            if self.done % self.config.checkpoint.every == 0 or self.best.step == self.done:
+                self.save()
+        self.save()
+        if self._exhausted and self.ranks.first:
+            print(f"\n{self.best.ended(self.done, self.config.eval)}", file=sys.stderr)
+        return self.done >= self.config.run.steps or self._exhausted
 
     def step(self) -> dict[str, Any]:
         """One step; what it did, in numbers."""
@@ -167,7 +182,7 @@ class Trainer:
         )
         self._remember(found.groups)
         self.cursor, self.done = found.cursor, step + 1
-        examined = bool(self.exam) and self.done % self.config.eval.every == 0
+        examined = bool(self.exam.sets) and self.done % self.config.eval.every == 0
         row: dict[str, Any] = rollout_metrics(found.groups) | update_metrics(rows, report) | figures
         row["off_policy"] = self.off_policy
         if not self.pending or examined:  # else nothing is sampled before the next step
@@ -211,7 +226,7 @@ class Trainer:
     def _push(self) -> float:
         """Weights and head of this moment into the engine; the gap that the probe found."""
         gap = self.sync.push(self.learner, str(self.done))
-        if self.head is not None and self.done >= self.config.prune.cold_start:
+        if self.head is not None and self._scores:
             version = f"step-{self.done}"
             probes = self.config.prune.probes
             head = self.head.head
@@ -221,18 +236,22 @@ class Trainer:
             self.ranks.all(lambda: self.engine.load_head(self.run.head, version))
         return gap
 
-    def _examine(self) -> dict[str, float]:
-        samples, rollout = self.config.eval.samples, self.config.rollout
-        return held_out_accuracy(
-            self.engine, self.grader, self.exam, samples, rollout, self.ranks, self.config.chat
-        )
+    def _examine(self) -> dict[str, float | None]:
+        began, learned = time.perf_counter(), self.done > 0 and self._scores
+        calibration = LastToken(self.head) if self.head is not None and learned else None
+        row = self.exam.figures(self.engine, self.pool, calibration)
+        if metric := self.config.eval.keep_best:
+            self.best.saw(self.done, row, metric)
+        return row | {"seconds/eval": time.perf_counter() - began}
 
-    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        """After the step that is under way. A second Ctrl-C does not wait for it."""
-        self._stop = True
-        if number == signal.SIGINT:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            print("\nstopping after this step; once more: at once, unsaved", file=sys.stderr)
+    @property
+    def _scores(self) -> bool:
+        """Whether the engine has the head."""
+        return self.head is not None and self.done >= self.config.prune.cold_start
+
+    @property
+    def _exhausted(self) -> bool:
+        return self.best.exhausted(self.config.eval.patience)
 
     def save(self) -> None:
         state = {
@@ -241,15 +260,22 @@ class Trainer:
             "optimizer": self.learner.state.optimizer(),
             "head": None if self.head is None else self.head.state(),
             "history": asdict(self.history),
+            "best": asdict(self.best),
             "pending": packed(self.pending),
             "off_policy": self.off_policy,
             "trusts_engine": self.learner.trusts_engine,
             "torch_rng": torch.get_rng_state(),
         }
-        weights, keep = self.learner.state.model(), self.config.checkpoint.keep
-        self.ranks.on_first(
-            lambda: checkpoint.save(self.run.checkpoints, self.done, weights, state, keep)
-        )
+        weights = self.learner.state.model()
+        self.ranks.on_first(lambda: self._write(weights, state))
+
+    def _write(self, weights: dict[str, torch.Tensor], state: dict[str, Any]) -> None:
+        folder, best = self.run.checkpoints, self.best.step
+        if best and best == self.done:  # the model that the run began with is there already
+            needed = {name: state[name] for name in ("done", "head")}
+            checkpoint.save_best(folder, best, weights, needed)
+        checkpoint.save(folder, self.done, weights, state, self.config.checkpoint.keep)
+        checkpoint.drop_bests(folder, best)
 
     def load(self, path: Path) -> None:
         """Go on from a checkpoint."""
@@ -257,7 +283,7 @@ class Trainer:
         self.learner.state.load(path / checkpoint.MODEL, state["optimizer"])
         if self.head is not None:
             self.head.load_state(state["head"])
-        self.history = SuccessHistory(**state["history"])
+        self.history, self.best = SuccessHistory(**state["history"]), Best(**state.get("best", {}))
         self.done, self.cursor = state["done"], state["cursor"]
         self.pending, self.off_policy = unpacked(state["pending"], self.source), state["off_policy"]
         self.learner.trusts_engine = state["trusts_engine"]

@@ -47,7 +47,7 @@ VERL: Mapping[str, str] = {
     "lora_rank": "lora.rank",
     "save_freq": "checkpoint.every",
     "test_freq": "eval.every",
-    "val_files": "eval.source",
+    "val_files": "eval.sources",
     "train_files": "data.source",
 }
 """Last part of the name -> ours."""

@@ -95,6 +95,7 @@ def prepare(args: Any, head: Path | None) -> HeadManifest | None:
     if current_platform.is_cpu():
         _check_cores(args)
         _check_compiler(args)
+        _check_memory(args)
     manifest = None if head is None else load_head(head)[1]
     for name, value in engine_options(head, getattr(args, "additional_config", None)).items():
         setattr(args, name, value)
@@ -159,6 +160,24 @@ def _check_compiler(args: Any) -> None:
             "Ubuntu: apt-get install g++ python3-dev), or start with --enforce-eager.",
             param="enforce_eager",
         )
+
+
+def _check_memory(args: Any) -> None:
+    """vLLM takes a share of each node's memory for its cache, and fails late where so much is not free."""
+    from vllm.utils.cpu_resource_utils import get_memory_node_info, get_visible_memory_node
+
+    if args.kv_cache_memory_bytes is not None or os.environ.get("VLLM_CPU_KVCACHE_SPACE"):
+        return
+    share, gib = args.gpu_memory_utilization, 2**30
+    for node in get_visible_memory_node():
+        memory = get_memory_node_info(node)
+        if share * memory.total_memory > memory.available_memory:
+            raise InvalidRequest(
+                f"vLLM wants {share:.0%} of the memory, {share * memory.total_memory / gib:.1f} GiB, and "
+                f"{memory.available_memory / gib:.1f} GiB are free: say how much its cache may have with "
+                "VLLM_CPU_KVCACHE_SPACE=4 (GiB), or lower --gpu-memory-utilization.",
+                param="gpu_memory_utilization",
+            )
 
 
 def check_base_model(manifest: HeadManifest, model: str) -> None:

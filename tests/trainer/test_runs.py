@@ -20,6 +20,7 @@ from arrol_serve.quality.artifact import load_head
 from tests.paths import MODEL, ROOT
 from trainer.run import checkpoint
 from trainer.run.log import read_metrics
+from trainer.run.metric_names import documented
 from trainer.samples.kept import read_groups
 
 TINY = {
@@ -98,8 +99,9 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 
 def figures(out: Path) -> list[dict[str, Any]]:
     """Metrics but for the clock's."""
+    clocks = ("seconds", "tokens_per", "time")
     return [
-        {key: value for key, value in row.items() if not key.startswith(("seconds", "tokens_per"))}
+        {key: value for key, value in row.items() if not key.startswith(clocks)}
         for row in read_metrics(out)
     ]
 
@@ -120,6 +122,10 @@ def test_three_pruned_steps_change_the_model(whole: Path) -> None:
     assert all(row["tokens_trained"] <= row["tokens_generated"] for row in rows)
     assert any(row["grad_norm"] > 0 for row in rows)
     assert not same(weights(whole), load_file(MODEL / "model.safetensors"))
+
+
+def test_every_figure_of_a_run_is_documented(whole: Path) -> None:
+    assert {key for row in read_metrics(whole) for key in row if documented(key) is None} == set()
 
 
 def test_engine_and_trainer_agree_at_every_step(whole: Path) -> None:

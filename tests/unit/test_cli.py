@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from arrol_serve import __version__, bundled
 from arrol_serve.cli import main, nearest_option, vllm_args
+from arrol_serve.engine.setup import prepare
 from arrol_serve.errors import InvalidRequest
 from arrol_serve.options import build_parser, heads_asked, server_config
 
@@ -129,3 +131,38 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
 def test_hints() -> None:
     assert nearest_option("unrecognized arguments: --prot 1", ["--port"]) == " Did you mean --port?"
     assert nearest_option("unrecognized arguments: --zzzzzz", ["--port"]) == ""
+
+
+def saved(folder: Path, **config: object) -> str:
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps({"model_type": "qwen3", **config}))
+    return str(folder)
+
+
+def test_a_local_model_is_called_by_its_folder(tmp_path: Path) -> None:
+    folder = saved(tmp_path / "runs" / "model")
+    assert vllm_args([folder]).served_model_name == ["model"]
+    assert vllm_args([folder, "--served-model-name", "other"]).served_model_name == ["other"]
+
+
+@pytest.mark.parametrize(
+    ("stored", "options", "said"),
+    [("float32", [], True), ("float32", ["--dtype", "float32"], False), ("bfloat16", [], False)],
+)
+def test_a_float32_model_that_is_served_in_16_bits_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], stored: str, options: list[str], said: bool
+) -> None:
+    vllm_args([saved(tmp_path / "model", dtype=stored), *options])
+    assert ("--dtype float32 serves it as it is" in capsys.readouterr().err) == said
+
+
+def test_memory_that_is_not_free_is_named_before_anything_is_loaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All of it never is."""
+    monkeypatch.delenv("VLLM_CPU_KVCACHE_SPACE", raising=False)
+    args = vllm_args(["org/name", "--enforce-eager", "--gpu-memory-utilization", "1.0"])
+    with pytest.raises(InvalidRequest, match=r"wants 100% of the memory.*VLLM_CPU_KVCACHE_SPACE=4"):
+        prepare(args, None)
+    monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "1")
+    prepare(args, None)

@@ -10,9 +10,11 @@ from typing import Any
 
 import torch
 
+from trainer.defaults import longest
 from trainer.engines.base import RolloutEngine
 from trainer.engines.idle import IdleEngine
 from trainer.engines.local import LocalEngine
+from trainer.engines.options import check_options, check_ranks
 from trainer.engines.replicas import Replicas
 from trainer.engines.sampling import build_engine
 from trainer.engines.weight_transfer import ENGINE_BACKENDS, sync_options
@@ -30,12 +32,12 @@ def open_engine(
     dtype: torch.dtype,
     ranks: Ranks | None = None,
     template: Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> RolloutEngine:
     """An engine in this process, or ``rollout.replicas``, which the first rank drives alone.
 
-    ``backend``: ``sync.backend``; ``dtype``: of an engine in this process; ``template``: of the chat. Raises
-    ``ConfigError``. All
-    ranks call it together.
+    ``backend``: ``sync.backend``; ``dtype``: of an engine in this process; ``template``: of the chat;
+    ``options``: ``[engine]``. Raises ``ConfigError``. All ranks call it together.
     """
     ranks = ranks or Ranks()
     if rollout.replicas and not ranks.first:
@@ -45,17 +47,25 @@ def open_engine(
     if backend == "ipc":  # a CUDA memory handle cannot be opened by the process that made it
         os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "1")
         os.environ.setdefault("VLLM_ALLOW_INSECURE_SERIALIZATION", "1")  # between our own processes
-    llm = build_engine(
-        model,
-        sequences=rollout.sequences,
-        max_model_len=rollout.max_model_len,
-        gpu_memory_utilization=rollout.gpu_memory,
-        dtype=str(dtype).removeprefix("torch."),
+    ours: dict[str, Any] = {
+        "max_model_len": rollout.max_model_len,
+        "gpu_memory_utilization": rollout.gpu_memory,
+        "dtype": str(dtype).removeprefix("torch."),
         **sync_options(backend),
         # One engine a rank, beside the trainer's own groups in torch.distributed.
-        distributed_executor_backend="external_launcher" if ranks.size > 1 else None,
-    )
-    return LocalEngine(llm)
+        "distributed_executor_backend": "external_launcher" if ranks.size > 1 else None,
+    }
+    chosen = dict(options or {})
+    check_options(chosen, ours)
+    check_ranks(chosen, ranks.size)
+    try:
+        return LocalEngine(build_engine(model, sequences=rollout.sequences, **ours, **chosen))
+    except (TypeError, ValueError) as error:
+        if not chosen:
+            raise
+        raise ConfigError(
+            f"vLLM does not take engine {', '.join(chosen)}: {one_line(error)}", param="engine"
+        ) from error
 
 
 def open_room(model: Path, rollout: RolloutSection, chat: ChatSection = PLAIN_CHAT) -> Room:
@@ -63,11 +73,21 @@ def open_room(model: Path, rollout: RolloutSection, chat: ChatSection = PLAIN_CH
     try:
         encode = Encoder(model, chat.template)
         encode(messages(chat, "1 + 1 = ?"))
+    except ConfigError:
+        raise
     except Exception as error:  # whatever a tokenizer's files and its template may raise
         raise ConfigError(
             f"run.model: the tokenizer of {model} cannot make a prompt: {one_line(error)}",
             param="run.model",
         ) from error
+
+    most = longest(str(model))
+    if most is not None and rollout.max_model_len > most and not rollout.replicas:
+        raise ConfigError(
+            f"rollout.max_model_len is {rollout.max_model_len}, and {model} has {most} positions "
+            "(max_position_embeddings).",
+            param="rollout.max_model_len",
+        )
 
     @lru_cache(1 << 12)
     def length(question: str, before: Turns) -> int:
@@ -79,16 +99,29 @@ def open_room(model: Path, rollout: RolloutSection, chat: ChatSection = PLAIN_CH
 class Encoder:
     """Chats to the token ids of their prompts, as the engine would make them.
 
-    ``template``: what the chat template takes besides.
+    ``template``: what the chat template takes besides. Raises ``ConfigError`` where the model has none.
     """
 
     def __init__(self, model: Path, template: Mapping[str, Any]) -> None:
         from transformers import AutoTokenizer
 
         self._tokenizer, self._template = AutoTokenizer.from_pretrained(model), dict(template)
+        if getattr(self._tokenizer, "chat_template", "") is None:
+            raise ConfigError(
+                f"{model} has no chat template, by which questions become prompts: take an instruct model, "
+                "or put the template of its family there as chat_template.jinja.",
+                param="run.model",
+            )
 
     def __call__(self, chat: Messages) -> list[int]:
         ids: list[int] = self._tokenizer.apply_chat_template(
             chat, add_generation_prompt=True, tokenize=True, return_dict=False, **self._template
         )
         return ids
+
+    def text(self, chat: Messages) -> str:
+        """The prompt as the model is shown it."""
+        shown: str = self._tokenizer.apply_chat_template(
+            chat, add_generation_prompt=True, tokenize=False, **self._template
+        )
+        return shown

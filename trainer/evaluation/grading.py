@@ -73,9 +73,24 @@ def grade(
     pool: AnswerPool, arm: str, item: Item, replies: Sequence[Reply], spec: AnswerSpec
 ) -> Record:
     """Only finished replies are read; the others hold no settled answer and count as wrong."""
+    texts = [reply.text for reply in replies if reply.fate is Fate.FINISHED]
+    verdicts = judge(pool, item, texts, spec)
+    return replace(recorded(pool, item.id, item.gold, replies, verdicts, spec), arm=arm)
+
+
+def recorded(
+    pool: AnswerPool,
+    question: str,
+    gold: str,
+    replies: Sequence[Reply],
+    verdicts: Sequence[bool | None],
+    spec: AnswerSpec | None,
+) -> Record:
+    """``verdicts``: of the finished replies, in order. ``spec`` None: nobody votes, no answer is read."""
     voting = [i for i, reply in enumerate(replies) if reply.fate is Fate.FINISHED]
-    answers, late = asyncio.run(_cluster(pool, voting, replies, spec))
-    verdicts = judge(pool, item, [replies[i].text for i in voting], spec)
+    answers, late = dict[int, str | None](), 0
+    if spec is not None:
+        answers, late = asyncio.run(_cluster(pool, voting, replies, spec))
     right = dict(zip(voting, verdicts, strict=True))
     samples = tuple(
         Sample(
@@ -91,8 +106,7 @@ def grade(
         )
         for i, reply in enumerate(replies)
     )
-    record = Record(arm, item.id, item.gold, samples)
-    return replace(record, timeouts=max(late, verdicts.count(None)))
+    return Record("", question, gold, samples, max(late, list(verdicts).count(None)))
 
 
 def judge(

@@ -19,13 +19,16 @@ from trainer.errors import ConfigError
 
 ADMIN_KEY, API_KEY = "ARROL_ADMIN_KEY", "OPENAI_API_KEY"
 TIMEOUT_S = 3600.0
+AS_STARTED = "default"
+"""vLLM's ``weight_version`` of an engine whose weights nobody has changed; a trainer's is a step's number."""
 
 
 class AdminClient:
     """A ``RecordingSampler``: its engine records the head's inputs while it generates."""
 
     def __init__(self, url: str, model: Path, template: Mapping[str, Any]) -> None:
-        """Raises ``ConfigError`` without a key, ``ReplicaLost`` or ``ReplicaRefused``."""
+        """Raises ``ConfigError`` without a key and for weights that were changed, ``ReplicaLost`` or
+        ``ReplicaRefused``."""
         key = os.environ.get(ADMIN_KEY, "")
         if not key:
             raise ConfigError(
@@ -35,9 +38,26 @@ class AdminClient:
         self.name = url
         self._server, self._encode = Replica(url, key, TIMEOUT_S), Encoder(model, template)
         self._version = self._server.status()["weight_version"]
+        if not self._has_weights_of(model):
+            raise ConfigError(
+                f"{url} holds other weights than --model: a trainer has put those of version "
+                f"{self._version!r} there. Start the server again, or name the folder of their export."
+            )
         config = AutoConfig.from_pretrained(model).get_text_config()
         self._width = config.hidden_size + len(STATISTICS)
         self._recorded = FeatureRecord()
+
+    def _has_weights_of(self, model: Path) -> bool:
+        """By the bits of what it was sent since it started, by files; where by other ways, by the version."""
+        sent = {got for got in self._server.get("/admin/weights")["received"] if got is not None}
+        if not sent:
+            return bool(self._version == AS_STARTED)
+        from safetensors.torch import load_file
+
+        from arrol_serve.engine.plugin.weights import bits_sum
+
+        tensors = (load_file(path).values() for path in sorted(model.glob("*.safetensors")))
+        return sent == {bits_sum(tensor for file in tensors for tensor in file)}
 
     def sample(
         self,

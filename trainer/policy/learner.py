@@ -20,6 +20,7 @@ from trainer.policy.batch import TrainRow, token_batch
 from trainer.policy.loss import LossInputs, LossSums, denominator, policy_loss
 from trainer.policy.model import PolicyModel, initial_model, trained_model
 from trainer.policy.old import OldLogprobs
+from trainer.policy.optimizer import make_optimizer
 from trainer.policy.packing import pack_for, share
 from trainer.policy.report import UpdateReport
 from trainer.policy.schedule import learning_rate
@@ -49,11 +50,8 @@ class Learner:
             if own
             else None
         )
-        self.optimizer = torch.optim.AdamW(
-            [weight for weight in self.policy.parameters() if weight.requires_grad],
-            lr=settings.optim.lr,
-            weight_decay=settings.optim.weight_decay,
-        )
+        moved = [weight for weight in self.policy.parameters() if weight.requires_grad]
+        self.optimizer = make_optimizer(moved, settings.optim, self.ranks.size)
         self.state = LearnerState(self.policy, self.optimizer)
         self.trusts_engine = True
         """With ``algorithm.old = "engine"``: what the last look at fresh rollouts has found."""

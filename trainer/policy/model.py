@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from trainer.errors import ModelError
 from trainer.policy.adapters import add_adapters
 from trainer.policy.batch import TokenBatch
 from trainer.policy.logits import check_logits
@@ -16,6 +17,9 @@ from trainer.policy.settings import PolicySettings
 from trainer.precision import compute_dtype
 from trainer.sections import OptimSection
 from trainer.seeds import seed_for
+
+SHOWN = 3
+"""Missing tensors that are named."""
 
 
 class PolicyModel(torch.nn.Module):
@@ -52,11 +56,22 @@ def trained_model(folder: Path, settings: PolicySettings) -> PolicyModel:
 
 
 def load_model(folder: Path) -> Any:
-    """Raises ``ModelError`` for a model whose log-probabilities would come out wrong."""
+    """Raises ``ModelError`` for a model whose log-probabilities would come out wrong, and for a checkpoint
+    without all of its tensors: transformers would make up the others."""
     from transformers import AutoModelForCausalLM
 
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-    check_logits(model)
+    model, loaded = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.float32, output_loading_info=True
+    )
+    if missing := sorted(loaded["missing_keys"]):
+        more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
+        raise ModelError(
+            f"run.model: the checkpoint in {folder} lacks {', '.join(missing[:SHOWN])}{more}, so that they "
+            "would be random numbers. If its output layer is that of its input (tied), say "
+            '"tie_word_embeddings": true in its config.json; else get the whole checkpoint.',
+            param="run.model",
+        )
+    check_logits(model.eval())
     return model
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -30,21 +31,23 @@ class LearnerState:
         """What a checkpoint has to hold of ``trained``."""
         return {name: whole(weight).cpu().contiguous() for name, weight in self.trained().items()}
 
-    def optimizer(self) -> dict[str, dict[str, Tensor]]:
+    def optimizer(self) -> dict[str, dict[str, Any]]:
         """Moments and step counts by the parameters' names; settings come from the recipe."""
         return {
-            name: {key: whole(value).cpu() for key, value in self._optimizer.state[weight].items()}
+            name: {
+                key: whole(value).cpu() if isinstance(value, Tensor) else value
+                for key, value in self._optimizer.state[weight].items()
+            }
             for name, weight in self.trained().items()
         }
 
     @torch.no_grad()
-    def load(self, file: Path, optimizer: Mapping[str, Mapping[str, Tensor]]) -> None:
+    def load(self, file: Path, optimizer: Mapping[str, Mapping[str, Any]]) -> None:
         """Exactly what ``model``, in ``file``, and ``optimizer`` gave, on however many ranks."""
         self.load_model(file)
         for name, weight in self.trained().items():
             self._optimizer.state[weight] = {
-                key: spread(value, weight) if value.shape == weight.shape else value
-                for key, value in copy.deepcopy(optimizer[name]).items()
+                key: _placed(value, weight) for key, value in copy.deepcopy(optimizer[name]).items()
             }
 
     @torch.no_grad()
@@ -65,3 +68,11 @@ class LearnerState:
         dtype = self._policy.dtype
         pairs = merged(self._policy.inner, whole)
         return {name: value.to(dtype).contiguous() for name, value in pairs if keep}
+
+
+def _placed(value: Any, weight: Tensor) -> Any:
+    """A part of an optimizer's state where the optimizer has it: moments as their weight, the scales of 8-bit
+    ones on its device, step counts as they are."""
+    if not isinstance(value, Tensor) or value.dim() == 0:
+        return value
+    return spread(value, weight) if value.shape == weight.shape else value.to(weight.device)

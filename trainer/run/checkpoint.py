@@ -14,22 +14,46 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from trainer.errors import SaveFailed
+from trainer.errors import ConfigError, SaveFailed
 
 MODEL, STATE, MANIFEST = "model.safetensors", "state.pt", "manifest.json"
-PREFIX = "step_"
+PREFIX, BEST_PREFIX = "step_", "best_"
+NEWEST, BEST = "newest", "best"
 
 
 def save(
     folder: Path, step: int, weights: Mapping[str, Tensor], state: Mapping[str, Any], keep: int
 ) -> Path:
-    """Write ``step``'s checkpoint, then drop all but the newest ``keep``. Raises ``SaveFailed``.
+    """Write ``step``'s checkpoint, then drop all but the newest ``keep``. Raises ``SaveFailed``."""
+    whole = _write(folder, f"{PREFIX}{step:06d}", weights, state)
+    for old in complete(folder)[:-keep]:
+        shutil.rmtree(old, ignore_errors=True)
+    return whole
 
-    The manifest is written last and the folder gets its name at the end: a kill at any moment
+
+def save_best(
+    folder: Path, step: int, weights: Mapping[str, Tensor], state: Mapping[str, Any]
+) -> Path:
+    """What an export needs of ``step``; older ones stay until ``drop_bests``. Raises ``SaveFailed``."""
+    return _write(folder, f"{BEST_PREFIX}{step:06d}", weights, state)
+
+
+def drop_bests(folder: Path, step: int | None) -> None:
+    """All but that of ``step``: when a checkpoint that knows of it is whole, so that a run that goes on
+    from any checkpoint finds the best one that it knows."""
+    for old in complete(folder, BEST_PREFIX):
+        if step is None or old.name != f"{BEST_PREFIX}{step:06d}":
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def _write(
+    folder: Path, name: str, weights: Mapping[str, Tensor], state: Mapping[str, Any]
+) -> Path:
+    """The manifest is written last and the folder gets its name at the end: a kill at any moment
     leaves the newest complete checkpoint in force.
     """
-    whole = folder / f"{PREFIX}{step:06d}"
-    if whole in complete(folder):
+    whole = folder / name
+    if _whole(whole):
         return whole
     part = folder / f"{whole.name}.part"
     try:
@@ -38,7 +62,7 @@ def save(
         save_file(dict(weights), part / MODEL)
         torch.save(dict(state), part / STATE)
         sizes = {name: (part / name).stat().st_size for name in (MODEL, STATE)}
-        (part / MANIFEST).write_text(json.dumps({"step": step, "bytes": sizes}) + "\n")
+        (part / MANIFEST).write_text(json.dumps({"step": _step(whole), "bytes": sizes}) + "\n")
         for name in (MODEL, STATE, MANIFEST):
             _flush(part / name)
         shutil.rmtree(whole, ignore_errors=True)
@@ -47,11 +71,9 @@ def save(
     except (OSError, RuntimeError, SafetensorError) as error:  # a full disk has three names
         shutil.rmtree(part, ignore_errors=True)
         raise SaveFailed(
-            f"The checkpoint of step {step} could not be written to {folder} ({error}). The one "
+            f"The checkpoint of step {_step(whole)} could not be written to {folder} ({error}). The one "
             "before it is whole: make room and run again with --resume auto."
         ) from error
-    for old in complete(folder)[:-keep]:
-        shutil.rmtree(old, ignore_errors=True)
     return whole
 
 
@@ -63,9 +85,9 @@ def _flush(path: Path) -> None:
         os.close(handle)
 
 
-def complete(folder: Path) -> list[Path]:
+def complete(folder: Path, prefix: str = PREFIX) -> list[Path]:
     """Whole checkpoints, oldest first; cut or damaged ones are passed over."""
-    found = [path for path in sorted(folder.glob(f"{PREFIX}*")) if path.suffix != ".part"]
+    found = [path for path in sorted(folder.glob(f"{prefix}*")) if path.suffix != ".part"]
     return [path for path in found if _whole(path)]
 
 
@@ -81,6 +103,31 @@ def latest(folder: Path) -> Path | None:
     """The newest whole checkpoint."""
     found = complete(folder)
     return found[-1] if found else None
+
+
+def find(folder: Path, which: str) -> Path:
+    """``newest``, ``best`` or the number of a step. Raises ``ConfigError`` where there is no such one."""
+    steps, bests = complete(folder), complete(folder, BEST_PREFIX)
+    there = ", ".join([*(str(_step(path)) for path in steps), *(BEST for _ in bests[:1])])
+    if not there:
+        raise ConfigError(f"{folder.parent} has no checkpoint yet.")
+    if which == BEST and not bests:
+        raise ConfigError(
+            f"{folder.parent} has no best checkpoint: no evaluation of it (eval.every, eval.keep_best) was "
+            f"better than the first one. There are {there}.",
+            param="--checkpoint",
+        )
+    found = {str(_step(path)): path for path in steps}
+    found |= {NEWEST: (steps or bests)[-1], **({BEST: bests[-1]} if bests else {})}
+    if which not in found:
+        raise ConfigError(
+            f"--checkpoint {which}: {folder.parent} has {there}, and newest.", param="--checkpoint"
+        )
+    return found[which]
+
+
+def _step(path: Path) -> int:
+    return int(path.name.rpartition("_")[2])
 
 
 def load_state(checkpoint: Path) -> dict[str, Any]:

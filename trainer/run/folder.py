@@ -21,6 +21,7 @@ FREE = {
     "run.rank_timeout_s",
     "checkpoint.every",
     "checkpoint.keep",
+    "eval.patience",
     "rollout.replicas",
     "rollout.replica_key_env",
     "rollout.replica_timeout_s",
@@ -79,10 +80,11 @@ def open_run(config: TrainConfig, *, resume: bool) -> tuple[RunFolder, Path | No
 
 def _check_same(before: TrainConfig, now: TrainConfig) -> None:
     was, has = _flat(before), _flat(now)
-    for key, value in has.items():
-        if key not in FREE and was[key] != value:
+    for key in {**was, **has}:
+        value = has.get(key)
+        if key not in FREE and was.get(key) != value:
             raise ConfigError(
-                f"{key} was {was[key]!r} in the run to be resumed and is {value!r} now. Set it back, "
+                f"{key} was {was.get(key)!r} in the run to be resumed and is {value!r} now. Set it back, "
                 "or start another run with another --run.out.",
                 param=key,
             )

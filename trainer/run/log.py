@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,9 @@ class MetricsLog:
 
     def write(self, row: Mapping[str, Any]) -> None:
         """``row`` has ``step``, counted from 1, and numbers; None: not known in this step."""
-        self._file.write(json.dumps(row, allow_nan=False) + "\n")
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        stamped = {"step": row["step"], "time": now, **row}
+        self._file.write(json.dumps(stamped, allow_nan=False) + "\n")
         self._file.flush()
         figures = {k: float(v) for k, v in row.items() if k != "step" and v is not None}
         for writer in self._writers:

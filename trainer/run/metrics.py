@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from trainer.experience import JudgedGroup
+from trainer.experience import JudgedGroup, JudgedRollout
 from trainer.policy.batch import TrainRow
 from trainer.policy.report import UpdateReport
 from trainer.rewards.grader import PROBLEMS
@@ -51,7 +51,8 @@ def rollout_metrics(groups: Sequence[JudgedGroup]) -> dict[str, float | None]:
         **{f"reward_problems/{name}": problems[name] for name in PROBLEMS},
         "truncated": float(np.mean([rollout.sampled.truncated for rollout in every])),
         "tokens_generated": tokens_generated(groups),
-        "length": _weighted([rollout.sampled.token_count for rollout in survivors], w),
+        **_lengths(survivors, w),
+        "entropy": _entropy(survivors, w),
     }
     for name, (low, high) in BUCKETS.items():
         inside = [group for group in groups if low <= _rate(group) < high]
@@ -88,6 +89,24 @@ def update_metrics(rows: Sequence[TrainRow], report: UpdateReport) -> dict[str, 
 
 def _weighted(values: Sequence[float], weights: np.ndarray) -> float | None:
     return float(np.dot(values, weights) / weights.sum()) if len(values) else None
+
+
+def _lengths(survivors: Sequence[JudgedRollout], weights: np.ndarray) -> dict[str, float | None]:
+    tokens = np.array([rollout.sampled.token_count for rollout in survivors], dtype=float)
+    right = np.array([bool(rollout.correct) for rollout in survivors], dtype=bool)
+    found: dict[str, float | None] = {"length": _weighted(tokens.tolist(), weights)}
+    for name, part in (("right", right), ("wrong", ~right)):
+        found[f"length/{name}"] = _weighted(tokens[part].tolist(), weights[part])
+    return found | {"length/longest": float(tokens.max()) if len(tokens) else None}
+
+
+def _entropy(survivors: Sequence[JudgedRollout], weights: np.ndarray) -> float | None:
+    """Nats a token. Tokens are drawn from the policy, so -log p of what came estimates its entropy."""
+    logs = [rollout.sampled.logprobs for rollout in survivors]
+    tokens = np.array([len(row) for row in logs], dtype=float)
+    spent = np.array([-float(np.nansum(row)) for row in logs])
+    total = float(weights @ tokens) if len(logs) else 0.0
+    return float(weights @ spent) / total if total else None
 
 
 def _rate(group: JudgedGroup) -> float:

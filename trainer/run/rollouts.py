@@ -23,10 +23,14 @@ def keep_rollouts(
     if not every or (step != 1 and step % every):
         return
     trained = {(row.prompt_ids, row.token_ids): row for row in rows}
-    folder = run / FOLDER
-    folder.mkdir(exist_ok=True)
-    with replacing(folder / f"step-{step:06d}.jsonl.gz") as part:
+    path = kept_file(run, step)
+    path.parent.mkdir(exist_ok=True)
+    with replacing(path) as part:
         part.write_bytes(packed([_shown(step, group, trained) for group in groups]))
+
+
+def kept_file(run: Path, step: int) -> Path:
+    return run / FOLDER / f"step-{step:06d}.jsonl.gz"
 
 
 Trained = dict[tuple[tuple[int, ...], tuple[int, ...]], TrainRow]

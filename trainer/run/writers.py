@@ -11,8 +11,13 @@ from prometheus_client import CollectorRegistry, Gauge, start_http_server
 
 from trainer.config import TrainConfig
 from trainer.errors import ConfigError
+from trainer.run.rollouts import kept_file
+from trainer.samples.flat import flat_table
+from trainer.samples.kept import read_groups
 
 PREFIX = "arrol_train_"
+SAMPLES = "rollouts"
+"""Name of the table of a step's rollouts."""
 
 
 class Writer(Protocol):
@@ -30,7 +35,7 @@ def open_writers(config: TrainConfig, folder: Path) -> list[Writer]:
     if log.tensorboard:
         found.append(TensorBoardWriter(folder / "tensorboard"))
     if log.wandb:
-        found.append(WandbWriter(log.wandb, folder, config))
+        found.append(WandbWriter(folder, config))
     return found
 
 
@@ -83,17 +88,20 @@ class WandbWriter:
 
     ID = "wandb_id"
 
-    def __init__(self, project: str, folder: Path, config: TrainConfig) -> None:
+    def __init__(self, folder: Path, config: TrainConfig) -> None:
         try:
             import wandb
         except ModuleNotFoundError as error:
             raise _missing("log.wandb", "wandb") from error
-        file = folder / self.ID
+        file, log = folder / self.ID, config.log
         known = file.read_text() if file.exists() else None
+        self._folder, self._table = folder, wandb.Table
         self._run: Any = wandb.init(
-            project=project,
+            project=log.wandb,
             dir=str(folder),
-            name=folder.name,
+            name=log.wandb_name or folder.name,
+            group=log.wandb_group or None,
+            tags=list(log.wandb_tags) or None,
             id=known,
             resume="allow",
             config=config.model_dump(mode="json"),
@@ -101,7 +109,12 @@ class WandbWriter:
         file.write_text(self._run.id)
 
     def write(self, step: int, figures: Mapping[str, float]) -> None:
-        self._run.log(dict(figures), step=step)
+        kept = kept_file(self._folder, step)
+        table = {}
+        if kept.exists():
+            columns, rows = flat_table(read_groups(kept))
+            table = {SAMPLES: self._table(columns=columns, data=rows)}
+        self._run.log({**figures, **table}, step=step)
 
     def close(self) -> None:
         self._run.finish()

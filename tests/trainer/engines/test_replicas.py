@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+from safetensors.torch import load_file, save_file
 
 from arrol_serve.quality.artifact import load_head
 from tests.paths import MODEL, ROOT
@@ -205,13 +206,13 @@ def wait_for_steps(process: subprocess.Popen[bytes], out: Path, count: int) -> N
         time.sleep(0.05)
 
 
-def restore(replica: RunningReplica) -> None:
-    """The bundled weights, whatever an earlier test trained."""
+def put(replica: RunningReplica, folder: Path) -> None:
+    """The weights of ``folder`` into the server, as a trainer does."""
     steps: list[tuple[str, object]] = [
         ("/pause?mode=wait", None),
         ("/init_weight_transfer_engine", {"init_info": {}}),
         ("/start_weight_update", None),
-        ("/update_weights", {"update_info": {"path": str(MODEL)}}),
+        ("/update_weights", {"update_info": {"path": str(folder)}}),
         ("/finish_weight_update", {}),
         ("/resume", None),
     ]
@@ -223,11 +224,28 @@ def restore(replica: RunningReplica) -> None:
 HEAD_WORDS = "--questions 40 --samples 6 --levels 5 --temperature 1.8 --max-tokens 128"
 
 
+def test_no_head_is_made_for_a_model_whose_weights_the_server_no_longer_has(
+    replica: RunningReplica, tmp_path: Path
+) -> None:
+    changed = load_file(MODEL / "model.safetensors")
+    changed["model.norm.weight"] += 0.01
+    (tmp_path / "trained").mkdir()
+    save_file(changed, tmp_path / "trained" / "model.safetensors")
+    put(replica, tmp_path / "trained")
+    words = [*HEAD_WORDS.split(), "--url", replica.url, "--work", str(tmp_path / "work")]
+    words += ["--out", str(tmp_path / "head")]
+    done = finish([sys.executable, "-m", "trainer.cli", "head", *words])
+    put(replica, MODEL)
+    assert done.returncode == 1
+    assert "holds other weights than --model" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_head_is_made_from_rollouts_of_a_running_server(
     replica: RunningReplica, tmp_path: Path
 ) -> None:
     """Recorded by the server's engine, or recomputed from what its public API says."""
-    restore(replica)
+    put(replica, MODEL)  # whatever an earlier test trained
     shards = {}
     ways = {"recorded": ["--url", replica.url], "here": []}
     ways["recomputed"] = ["--url", replica.public, "--recompute"]

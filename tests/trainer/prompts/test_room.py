@@ -11,7 +11,7 @@ from tests.paths import MODEL
 from trainer.config import TrainConfig, load_config
 from trainer.engines.opening import open_room
 from trainer.errors import ConfigError
-from trainer.held_out import held_out_prompts
+from trainer.held_out.questions import question_sets
 from trainer.loop import Trainer
 from trainer.prompts.room import Room, with_room
 from trainer.prompts.sources import open_source
@@ -48,9 +48,9 @@ def test_a_run_names_the_row_before_it_begins(file: Path, tmp_path: Path) -> Non
 
 
 def test_questions_of_evaluations_are_looked_at_too(file: Path) -> None:
-    chosen = config(f"eval.source={file}", "eval.every=1")
+    chosen = config(f"eval.sources={file}", "eval.every=1")
     with pytest.raises(ConfigError, match="row 2: its prompt has"):
-        held_out_prompts(chosen.eval, chosen.data, room(chosen))
+        question_sets(chosen.eval, chosen.data, room(chosen))
 
 
 def test_rows_without_room_can_be_skipped(file: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 
 NOT_A_FUNCTION = 1
 
@@ -26,3 +27,8 @@ def moody(*, question: str, reply: str, gold: str) -> object:
     if reply == "die":
         os._exit(3)
     return {"nan": float("nan"), "two": 2.0, "text": "1", "none": None}.get(reply, reply == gold)
+
+
+def after_the_first(*, reply: str) -> bool:
+    """Wrong until the metrics of a first evaluation are in the file ``REWARD_METRICS``."""
+    return bool(Path(os.environ["REWARD_METRICS"]).read_text())

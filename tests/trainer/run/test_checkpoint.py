@@ -82,3 +82,22 @@ def test_a_run_is_not_overwritten_and_not_resumed_as_another(tmp_path: Path) -> 
     other = load_config(None, [f"run.out={tmp_path}", "optim.lr=0.5"])
     with pytest.raises(ConfigError, match=r"optim.lr was 1e-06"):
         open_run(other, resume=True)
+
+
+def test_the_best_one_is_found_and_older_ones_go_when_a_checkpoint_knows_it(tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoints"
+    with pytest.raises(ConfigError, match="no checkpoint yet"):
+        checkpoint.find(folder, "newest")
+    save(folder, 10)
+    with pytest.raises(ConfigError, match=r"has no best checkpoint: .* There are 10"):
+        checkpoint.find(folder, "best")
+    for step in (10, 20):
+        checkpoint.save_best(folder, step, WEIGHTS, {"done": step})
+    assert checkpoint.find(folder, "best").name == "best_000020"
+    checkpoint.drop_bests(folder, 10)  # resumed from step 10, which knows of no later one
+    assert checkpoint.find(folder, "best").name == "best_000010"
+    save(folder, 30)
+    assert checkpoint.find(folder, "newest").name == "step_000030"
+    assert checkpoint.find(folder, "10").name == "step_000010"
+    with pytest.raises(ConfigError, match=r"--checkpoint 20: .* has 10, 30, best, and newest"):
+        checkpoint.find(folder, "20")

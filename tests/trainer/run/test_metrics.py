@@ -46,6 +46,22 @@ def test_survival_is_counted() -> None:
     assert row["tokens_generated"] == 28
 
 
+def test_lengths_and_entropy_are_those_without_pruning() -> None:
+    """Survivors of 4, 6 and 10 tokens that count 1, 2 and 4 times, at 1, 2 and 0.5 nats a token."""
+    made = [rollout(True, tokens=4), rollout(False, 0.5, tokens=6), rollout(True, 0.25, tokens=10)]
+    nats = [1.0, 2.0, 0.5]
+    sampled = [
+        replace(one, sampled=replace(one.sampled, logprobs=(-each,) * one.sampled.token_count))
+        for one, each in zip(made, nats, strict=True)
+    ]
+    row = rollout_metrics([group([*sampled, rollout(None, 0.5, pruned=True, tokens=50)])])
+    assert row["length"] == pytest.approx((4 + 2 * 6 + 4 * 10) / 7)
+    assert row["length/right"] == pytest.approx((4 + 4 * 10) / 5)
+    assert row["length/wrong"] == pytest.approx(6)
+    assert row["length/longest"] == 10
+    assert row["entropy"] == pytest.approx((4 * 1 + 2 * 6 * 2 + 4 * 10 * 0.5) / (4 + 12 + 40))
+
+
 def test_kept_positives_by_difficulty() -> None:
     row = rollout_metrics([MIXED, UNIFORM])  # 5/7 and 1: both are easy
     assert row["kept_positive/easy"] == pytest.approx(4 / 5)
@@ -134,4 +150,6 @@ def test_a_resumed_log_drops_what_a_killed_run_left(tmp_path: Path) -> None:
     log = MetricsLog(tmp_path, 2, load_config(None, ["run.steps=5"]))
     log.write({"step": 3, "reward": 0.5})
     log.close()
-    assert read_metrics(tmp_path) == [{"step": 1}, {"step": 2}, {"step": 3, "reward": 0.5}]
+    first, second, third = read_metrics(tmp_path)
+    assert [first, second] == [{"step": 1}, {"step": 2}]
+    assert third == {"step": 3, "time": third["time"], "reward": 0.5}

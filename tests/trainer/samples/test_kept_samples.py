@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from trainer.errors import ConfigError, RecordError
+from trainer.samples.flat import flat_table
 from trainer.samples.kept import GroupFile, ShownGroup, ShownReply, packed, read_groups
 from trainer.samples.page import write_page
 from trainer.samples.terminal import side_by_side
@@ -122,3 +123,13 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
         kept_replies(tmp_path)
     with pytest.raises(ConfigError, match="it is no training run"):
         kept_rollouts(tmp_path)
+
+
+def test_groups_are_one_table_whatever_each_reply_knows() -> None:
+    columns, rows = flat_table([group("a"), group("b", text="four")])
+    assert columns[:4] == ["group", "question", "gold", "reply"]
+    assert [len(row) for row in rows] == [len(columns)] * 6
+    found = [dict(zip(columns, row, strict=True)) for row in rows]
+    assert found[3]["group"] == "b"
+    assert (found[3]["reply"], found[3]["right"], found[3]["quality"]) == ("four", True, 0.91)
+    assert found[1]["confidence"] is None

@@ -40,18 +40,31 @@ def by_k(records: Sequence[Record], ks: Sequence[int]) -> list[dict[str, Any]]:
     (arXiv 2107.03374, equation 1) and maj@k over all subsets, weighted@k over ``SUBSETS`` random ones.
     weighted@k is left out where no rollout has a quality.
     """
+    each = sum(s.tokens for r in records for s in r.samples) / sum(len(r.samples) for r in records)
+    return [
+        {
+            "measure": name,
+            "k": k,
+            "accuracy": sum(right) / len(right),
+            "interval": bootstrap(right),
+            "tokens": each * k,
+        }
+        for (name, k), right in means_by_k(records, ks).items()
+    ]
+
+
+def means_by_k(
+    records: Sequence[Record], ks: Sequence[int]
+) -> dict[tuple[str, int], tuple[float, ...]]:
+    """(measure, k) -> how right each question is, 0 to 1; see ``by_k``."""
     measures: dict[str, Measure] = {"pass": _passed, "maj": _majority}
     if any(s.quality is not None for r in records for s in r.samples):
         measures["weighted"] = _weighted
-    each = sum(s.tokens for r in records for s in r.samples) / sum(len(r.samples) for r in records)
-    rows = []
+    found: dict[tuple[str, int], tuple[float, ...]] = {}
     for name, measure in measures.items():
         columns = zip(*(measure(record, ks) for record in records), strict=True)
-        for k, right in zip(ks, columns, strict=True):
-            accuracy, interval = sum(right) / len(right), bootstrap(right)
-            row = {"measure": name, "k": k, "accuracy": accuracy, "interval": interval}
-            rows.append({**row, "tokens": each * k})
-    return rows
+        found |= {(name, k): tuple(right) for k, right in zip(ks, columns, strict=True)}
+    return found
 
 
 def _passed(record: Record, ks: Sequence[int]) -> list[float]:

@@ -1,0 +1,92 @@
+"""How rollouts are sampled and pruned, and the head that judges them."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from trainer.sections.section import Section
+
+PruneMode = Literal["arrol", "arrol_signed", "random", "none"]
+
+
+class RolloutSection(Section):
+    prompts: int = Field(default=8, ge=1)
+    """Prompts, that is rollout groups, a step."""
+    batches: int = Field(default=1, ge=1)
+    """Steps that one generation is for: it samples ``batches`` times ``prompts`` groups, so that places which
+    fall free are taken by the next ones. Steps after the first are off-policy by as many steps
+    (``off_policy`` in the metrics), which the importance weight between engine and trainer corrects."""
+    samples: int = Field(default=16, ge=2)
+    """Rollouts a prompt."""
+    temperature: float = Field(default=1.0, gt=0, le=2)
+    max_tokens: int = Field(default=1024, ge=2)
+    """Of a rollout. It, ``max_model_len`` and ``prune.probes`` may be left out: ``trainer.defaults``."""
+    sequences: int = Field(default=128, ge=1)
+    """Rollouts that the engine generates at once."""
+    max_model_len: int = Field(default=2048, ge=16)
+    """Tokens of prompt and rollout together."""
+    gpu_memory: float = Field(default=0.4, gt=0, lt=1)
+    """Share of a GPU's memory for an engine in this process; the trainer needs the rest."""
+    dynamic_rounds: int = Field(default=1, ge=1)
+    """DAPO's dynamic sampling: rounds of refilling for prompts without signal; 1: no refilling."""
+    replicas: tuple[str, ...] = ()
+    """Admin ports of running ``arrol-serve``, such as ``http://10.0.0.2:8001``; none: an engine here."""
+    replica_key_env: str = "ARROL_ADMIN_KEY"
+    """The environment variable with their key."""
+    replica_timeout_s: float = Field(default=600.0, gt=0)
+    """Seconds without an answer after which a replica is given up; longer than a group takes."""
+
+    @model_validator(mode="after")
+    def _urls(self) -> RolloutSection:
+        for url in self.replicas:
+            if not re.fullmatch(r"https?://[^\s/]+(:\d+)?/?", url):
+                raise ValueError(f"{url!r} is not the URL of an admin port (http://HOST:PORT)")
+        if len({url.rstrip("/") for url in self.replicas}) < len(self.replicas):
+            raise ValueError("a replica is named twice")
+        return self
+
+
+class PruneSection(Section):
+    mode: PruneMode = "arrol"
+    keep: float = Field(default=0.5, gt=0, le=1)
+    """Share of the rollouts at risk that is to survive all probes: the paper's kappa at one probe."""
+    probes: tuple[int, ...] = (256,)
+    """Generated tokens at which rollouts are judged; left out: a quarter of ``rollout.max_tokens``."""
+    rho: float = Field(default=0.5, ge=0, le=1)
+    lam: float = Field(default=0.5, ge=0, le=2)
+    p_min: float = Field(default=0.1, gt=0, le=1)
+    p_max: float = Field(default=0.9, gt=0, le=1)
+    min_survivors: int = Field(default=2, ge=1)
+    """Rollouts of a group that live whatever the coin says."""
+    cold_start: int = Field(default=20, ge=0)
+    """Steps without pruning, while the head learns."""
+
+    @model_validator(mode="after")
+    def _sound(self) -> PruneSection:
+        if not self.probes or any(
+            a >= b for a, b in zip((0, *self.probes), self.probes, strict=False)
+        ):
+            raise ValueError("probes must be positive token counts in rising order")
+        if self.p_min > self.p_max:
+            raise ValueError("p_min is above p_max")
+        return self
+
+
+class HeadSection(Section):
+    train: Literal["auto", "always"] = "auto"
+    """``auto``: where ``prune.mode`` needs a head."""
+    width: int = Field(default=64, ge=1)
+    lr: float = Field(default=1e-3, gt=0)
+    weight_decay: float = Field(default=1e-2, ge=0)
+    updates: int = Field(default=16, ge=1)
+    """Optimizer steps of the head per step of the policy."""
+    rows: int = Field(default=256, ge=2)
+    """Recorded positions per optimizer step of the head."""
+    window: int = Field(default=8192, ge=16)
+    """Recorded positions remembered."""
+    bins: int = Field(default=128, ge=2)
+    decay: float = Field(default=0.9, gt=0, le=1)
+    """What a step leaves of the posterior's older counts."""

@@ -1,0 +1,21 @@
+"""How weights reach the engines."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from trainer.sections.section import Section
+
+
+class SyncSection(Section):
+    backend: Literal["path", "ipc", "nccl"] = "path"
+    """``path``: files; ``ipc``: an engine on the trainer's GPU; ``nccl``: replicas on other GPUs."""
+    address: str = "127.0.0.1"
+    """Where replicas find the trainer's NCCL group: an address of this machine that they reach."""
+    port: int = Field(default=29577, ge=1, le=65535)
+    max_gap: Annotated[float, Field(gt=0)] | Literal["auto"] = "auto"
+    """Largest log-probability difference between trainer and engine after a sync, in nats; ``auto``:
+    by ``optim.dtype``, see ``trainer.precision``."""
+    probe_tokens: int = Field(default=16, ge=1)
