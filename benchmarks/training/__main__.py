@@ -72,10 +72,11 @@ def report(
 ) -> None:
     """Write and draw what the finished runs say, those of earlier calls included."""
     rows = summarise(out, seeds, steps, base)
-    settings = {"steps": steps, "seeds": list(seeds), "recipe": RECIPE.name, "changes": changes}
-    settings |= {"arms": ARMS, "base": base}
     if not rows:
         raise SystemExit(f"No seed has come to {steps} steps with {base} and another arm yet.")
+    done = sorted({seed for row in rows for seed in row["seeds"]})
+    settings = {"steps": steps, "seeds": done, "recipe": RECIPE.name, "changes": changes}
+    settings |= {"arms": ARMS, "base": base}
     training_plot(write_result(name, settings, rows, note=note))
     for row in rows:
         print(
