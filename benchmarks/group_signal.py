@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from arrol_serve.quality.posterior import BinnedPosterior
 from benchmarks.record import write_result
-from benchmarks.training import ARMS, COMMON, RECIPE, folder
+from benchmarks.training.arms import ARMS, COMMON, RECIPE
+from benchmarks.training.runs import folder
 from trainer.config import TrainConfig
 from trainer.pruning.online_head import FINAL
 from trainer.run import checkpoint

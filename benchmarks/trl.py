@@ -17,7 +17,8 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks.record import write_result
-from benchmarks.training import COMMON, RECIPE, command, folder
+from benchmarks.training.arms import COMMON, RECIPE
+from benchmarks.training.runs import command, folder
 from trainer.config import load_config
 from trainer.run.log import read_metrics
 

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.training import COMMON, RECIPE
+from benchmarks.training.arms import COMMON, RECIPE
 from trainer.config import TrainConfig, load_config
 from trainer.prompts.prompt import Prompt
 from trainer.prompts.sources import open_source

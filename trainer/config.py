@@ -19,6 +19,7 @@ from trainer.errors import ConfigError
 from trainer.policy.settings import PolicySettings
 from trainer.recipe import apply_override, check_keys, read_recipe
 from trainer.sections import (
+    SCORED,
     AlgorithmSection,
     ChatSection,
     CheckpointSection,
@@ -71,7 +72,7 @@ class TrainConfig(Section):
 
     @property
     def trains_head(self) -> bool:
-        return self.head.train == "always" or self.prune.mode.startswith("arrol")
+        return self.head.train == "always" or self.prune.mode in SCORED
 
     @model_validator(mode="after")
     def _stop_strings(self) -> TrainConfig:
@@ -96,9 +97,11 @@ class TrainConfig(Section):
             raise ValueError(
                 f"the last of prune.probes is not below rollout.max_tokens ({longest})"
             )
-        if self.prune.min_survivors > self.rollout.samples:
+        first = self.rollout.first or self.rollout.samples
+        if self.prune.min_survivors > first:
+            what = "first" if self.rollout.first else "samples"
             raise ValueError(
-                "prune.min_survivors is above rollout.samples: nothing would be pruned"
+                f"prune.min_survivors is above rollout.{what}: nothing would be pruned"
             )
         if self.reward.overlong_tokens > longest:
             raise ValueError("reward.overlong_tokens is above rollout.max_tokens")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,8 @@ from arrol_serve.engine.plugin.recording import FeatureRecord
 from arrol_serve.rollout import PRUNED_STOP_REASON
 from trainer.engines.base import RolloutEngine
 from trainer.engines.sampling import GroupRequest, SampledRollout
+from trainer.groups.judged import Experience, JudgedGroup, JudgedRollout
+from trainer.groups.sizes import REST, completed, goes_on, one_group, parts
 from trainer.policy.advantages import group_advantages, without_signal
 from trainer.policy.batch import TrainRow
 from trainer.policy.down_sampling import most_varied
@@ -21,6 +22,7 @@ from trainer.ranks import Ranks
 from trainer.rewards.grader import Grade, Grader
 from trainer.rewards.shaping import reward
 from trainer.sections import (
+    SCORED,
     AlgorithmSection,
     ChatSection,
     PruneSection,
@@ -29,57 +31,6 @@ from trainer.sections import (
 )
 from trainer.seeds import seed_for
 from trainer.stopwatch import Stopwatch
-
-
-@dataclass(frozen=True, slots=True)
-class JudgedRollout:
-    """A rollout with its verdict; ``correct`` is None for a pruned one, and without a verdict."""
-
-    sampled: SampledRollout
-    correct: bool | None
-    reward: float
-    problem: str | None = None
-    """Why there is no verdict on one that was not pruned."""
-
-    @property
-    def pruned(self) -> bool:
-        return self.sampled.stop_reason == PRUNED_STOP_REASON
-
-    @property
-    def propensity(self) -> float:
-        """The probability with which it was let live at all its probes; 1: never at risk."""
-        return math.prod(survival for _, _, survival in self.sampled.report.get("probes", ()))
-
-
-@dataclass(frozen=True, slots=True)
-class JudgedGroup:
-    """All rollouts of one prompt. ``estimate``: its success rate as expected beforehand."""
-
-    number: int
-    prompt: Prompt
-    estimate: float
-    rollouts: tuple[JudgedRollout, ...]
-
-    @property
-    def survivors(self) -> list[JudgedRollout]:
-        """Those that can be trained on."""
-        return [rollout for rollout in self.rollouts if rollout.correct is not None]
-
-    @property
-    def mixed(self) -> bool:
-        """Whether right and wrong ones survived; shaped rewards do not count."""
-        return len({rollout.correct for rollout in self.survivors}) == 2
-
-
-@dataclass(slots=True)
-class Experience:
-    """What one step sampled."""
-
-    groups: list[JudgedGroup]
-    features: FeatureRecord
-    cursor: int
-    """Number of the next prompt."""
-
 
 PolicyOf = Callable[[Prompt], tuple[dict[str, Any], float]]
 """The survival policy for a prompt, and the prompt's expected success rate."""
@@ -130,9 +81,11 @@ class ExperienceSampler:
             numbers, found.cursor = self._numbers(found.cursor, missing, takes)
             found.groups += self._together(numbers, policy_of, clock)
         if self.record:
+            recorded = FeatureRecord()
             for rows in self.ranks.all(lambda: _rows(self.engine.take_features())):
                 for row in rows:
-                    found.features.add(*row)
+                    recorded.add(*row)
+            found.features = one_group(recorded, self.rollout.first)
         return found
 
     def _numbers(self, cursor: int, count: int, takes: Takes | None) -> tuple[list[int], int]:
@@ -152,22 +105,42 @@ class ExperienceSampler:
     ) -> list[JudgedGroup]:
         """The groups of ``numbers`` in order; each rank samples and judges a share of them."""
         mine = self.ranks.share(numbers, first_only=bool(self.rollout.replicas))
-        told = self.ranks.all(lambda: self._round(mine, policy_of, clock) if mine else [])
+        told = self.ranks.all(lambda: self._groups(mine, policy_of, clock))
         return sorted((group for part in told for group in part), key=lambda group: group.number)
 
-    def _round(
+    def _groups(
         self, numbers: Sequence[int], policy_of: PolicyOf, clock: Stopwatch
     ) -> list[JudgedGroup]:
+        """Asked for in two parts where ``rollout.first`` says so."""
+        first, more = parts(self.rollout)
+        groups = self._round(numbers, first, policy_of, clock)
+        if not more:
+            return groups
+        again = [group.number for group in groups if goes_on(group, self.rollout, self.seed)]
+        rest = self._round(again, more, policy_of, clock, begun=first)
+        return completed(groups, {group.number: group for group in rest}, self.rollout)
+
+    def _round(
+        self,
+        numbers: Sequence[int],
+        samples: int,
+        policy_of: PolicyOf,
+        clock: Stopwatch,
+        begun: int = 0,
+    ) -> list[JudgedGroup]:
+        """``samples`` rollouts of each prompt, besides the ``begun`` ones."""
+        if not numbers:
+            return []
         prompts = [self.source.prompt(number) for number in numbers]
         policies = [policy_of(prompt) for prompt in prompts]
         requests = [
-            self._request(number, prompt, policy)
+            self._request(number, prompt, policy, begun)
             for number, prompt, (policy, _) in zip(numbers, prompts, policies, strict=True)
         ]
         options = self.rollout
         with clock.phase("generate"):
             sampled = self.engine.sample(
-                requests, options.samples, max_tokens=options.max_tokens, logprobs=True
+                requests, samples, max_tokens=options.max_tokens, logprobs=True
             )
         with clock.phase("reward"):
             judged = self._judge(prompts, sampled)
@@ -178,18 +151,20 @@ class ExperienceSampler:
             )
         ]
 
-    def _request(self, number: int, prompt: Prompt, policy: Mapping[str, Any]) -> GroupRequest:
+    def _request(
+        self, number: int, prompt: Prompt, policy: Mapping[str, Any], begun: int
+    ) -> GroupRequest:
         prune = self.prune
         return GroupRequest(
-            name=str(number),
+            name=f"{number}{REST if begun else ''}",
             question=prompt.question,
             before=prompt.before,
             chat=self.chat,
-            seed=seed_for(self.seed, "rollouts", number),
+            seed=seed_for(self.seed, "rollouts", number) + begun,
             temperature=self.rollout.temperature,
             probes=prune.probes,
             policy=policy,
-            signals=("quality",) if policy["name"].startswith("arrol") else (),
+            signals=("quality",) if policy["name"] in SCORED else (),
             record=prune.probes if self.record else None,
             min_survivors=prune.min_survivors,
         )
@@ -227,24 +202,6 @@ def judged(
     return JudgedRollout(rollout, grade.right and not cut, worth)
 
 
-def batches_of(found: Experience, batches: int, prompts: int, *, dynamic: bool) -> list[Experience]:
-    """What was sampled at once, in steps of ``prompts`` groups each, or as many mixed ones if ``dynamic``.
-
-    The last one has what is left.
-    """
-    parts: list[list[JudgedGroup]] = [[]]
-    for group in found.groups:
-        full = sum(one.mixed or not dynamic for one in parts[-1]) >= prompts
-        if full and len(parts) < batches:
-            parts.append([])
-        parts[-1].append(group)
-    made = [Experience(part, FeatureRecord(), found.cursor) for part in parts]
-    place = {str(g.number): batch.features for batch in made for g in batch.groups}
-    for row in found.features.rows():
-        place[row[0]].add(*row)
-    return made
-
-
 def _rows(record: FeatureRecord) -> list[tuple[str, int, int, Tensor]]:
     """As they may travel: a row that is a view of a batch would bring all of it."""
     return [(group, index, tokens, row.clone()) for group, index, tokens, row in record.rows()]
@@ -256,11 +213,12 @@ def train_rows(
     """The survivors of every group that teaches something, with advantages over survivors alone.
 
     With a KL term the others are there too, with advantage 0: they pull towards the initial model.
-    ``dynamic`` sampling trains on mixed groups only, whatever a shaped reward tells the others apart by.
+    ``dynamic`` sampling trains on mixed groups only, whatever a shaped reward tells the others apart by. Of
+    groups of adaptive size those sampled in full stand for the others.
     """
     rows = []
     for group in groups:
-        if dynamic and not group.mixed:
+        if not group.whole or (dynamic and not group.mixed):
             continue
         survivors = group.survivors
         if options.train_of_group:
@@ -268,7 +226,7 @@ def train_rows(
             survivors = [survivors[i] for i in most_varied(rewards, options.train_of_group)]
         found = group_advantages(
             [rollout.reward for rollout in survivors],
-            [rollout.propensity for rollout in survivors],
+            [rollout.survival for rollout in survivors],
             correction=options.correction,
             divide=not options.dr_grpo,
         )
@@ -276,13 +234,14 @@ def train_rows(
             if options.kl_weight == 0 or dynamic:
                 continue
             found = without_signal(len(survivors))
+        stands_for = 1 / group.chance if options.correction == "ipw" else 1.0
         rows += [
             TrainRow(
                 rollout.sampled.prompt_ids,
                 rollout.sampled.token_ids,
                 rollout.sampled.logprobs,
                 advantage,
-                weight,
+                weight * stands_for,
             )
             for rollout, advantage, weight in zip(
                 survivors, found.advantages, found.weights, strict=True

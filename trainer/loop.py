@@ -20,7 +20,8 @@ from trainer.config import TrainConfig
 from trainer.engines.opening import open_engine, open_room
 from trainer.engines.weight_transfer import check_backend, open_transfer
 from trainer.errors import ReplicaLost, ReplicaRefused
-from trainer.experience import Experience, ExperienceSampler, JudgedGroup, batches_of, train_rows
+from trainer.experience import ExperienceSampler, train_rows
+from trainer.groups.judged import Experience, JudgedGroup
 from trainer.head.artefact import base_model_facts, write_head
 from trainer.held_out.best import Best
 from trainer.held_out.exam import Exam
@@ -41,7 +42,7 @@ from trainer.run import checkpoint
 from trainer.run.folder import RunFolder, model_folder, model_name, open_run
 from trainer.run.log import MetricsLog, NoLog, open_log
 from trainer.run.metrics import rollout_metrics, success_rate, tokens_generated, update_metrics
-from trainer.run.pending import packed, unpacked
+from trainer.run.pending import batches_of, packed, unpacked
 from trainer.run.rollouts import keep_rollouts
 from trainer.run.stopping import Stopping
 from trainer.seeds import seed_for
@@ -169,7 +170,7 @@ class Trainer:
         clock, step = Stopwatch(), self.done
         found = self._batch(clock)
         rows = train_rows(found.groups, self.config.algorithm, dynamic=self.sampler.dynamic)
-        sampled = sum(len(group.rollouts) for group in found.groups)
+        sampled = len(found.groups) * self.config.rollout.samples  # what a group stands for
         report = self.learner.update(rows, step, sampled, stale=self.off_policy > 0)
         figures: dict[str, float] = {}
         with clock.phase("head"):
@@ -221,7 +222,8 @@ class Trainer:
     def _remember(self, groups: list[JudgedGroup]) -> None:
         for group in groups:
             self.history.add(group.prompt.key, group.prompt.kind, *success_rate(group))
-            self.history.saw(group.prompt.key, mixed=group.mixed)
+            if group.survivors:  # else nobody knows
+                self.history.saw(group.prompt.key, mixed=group.mixed)
 
     def _push(self) -> float:
         """Weights and head of this moment into the engine; the gap that the probe found."""

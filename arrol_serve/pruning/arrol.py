@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from arrol_serve.errors import InvalidRequest
+from arrol_serve.pruning.success import at, success, tables
 from arrol_serve.pruning.survival import GroupView, Verdict, number, uniform
-from arrol_serve.pruning.threshold import sigmoid
 
 MAX_SHIFT = 4.0
 """No more of ``delta`` changes anything: kappa, lam (rho - q) and p are within 1, 2 and 1."""
@@ -49,18 +49,14 @@ class Arrol:
         shifts = self.delta if isinstance(self.delta, list | tuple) and self.delta else [self.delta]
         checked = tuple(number("delta", shift, -MAX_SHIFT, MAX_SHIFT) for shift in shifts)
         object.__setattr__(self, "delta", checked)
-        object.__setattr__(self, "posterior", _tables(self.posterior))
+        object.__setattr__(self, "posterior", tables(self.posterior))
 
     def success(self, score: float, probe: int = 0) -> float:
         """q: the probability that the rollout ends right."""
-        probability, table = sigmoid(score), _at(self.posterior, probe)
-        if not table:
-            return probability
-        bins = len(table)
-        return float(table[min(bins - 1, int(bins * probability))])
+        return success(score, self.posterior, probe)
 
     def shift(self, probe: int) -> float:
-        return float(_at(self.delta, probe))
+        return float(at(self.delta, probe))  # type: ignore[arg-type]
 
     def survival(self, score: float, probe: int = 0) -> float:
         """p of the rule, before the coin."""
@@ -72,20 +68,6 @@ class Arrol:
 
     def judge(self, scores: Mapping[int, float], view: GroupView) -> dict[int, Verdict]:
         return toss({i: self.survival(score, view.probe) for i, score in scores.items()}, view)
-
-
-def _at(values: Any, probe: int) -> Any:
-    """What is for this probe; the last one is for those beyond."""
-    return values[min(probe, len(values) - 1)]
-
-
-def _tables(posterior: object) -> tuple[tuple[float, ...], ...]:
-    """One table of bins for each probe, or one for all. Raises ``InvalidRequest``."""
-    if not isinstance(posterior, list | tuple):
-        raise InvalidRequest("arrol.prune.posterior must be a list.", param="arrol.prune.posterior")
-    several = bool(posterior) and all(isinstance(table, list | tuple) for table in posterior)
-    tables = posterior if several else [posterior]
-    return tuple(tuple(number("posterior", q, 0, 1) for q in table) for table in tables)
 
 
 def toss(survival: Mapping[int, float], view: GroupView) -> dict[int, Verdict]:

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from arrol_serve.pruning.arrol import Arrol, toss
+from arrol_serve.pruning.success import likely
 from arrol_serve.pruning.survival import GroupView, Verdict, number
-
-TRUST = 4.0
-"""Siblings' worth of trust in ``prompt_mean``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +32,7 @@ class ArrolSigned(Arrol):
 
     def judge(self, scores: Mapping[int, float], view: GroupView) -> dict[int, Verdict]:
         q = {index: self.success(score, view.probe) for index, score in scores.items()}
-        total, count = math.fsum(q.values()), max(1, len(q))  # in any order the same bits
-        likely = (total + TRUST * self.prompt_mean) / (len(q) + TRUST)
-        slope = self.lam if likely >= self.rho else -self.lam
-        base, mean = self.kappa + self.shift(view.probe), total / count
+        mean = math.fsum(q.values()) / max(1, len(q))  # in any order the same bits
+        slope = self.lam if likely(q.values(), self.prompt_mean) >= self.rho else -self.lam
+        base = self.kappa + self.shift(view.probe)
         return toss({i: self.clip(base + slope * (mean - q[i])) for i in q}, view)

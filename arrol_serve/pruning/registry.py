@@ -10,6 +10,7 @@ from typing import Any
 from arrol_serve.errors import InvalidRequest
 from arrol_serve.pruning.arrol import Arrol
 from arrol_serve.pruning.arrol_signed import ArrolSigned
+from arrol_serve.pruning.both_ends import BothEnds
 from arrol_serve.pruning.confidence_floor import ConfidenceFloor
 from arrol_serve.pruning.never import Never
 from arrol_serve.pruning.random_drop import RandomDrop
@@ -29,6 +30,7 @@ POLICIES: dict[str, type[Any]] = {
         Never,
         Arrol,
         ArrolSigned,
+        BothEnds,
     )
 }
 

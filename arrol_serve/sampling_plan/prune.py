@@ -17,6 +17,9 @@ DEFAULT_KEEP = 0.5
 CALIBRATED = ("threshold", "arrol", "arrol_signed")
 """Survival policies that read the score as a calibrated logit, which only a head gives."""
 
+FOR_TRAINING = ("both_ends",)
+"""Survival policies that keep weak candidates on purpose."""
+
 KEEPS_A_SHARE = ("top_fraction", "successive_halving", "random")
 """Survival policies under which ``keep`` says exactly how many live."""
 
@@ -86,4 +89,10 @@ def _policy_spec(options: PruneOptions) -> dict[str, Any]:
     if name in ("top_fraction", "random"):
         spec.setdefault("keep", DEFAULT_KEEP)
     policy_from_spec(spec)
+    if name in FOR_TRAINING:
+        raise InvalidRequest(
+            f"Survival policy {name} keeps weak candidates on purpose, so that training sees right and "
+            "wrong ones; a vote would only pay for them: use top_fraction.",
+            param="arrol.prune.policy",
+        )
     return spec

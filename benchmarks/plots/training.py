@@ -22,11 +22,12 @@ def training_plot(path: Path) -> Path:
     """Accuracy against seconds, seconds by phase and, if measured, the keep ratio; beside the file."""
     result = json.loads(path.read_text())
     rows = {row["arm"]: row for row in result["rows"]}
+    clock, base = clock_of(result["rows"]), result["settings"].get("base", "none")
     keeps = set(KEEPS.values()) <= set(rows)
     panels = 3 if keeps else 2
     figure, axes = plt.subplots(1, panels, figsize=(5 * panels, 4.5))
-    _curves(axes[0], [rows[arm] for arm in (MAIN if keeps else rows)])
-    _phases(axes[1], list(rows.values()))
+    _curves(axes[0], [rows[arm] for arm in (MAIN if keeps else rows)], clock)
+    _phases(axes[1], list(rows.values()), clock, base)
     if keeps:
         _keeps(axes[2], rows)
     seeds = max(len(row["seeds"]) for row in rows.values())
@@ -38,33 +39,46 @@ def training_plot(path: Path) -> Path:
     return target
 
 
-def _curves(axes: Axes, rows: Sequence[Row]) -> None:
+def clock_of(rows: Sequence[Row]) -> str:
+    """Seconds that passed where the machine was quiet, or nothing else was measured; else the processor's."""
+    busy = any(not row.get("quiet", True) for row in rows)
+    return "seconds_cpu" if busy and all(row["seconds_cpu_per_step"] for row in rows) else "seconds"
+
+
+NAMES = {"seconds": "seconds", "seconds_cpu": "processor seconds"}
+
+
+def _curves(axes: Axes, rows: Sequence[Row], clock: str) -> None:
+    x = 1 if clock == "seconds" else 3
     for place, row in enumerate(rows):
-        runs = np.array(row["curves"])  # [seeds, evaluations, (step, seconds, pass@1)]
+        # [seeds, evaluations, (step, seconds, pass@1, processor seconds)]
+        runs = np.array(row["curves"], float)
+        style: Any = {"color": f"C{place % 10}", "linestyle": "-" if place < 10 else "--"}
         for run in runs:
-            axes.plot(run[:, 1], run[:, 2], color=f"C{place}", alpha=0.25, linewidth=1)
+            axes.plot(run[:, x], run[:, 2], alpha=0.25, linewidth=1, **style)
         mean = runs.mean(0)
-        axes.plot(mean[:, 1], mean[:, 2], marker="o", color=f"C{place}", label=row["arm"])
-    axes.set_xlabel("training seconds (evaluation left out)")
+        axes.plot(mean[:, x], mean[:, 2], marker="o", label=row["arm"], **style)
+    axes.set_xlabel(f"training {NAMES[clock]} (evaluation left out)")
     axes.set_ylabel("pass@1 on held-out questions")
     axes.set_title("mean of the seeds; thin: each seed")
     axes.legend(title="pruned by", loc="lower right", fontsize=8)
     axes.grid(alpha=0.3)
 
 
-def _phases(axes: Axes, rows: Sequence[Row]) -> None:
+def _phases(axes: Axes, rows: Sequence[Row], clock: str, base: str) -> None:
+    speedup = "speedup" if clock == "seconds" else "speedup_cpu"
     places, left = np.arange(len(rows)), np.zeros(len(rows))
     for phase in PHASES:
-        seconds = np.array([row[f"seconds_{phase}"] or 0.0 for row in rows])
+        seconds = np.array([row[f"{clock}_{phase}"] or 0.0 for row in rows])
         axes.barh(places, seconds, left=left, label=phase)
         left += seconds
     for place, row in enumerate(rows):
-        axes.text(left[place], place, f" {row['speedup']:.2f}x", va="center", fontsize=8)
+        axes.text(left[place], place, f" {row[speedup]:.2f}x", va="center", fontsize=8)
     axes.set_yticks(places, [row["arm"] for row in rows])
     axes.invert_yaxis()
     axes.set_xlim(0, left.max() * 1.15)
-    axes.set_xlabel("seconds a step once pruning is in force")
-    axes.set_title("phases, and steps per second relative to none")
+    axes.set_xlabel(f"{NAMES[clock]} a step once pruning is in force")
+    axes.set_title(f"phases, and steps per second relative to {base}")
     axes.legend(fontsize=8)
 
 

@@ -4,38 +4,94 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.record import read_result
-from benchmarks.training import RECIPE
+from benchmarks.plots.training import clock_of
+from benchmarks.record import Result, read_result
+from benchmarks.training.arms import RECIPE
 from trainer.config import load_config
+from trainer.run.metrics import BUCKETS
 
 
 def training(name: str = "training") -> str:
     """What pruning saves in training, and what it does to what is learned."""
     result = read_result(name)
     settings = result.settings
-    changes = settings["changes"]
-    prompts = changes.get("rollout.prompts", load_config(RECIPE).rollout.prompts)
-    before = [value for row in result.rows for value in row["pass@1_before"]]
+    base, clock = settings.get("base", "none"), clock_of(result.rows)
+    gain = "gain_at_equal_seconds" + ("_cpu" if clock == "seconds_cpu" else "")
     lines = [
-        f"Training the bundled model on level 6 at temperature {changes['rollout.temperature']:g}, "
+        _caption(result),
+        "",
+        f"| rollouts pruned by | seeds | s/step | generate | log-probs | update | speed | pass@1 "
+        f"| against {base}, equal steps | against {base}, equal seconds |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in result.rows:
+        phases = " | ".join(
+            f"{row[f'{clock}_{p}'] or 0.0:.2f}" for p in ("generate", "logprob", "update")
+        )
+        gains = " | ".join(_spread(row[k]) for k in ("gain_over_base", gain))
+        speed = row["speedup" if clock == "seconds" else "speedup_cpu"]
+        lines.append(
+            f"| {row['arm']} | {len(row['seeds'])} | {row[f'{clock}_per_step']:.2f} | {phases} "
+            f"| {speed:.2f}x | {_mean(row['pass@1']):.3f} | {gains} |"
+        )
+    if "groups_whole" in result.rows[0]:
+        lines += ["", *_signal(result)]
+    return "\n".join([*lines, "", f"![Training](benchmarks/results/{name}.png)"])
+
+
+def _caption(result: Result) -> str:
+    settings = result.settings
+    changes = settings["changes"]
+    recipe = load_config(RECIPE)
+    prompts = changes.get("rollout.prompts", recipe.rollout.prompts)
+    levels = changes.get("data.levels", recipe.data.levels)
+    before = [value for row in result.rows for value in row["pass@1_before"]]
+    which = f"level {levels[0]}" if len(levels) == 1 else f"levels {', '.join(map(str, levels))}"
+    seconds = (
+        ""
+        if clock_of(result.rows) == "seconds"
+        else ("The machine was busy: seconds are those of the trainer's process on processors. ")
+    )
+    return (
+        f"Training the bundled model on {which} at temperature {changes['rollout.temperature']:g}, "
         f"{prompts} prompts a step, {settings['steps']} steps, seeds {settings['seeds']}, "
         f"{changes['optim.minibatches']} optimizer steps a step, pruned from step "
         f"{changes['prune.cold_start'] + 1} on; GRPO, keep 0.5 and the "
         f"probe at 32 tokens unless named. Before training pass@1 is {min(before):.3f}. Differences are "
-        f"paired by seed, with the lowest and highest. {result.where()}.",
-        "",
-        "| rollouts pruned by | seeds | s/step | generate | log-probs | update | speed | pass@1 "
-        "| against none, equal steps | against none, equal seconds |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        f"paired by seed, with the lowest and highest. {seconds}{result.where()}."
+    )
+
+
+def _signal(result: Result) -> list[str]:
+    """What is left to learn from, and how long it takes."""
+    clock = clock_of(result.rows)
+    goals = list(result.rows[0]["time_to"])
+    lines = [
+        "| rollouts pruned by | groups with signal | variance in groups "
+        "| right among the kept: hard, medium, easy prompts "
+        f"| {' | '.join(f's to pass@1 {goal}' for goal in goals)} |",
+        "|---" * (4 + len(goals)) + "|",
     ]
     for row in result.rows:
-        phases = " | ".join(f"{row[f'seconds_{p}']:.2f}" for p in ("generate", "logprob", "update"))
-        gains = " | ".join(_spread(row[k]) for k in ("gain_over_none", "gain_at_equal_seconds"))
+        kept = ", ".join(_figure(row[f"kept_positive/{name}"]) for name in BUCKETS)
+        times = " | ".join(_times(row["time_to"][goal][clock]) for goal in goals)
         lines.append(
-            f"| {row['arm']} | {len(row['seeds'])} | {row['seconds_per_step']:.2f} | {phases} "
-            f"| {row['speedup']:.2f}x | {_mean(row['pass@1']):.3f} | {gains} |"
+            f"| {row['arm']} | {row['groups_mixed'] / row['groups']:.2f} | {row['reward_var']:.3f} | {kept} "
+            f"| {times} |"
         )
-    return "\n".join([*lines, "", f"![Training](benchmarks/results/{name}.png)"])
+    return lines
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _times(values: Sequence[float | None]) -> str:
+    """The mean over the seeds that came so far, and how many did."""
+    there = [value for value in values if value is not None]
+    return (
+        f"{_mean(there):.0f} ({len(there)} of {len(values)})" if there else f"none of {len(values)}"
+    )
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from benchmarks.training import ARMS, folder, seeds_of, summarise
+from benchmarks.plots.training import training_plot
+from benchmarks.record import write_result
+from benchmarks.render.training import training
+from benchmarks.training.__main__ import seeds_of
+from benchmarks.training.arms import ARMS, common
+from benchmarks.training.neighbours import others, watched
+from benchmarks.training.runs import folder
+from benchmarks.training.summary import summarise
 from trainer.config import load_config
 
 ROWS = 12
@@ -43,6 +53,52 @@ def test_a_generation_is_shared_by_its_steps(tmp_path: Path) -> None:
     assert fast["seconds_generate"] == pytest.approx(1.0)
     assert fast["seconds_head"] is None
     assert fast["gain_at_equal_seconds"] == [pytest.approx(0.5 - (0.3 + 0.2 * 24 / 48))]
+
+
+def test_a_busy_machine_is_told_and_its_seconds_are_the_processor_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In half of the time that passed others had the core."""
+    for arm, every in (("none", 1), ("fast", 4)):
+        log(tmp_path, arm, 4.0, every)
+        run = folder(tmp_path, arm, 0)
+        rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+        for row in rows[1:]:
+            halves = {key.replace("seconds/", "seconds_cpu/"): value / 2
+                      for key, value in row.items() if key.startswith("seconds/")}  # fmt: skip
+            row |= halves | {"groups_whole": 8, "groups": 8, "groups_mixed": 6, "reward_var": 0.2}
+        (run / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        turns = [{"seconds": 30.0, "others": 1.0}, {"seconds": 10.0, "others": 0.2}]
+        (run / "turns.jsonl").write_text("".join(json.dumps(turn) + "\n" for turn in turns))
+    rows = summarise(tmp_path, [0], ROWS)
+    assert [row["others"] for row in rows] == [[pytest.approx(0.8)]] * 2
+    assert not any(row["quiet"] for row in rows)
+    assert rows[1]["seconds_cpu_per_step"] == pytest.approx(1.0)
+    assert rows[1]["speedup_cpu"] == pytest.approx(2.5)
+    # From 0.3 to 0.5 in 12 steps of 5 s.
+    assert rows[0]["time_to"]["0.5"] == {"seconds": [60.0], "seconds_cpu": [30.0]}
+    assert rows[0]["time_to"]["0.55"]["seconds"] == [None]
+    monkeypatch.setattr("benchmarks.record.RESULTS", tmp_path)
+    changes = common("sparse")
+    settings = {"steps": ROWS, "seeds": [0], "changes": changes, "base": "none"}
+    path = write_result("training_sparse", settings, rows, folder=tmp_path)
+    assert training_plot(path).stat().st_size > 10_000
+    text = training("training_sparse")
+    assert "on levels 6, 7 at temperature 1, 16 prompts a step" in text
+    assert "on processors" in text
+    assert "| fast | 1 | 1.00 |" in text
+    assert "| none | 0.75 | 0.200 | -, -, - | 30 (1 of 1) | none of 1 |" in text
+
+
+def test_neighbours_are_seen(tmp_path: Path) -> None:
+    """A process that is nobody's child here uses a core; one that is does not count."""
+    burn = "import time; end = time.monotonic() + 1.5\nwhile time.monotonic() < end: pass"
+    other = subprocess.Popen([sys.executable, "-c", burn])
+    with watched(tmp_path):
+        time.sleep(1)
+    other.wait()
+    alone = others(tmp_path)
+    assert alone is None or alone > 0.2
 
 
 def test_what_has_not_come_so_far_is_left_out(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import torch
 
 from arrol_serve.answers.pool import AnswerPool
 from tests.paths import MODEL
@@ -13,7 +15,8 @@ from trainer.config import load_config
 from trainer.engines.local import LocalEngine
 from trainer.engines.opening import Encoder
 from trainer.engines.sampling import GroupRequest, sample_groups
-from trainer.experience import Experience, ExperienceSampler, Takes
+from trainer.experience import ExperienceSampler, Takes
+from trainer.groups.judged import Experience
 from trainer.prompts.prompt import Prompt
 from trainer.prompts.sources import open_source
 from trainer.ranks import Ranks
@@ -89,6 +92,19 @@ def test_propensities_are_those_of_the_rule(engine: Any, scheduler: Any, pool: A
     assert all(len(group.survivors) >= 3 for group in groups)
 
 
+def test_both_ends_of_the_scores_survive_in_the_asked_number(
+    engine: Any, scheduler: Any, pool: AnswerPool
+) -> None:
+    found = experience(engine, pool, {"name": "both_ends", "lean": 0.5})
+    for group in found.groups:
+        risked = [r for r in group.rollouts if r.sampled.report["probes"]]
+        assert sum(not r.pruned for r in risked) == math.ceil(len(risked) / 2)
+        scores = [r.sampled.report["probes"][0][1] for r in risked]
+        assert max(r.propensity for r in risked) <= 0.9
+        inner = sorted(zip(scores, [r.propensity for r in risked], strict=True))[len(risked) // 2]
+        assert inner[1] < 0.5
+
+
 def test_random_pruning_needs_no_scores(engine: Any, scheduler: Any, pool: AnswerPool) -> None:
     found = experience(engine, pool, {"name": "random", "keep": 0.5})
     for group in found.groups:
@@ -151,6 +167,32 @@ def test_places_that_fall_free_are_taken_by_the_next_groups(
     first = [r.sampled.token_ids for r in found.groups[0].rollouts]
     assert first == [r.sampled.token_ids for r in alone[0].rollouts]
     assert together < 4 * single  # 96 rollouts in 64 places, half of them pruned at 8
+
+
+def test_groups_whose_first_ones_are_all_alike_are_seldom_sampled_in_full(
+    engine: Any, scheduler: Any, pool: AnswerPool
+) -> None:
+    """Those that are have the rollouts and the features that they would have at once."""
+    many = ("data.levels=[6]", "rollout.prompts=8", "rollout.temperature=1.2")
+    never = {"name": "never"}
+    at_once = experience(engine, pool, never, *many)
+    found = experience(engine, pool, never, *many, "rollout.first=3", "rollout.flat_chance=0.5")
+    assert {len(group.rollouts) for group in found.groups} == {3, 8}
+    for group, full in zip(found.groups, at_once.groups, strict=True):
+        assert group.whole == (len(group.rollouts) == 8)
+        alike = len({one.correct for one in group.rollouts[:3]}) == 1
+        assert [one.chance for one in group.rollouts[3:]] in ([], [0.5 if alike else 1] * 5)
+        for one, other in zip(group.rollouts, full.rollouts, strict=False):
+            assert one.sampled.token_ids == other.sampled.token_ids
+            assert (one.sampled.group, one.sampled.index) == (
+                other.sampled.group,
+                other.sampled.index,
+            )
+    told = {key[:3]: key[3] for key in at_once.features.rows()}
+    rows = {key[:3]: key[3] for key in found.features.rows()}
+    asked = {(g.number, one.sampled.index) for g in found.groups for one in g.rollouts}
+    assert {(int(name), index) for name, index, _ in rows} == asked
+    assert all(torch.allclose(told[key], row, atol=1e-3) for key, row in rows.items())
 
 
 def test_a_chat_reaches_the_engine_whole(engine: Any) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from arrol_serve.rollout import PRUNED_STOP_REASON
 from trainer.engines.sampling import SampledRollout
-from trainer.experience import JudgedGroup, JudgedRollout
+from trainer.groups.judged import JudgedGroup, JudgedRollout
 from trainer.prompts.prompt import Prompt
 
 

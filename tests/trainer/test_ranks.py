@@ -121,7 +121,12 @@ def pid_of(launcher: int, rank: int) -> int:
     return found
 
 
-ENDLESS = {"run.steps": 500, "checkpoint.keep": 500}
+ENDLESS = {
+    "run.steps": 500,
+    "checkpoint.keep": 500,
+    "rollout.batches": 2,  # sampled before steps 1, 3 and 5
+    "algorithm.old": "engine",
+}
 
 
 @dataclass(frozen=True)
@@ -137,35 +142,36 @@ class Ended:
 
 @pytest.fixture(scope="module")
 def lost(tmp_path_factory: pytest.TempPathFactory) -> Ended:
-    """Its second rank is killed after two steps, the second one pruned."""
+    """Its second rank is killed after five steps, pruned from the third on."""
     out: Path = tmp_path_factory.mktemp("ranks") / "lost"
     log = out.with_suffix(".log")
     with running(by_two(policy(out, **ENDLESS)), log) as process:
-        until_saved(2, out, process, log)
+        until_saved(5, out, process, log)
         other = pid_of(process.pid, 0)
         os.kill(pid_of(process.pid, 1), signal.SIGKILL)
         status = process.wait(timeout=LIMIT_S)
     return Ended(out, status, log.read_text(), other)
 
 
-def after_one_step(run: Path, out: Path) -> Path:
+def after(steps: int, run: Path, out: Path) -> Path:
     """A copy of a run as it was then."""
     shutil.copytree(
         run, out, ignore=lambda *_: {p.name for p in checkpoint.complete(run / "checkpoints")}
     )
-    shutil.copytree(saved(run, 1), saved(out, 1))
+    shutil.copytree(saved(run, steps), saved(out, steps))
     return out
 
 
 @pytest.fixture(scope="module")
 def told(lost: Ended) -> Ended:
-    """The same from the first step's checkpoint on, and told to end after the second step."""
-    out = after_one_step(lost.out, lost.out.with_name("told"))
+    """The same from the third step's checkpoint on, which holds what the fourth is trained on, and told to
+    end after the fifth."""
+    out = after(3, lost.out, lost.out.with_name("told"))
     log = out.with_suffix(".log")
     words = by_two(policy(out, "--resume", "auto", **ENDLESS))
     words[3:3] = ["--shutdown-timeout", str(int(LIMIT_S))]
     with running(words, log) as process:
-        until_saved(2, out, process, log)
+        until_saved(5, out, process, log)
         process.terminate()
         status = process.wait(timeout=LIMIT_S)
     return Ended(out, status, log.read_text())
@@ -174,9 +180,18 @@ def told(lost: Ended) -> Ended:
 def test_the_others_end_when_one_is_lost(lost: Ended) -> None:
     assert lost.status != 0
     assert not Path(f"/proc/{lost.other}").exists()
-    rows = read_metrics(lost.out)
-    assert rows[1]["kept"] < 1
-    assert all(row["sync_gap"] < 1e-4 and row["mismatch_max"] < 1e-3 for row in rows)
+
+
+def test_both_ranks_engines_hold_the_trained_weights_and_sample_for_two_steps(lost: Ended) -> None:
+    rows = read_metrics(lost.out)[:5]
+    assert [row["off_policy"] for row in rows] == [0, 1, 0, 1, 0]
+    assert rows[2]["kept"] < 1
+    synced = [row for row in rows if "sync_gap" in row]
+    assert [row["step"] for row in synced] == [2, 4]
+    assert all(row["sync_exact"] == 1 and row["sync_gap"] < 1e-4 for row in synced)
+    fresh = [row["mismatch_max"] for row in rows if not row["off_policy"]]
+    assert all(most < 1e-3 for most in fresh if most is not None)
+    assert any(row["old_from_engine"] == 1 for row in rows if row["off_policy"])
 
 
 def test_all_save_when_told_to_end(told: Ended) -> None:
@@ -187,19 +202,20 @@ def test_all_save_when_told_to_end(told: Ended) -> None:
 
 
 def test_two_ranks_go_on_to_the_same_bits(lost: Ended, told: Ended) -> None:
-    assert figures(told.out)[1] == figures(lost.out)[1]
-    one, other = (load_file(saved(run.out, 2) / checkpoint.MODEL) for run in (lost, told))
-    assert same(one, other)
+    assert figures(told.out)[:5] == figures(lost.out)[:5]
+    for step in (4, 5):
+        one, other = (load_file(saved(run.out, step) / checkpoint.MODEL) for run in (lost, told))
+        assert same(one, other)
 
 
 def test_one_rank_goes_on_from_a_checkpoint_of_two(lost: Ended, tmp_path: Path) -> None:
-    out = after_one_step(lost.out, tmp_path / "one")
-    run(policy(out, "--resume", "auto", **{"run.steps": 2}))
-    once, twice = read_metrics(out)[1], read_metrics(lost.out)[1]
-    assert once["tokens_generated"] == twice["tokens_generated"]
-    # One rank adds gradients up in another order.
-    assert once["grad_norm"] == pytest.approx(twice["grad_norm"], rel=1e-2)
-    for name, weight in load_file(saved(lost.out, 2) / checkpoint.MODEL).items():
+    out = after(2, lost.out, tmp_path / "one")
+    run(policy(out, "--resume", "auto", **{**ENDLESS, "run.steps": 4}))
+    for once, twice in zip(read_metrics(out)[2:], read_metrics(lost.out)[2:4], strict=True):
+        assert once["tokens_generated"] == twice["tokens_generated"]
+        # One rank adds gradients up in another order.
+        assert once["grad_norm"] == pytest.approx(twice["grad_norm"], rel=1e-2)
+    for name, weight in load_file(saved(lost.out, 4) / checkpoint.MODEL).items():
         torch.testing.assert_close(weights(out)[name], weight, rtol=0, atol=2e-4)
 
 

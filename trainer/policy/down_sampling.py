@@ -22,7 +22,8 @@ def most_varied(rewards: Sequence[float], count: int) -> list[int]:
     highest = np.argsort(-values, kind="stable")
     best, chosen = -1.0, order[:count]
     for high in range(count + 1):
-        subset = np.concatenate([highest[:high], order[: count - high]])
+        lowest = order[: count - high]
+        subset = np.concatenate([highest[~np.isin(highest, lowest)][:high], lowest])
         spread = float(values[subset].var())
         if spread > best + 1e-12:
             best, chosen = spread, subset

@@ -6,7 +6,6 @@ With several ranks each takes every R-th micro-batch of the same batch; FSDP2 ad
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -75,7 +74,19 @@ class Learner:
         older weights. A step whose gradient is not finite is left out, and counted.
         """
         report = UpdateReport(lr=learning_rate(self.settings.optim, step, self.settings.steps))
-        began = time.monotonic()
+        with report.clock.phase("update"):
+            self._update(rows, step, sampled or len(rows), report, stale=stale)
+        return report
+
+    def _update(
+        self,
+        rows: Sequence[TrainRow],
+        step: int,
+        sampled: int,
+        report: UpdateReport,
+        *,
+        stale: bool,
+    ) -> None:
         order = list(range(len(rows)))
         if self.settings.optim.minibatches > 1:
             generator = torch.Generator().manual_seed(seed_for(self.settings.seed, "order", step))
@@ -83,9 +94,11 @@ class Learner:
         size = math.ceil(len(rows) / self.settings.optim.minibatches) or 1
         old = OldLogprobs(rows, self.settings, stale=stale, trusted=self.trusts_engine)
         self._compute(old, old.apart(order, size), report)
-        reference = self._reference(rows) if self.settings.algorithm.kl_weight > 0 else None
-        report.logprob_s = time.monotonic() - began
-        each = (sampled or len(rows)) / self.settings.optim.minibatches
+        reference = None
+        if self.settings.algorithm.kl_weight > 0:
+            with report.clock.phase("logprob"):
+                reference = self._reference(rows)
+        each = sampled / self.settings.optim.minibatches
         with self._dropout(step):
             for start in range(0, len(rows), size):
                 chosen, rest = order[start : start + size], order[start + size :]
@@ -96,15 +109,12 @@ class Learner:
                 self._finish(report)
         report.from_engine = old.share
         report.add_up(self.ranks)
-        report.update_s = time.monotonic() - began - report.logprob_s
-        return report
 
     def _compute(self, old: OldLogprobs, apart: list[int], report: UpdateReport) -> None:
         """Old log-probabilities by passes of their own."""
-        began = time.monotonic()
-        passes = self._logprobs(self.policy, [old.rows[i] for i in apart])
-        old.known.update(zip(apart, passes, strict=True))
-        report.logprob_s += time.monotonic() - began
+        with report.clock.phase("logprob"):
+            passes = self._logprobs(self.policy, [old.rows[i] for i in apart])
+            old.known.update(zip(apart, passes, strict=True))
 
     def _tensor(self, values: Iterable[float]) -> Tensor:
         return torch.tensor(list(values), device=self.device)

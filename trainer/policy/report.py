@@ -8,6 +8,7 @@ from torch import Tensor
 
 from trainer.policy.loss import LossSums
 from trainer.ranks import Ranks
+from trainer.stopwatch import Stopwatch
 
 
 @dataclass(slots=True)
@@ -26,10 +27,9 @@ class UpdateReport:
     terms: float = 0.0
     mismatch: list[Tensor] = field(default_factory=list)
     """Per token: the trainer's old log-probability minus the engine's."""
-    logprob_s: float = 0.0
-    """Of passes for old and reference log-probabilities alone. The first minibatch needs none for the
-    old ones: its update's own forward pass gives them, with ratio 1."""
-    update_s: float = 0.0
+    clock: Stopwatch = field(default_factory=Stopwatch)
+    """``logprob``: passes for old and reference log-probabilities alone; the first minibatch needs none for
+    the old ones, its update's own forward pass gives them, with ratio 1. ``update``: the rest."""
 
     def add(self, sums: LossSums, mismatch: Tensor, total: float) -> None:
         """One micro-batch of an optimizer step with the denominator ``total``."""

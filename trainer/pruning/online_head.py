@@ -28,7 +28,7 @@ from arrol_serve.quality.calibration import (
 )
 from arrol_serve.quality.head import QualityHead
 from arrol_serve.quality.posterior import BinnedPosterior, solve_delta
-from trainer.experience import JudgedGroup
+from trainer.groups.judged import JudgedGroup
 from trainer.pruning.survival import Knowledge, keep_per_probe
 from trainer.sections import HeadSection, PruneSection
 from trainer.seeds import seed_for

@@ -33,6 +33,17 @@ def survival_spec(
         return NEVER
     if config.mode == "random":
         return {"name": "random", "keep": config.keep}
+    posterior = [list(table) for table in knowledge.posterior]
+    if config.mode == "both_ends":
+        return {
+            "name": "both_ends",
+            "keep": config.keep,
+            "lean": config.lean,
+            "p_min": config.p_min,
+            "p_max": config.p_max,
+            "posterior": posterior,
+            "prompt_mean": prompt_mean,
+        }
     signed = config.mode == "arrol_signed"
     spec: dict[str, Any] = {
         "name": config.mode,
@@ -42,6 +53,6 @@ def survival_spec(
         "lam": config.lam,
         "p_min": config.p_min,
         "p_max": config.p_max,
-        "posterior": [list(table) for table in knowledge.posterior],
+        "posterior": posterior,
     }
     return spec | ({"prompt_mean": prompt_mean} if signed else {})

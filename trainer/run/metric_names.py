@@ -19,6 +19,7 @@ SAMPLED: Mapping[str, str] = {
     "ess": "effective share of the survivors under their weights 1 / propensity",
     "groups": "prompts sampled, refills of dynamic sampling among them",
     "groups_mixed": "those with right and wrong survivors, which have signal",
+    "groups_whole": "those sampled in full; fewer than `groups` with `rollout.first`",
     "groups_lost_to_pruning": "those without signal of which some were pruned",
     "no_verdict": "rollouts neither pruned nor judged, left out",
     "reward_problems/REASON": "those among them whose reward function failed, by how",
@@ -48,6 +49,7 @@ UPDATED: Mapping[str, str] = {
     "sync_exact": "1: all weights were compared bit by bit",
     "seconds/PHASE": "wall-clock time: generate, reward, logprob, update, head, sync, eval; `total` is the "
     "step's without eval",
+    "seconds_cpu/PHASE": "the same of this process on processors: less than wall-clock where others work too",
 }
 HEAD: Mapping[str, str] = {
     "head/auc": "at the probes, on rollouts that the head had not learned from",

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from trainer.experience import JudgedGroup, JudgedRollout
+from trainer.groups.judged import JudgedGroup, JudgedRollout
 from trainer.policy.batch import TrainRow
 from trainer.policy.report import UpdateReport
 from trainer.rewards.grader import PROBLEMS
@@ -46,6 +46,7 @@ def rollout_metrics(groups: Sequence[JudgedGroup]) -> dict[str, float | None]:
         "ess": float(w.sum() ** 2 / (len(w) * (w**2).sum())) if len(w) else None,
         "groups": len(groups),
         "groups_mixed": sum(group.mixed for group in groups),
+        "groups_whole": sum(group.whole for group in groups),
         "groups_lost_to_pruning": sum(_perhaps_lost(group) for group in groups),
         "no_verdict": len(every) - len(pruned) - len(survivors),
         **{f"reward_problems/{name}": problems[name] for name in PROBLEMS},
@@ -77,8 +78,7 @@ def update_metrics(rows: Sequence[TrainRow], report: UpdateReport) -> dict[str, 
         "old_from_engine": report.from_engine,
         "mismatch_kl": None,
         "mismatch_max": None,
-        "seconds/logprob": report.logprob_s,
-        "seconds/update": report.update_s,
+        **report.clock.phases(),
     }
     if report.mismatch:
         d = torch.cat(report.mismatch).double().nan_to_num(nan=0.0)

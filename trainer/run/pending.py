@@ -1,4 +1,4 @@
-"""Batches that were sampled and wait to be trained on, as a checkpoint holds them."""
+"""Batches that were sampled and wait to be trained on: cut, and as a checkpoint holds them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,26 @@ import torch
 
 from arrol_serve.engine.plugin.recording import FeatureRecord
 from trainer.engines.sampling import SampledRollout
-from trainer.experience import Experience, JudgedGroup, JudgedRollout
+from trainer.groups.judged import Experience, JudgedGroup, JudgedRollout
 from trainer.prompts.prompt import PromptSource
+
+
+def batches_of(found: Experience, batches: int, prompts: int, *, dynamic: bool) -> list[Experience]:
+    """What was sampled at once, in steps of ``prompts`` groups each, or as many mixed ones if ``dynamic``.
+
+    The last one has what is left.
+    """
+    parts: list[list[JudgedGroup]] = [[]]
+    for group in found.groups:
+        full = sum(one.mixed or not dynamic for one in parts[-1]) >= prompts
+        if full and len(parts) < batches:
+            parts.append([])
+        parts[-1].append(group)
+    made = [Experience(part, FeatureRecord(), found.cursor) for part in parts]
+    place = {str(g.number): batch.features for batch in made for g in batch.groups}
+    for row in found.features.rows():
+        place[row[0]].add(*row)
+    return made
 
 
 def packed(batches: Sequence[Experience]) -> list[dict[str, Any]]:
@@ -23,6 +41,8 @@ def packed(batches: Sequence[Experience]) -> list[dict[str, Any]]:
                 {
                     "number": group.number,
                     "estimate": group.estimate,
+                    "chance": group.chance,
+                    "whole": group.whole,
                     "rollouts": [asdict(rollout) for rollout in group.rollouts],
                 }
                 for group in batch.groups
@@ -48,6 +68,8 @@ def _batch(body: dict[str, Any], source: PromptSource) -> Experience:
                 JudgedRollout(**{**rollout, "sampled": SampledRollout(**rollout["sampled"])})
                 for rollout in group["rollouts"]
             ),
+            group["chance"],
+            group["whole"],
         )
         for group in body["groups"]
     ]

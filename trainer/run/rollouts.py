@@ -9,7 +9,7 @@ from pathlib import Path
 from arrol_serve.files import replacing
 from arrol_serve.rollout import fate_of
 from trainer.errors import ConfigError
-from trainer.experience import JudgedGroup, JudgedRollout
+from trainer.groups.judged import JudgedGroup, JudgedRollout
 from trainer.policy.batch import TrainRow
 from trainer.samples.kept import ShownGroup, ShownReply, packed, read_groups
 
@@ -57,7 +57,7 @@ def _reply(rollout: JudgedRollout, trained: Trained) -> ShownReply:
         "reward": None if rollout.correct is None else rollout.reward,
         "advantage": None if row is None else row.advantage,
         "weight": None if row is None else row.weight,
-        "survival": rollout.propensity,
+        "survival": rollout.survival,
         "score": quality if quality is not None and math.isfinite(quality) else None,
     }
     for tokens, score, survival in sampled.report.get("probes", ()):

@@ -9,7 +9,9 @@ from pydantic import Field, model_validator
 
 from trainer.sections.section import Section
 
-PruneMode = Literal["arrol", "arrol_signed", "random", "none"]
+PruneMode = Literal["arrol", "arrol_signed", "both_ends", "random", "none"]
+SCORED = ("arrol", "arrol_signed", "both_ends")
+"""Modes that go by the quality head's scores."""
 
 
 class RolloutSection(Section):
@@ -21,6 +23,12 @@ class RolloutSection(Section):
     (``off_policy`` in the metrics), which the importance weight between engine and trainer corrects."""
     samples: int = Field(default=16, ge=2)
     """Rollouts a prompt."""
+    first: int = Field(default=0, ge=0)
+    """Rollouts of a prompt that are asked for at first, the rest where these are not all right or all wrong;
+    0: all at once."""
+    flat_chance: float = Field(default=0.25, gt=0, le=1)
+    """With which the rest is asked for all the same. Such a group then counts 1 / ``flat_chance`` times with
+    ``correction = "ipw"``, so that on average it is as if all had been sampled in full."""
     temperature: float = Field(default=1.0, gt=0, le=2)
     max_tokens: int = Field(default=1024, ge=2)
     """Of a rollout. It, ``max_model_len`` and ``prune.probes`` may be left out: ``trainer.defaults``."""
@@ -38,6 +46,14 @@ class RolloutSection(Section):
     """The environment variable with their key."""
     replica_timeout_s: float = Field(default=600.0, gt=0)
     """Seconds without an answer after which a replica is given up; longer than a group takes."""
+
+    @model_validator(mode="after")
+    def _sizes(self) -> RolloutSection:
+        if self.first == 1 or self.first >= self.samples:
+            raise ValueError("first must be 0, or from 2 to one less than samples")
+        if not self.first and self.flat_chance != type(self).model_fields["flat_chance"].default:
+            raise ValueError("flat_chance is of groups with first")
+        return self
 
     @model_validator(mode="after")
     def _urls(self) -> RolloutSection:
@@ -59,6 +75,8 @@ class PruneSection(Section):
     lam: float = Field(default=0.5, ge=0, le=2)
     p_min: float = Field(default=0.1, gt=0, le=1)
     p_max: float = Field(default=0.9, gt=0, le=1)
+    lean: float = Field(default=0.0, ge=0, le=1)
+    """Of ``both_ends``: how far the end of the rarer outcome is the wider one."""
     min_survivors: int = Field(default=2, ge=1)
     """Rollouts of a group that live whatever the coin says."""
     cold_start: int = Field(default=20, ge=0)
@@ -72,6 +90,8 @@ class PruneSection(Section):
             raise ValueError("probes must be positive token counts in rising order")
         if self.p_min > self.p_max:
             raise ValueError("p_min is above p_max")
+        if self.lean and self.mode != "both_ends":
+            raise ValueError('lean is of mode "both_ends" alone')
         return self
 
 

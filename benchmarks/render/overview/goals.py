@@ -107,7 +107,7 @@ def _soak() -> Row:
 
 def _training() -> Iterator[Row]:
     row: dict[str, Any] = next(r for r in read_result("training").rows if r["arm"] == "arrol")
-    for steps, key in (("steps", "gain_over_none"), ("seconds", "gain_at_equal_seconds")):
+    for steps, key in (("steps", "gain_over_base"), ("seconds", "gain_at_equal_seconds")):
         gains = row[key]
         yield (
             f"training pruned at keep 0.5 learns as much in equal {steps}",

@@ -63,7 +63,7 @@ def _training() -> tuple[str, str, str]:
     return (
         "a training step, half of the rollouts ended at the probe",
         "unpruned GRPO",
-        f"{row['speedup']:.2f}x as fast; pass@1 after equal steps {_spread(row['gain_over_none'])}, "
+        f"{row['speedup']:.2f}x as fast; pass@1 after equal steps {_spread(row['gain_over_base'])}, "
         f"after equal seconds {_spread(row['gain_at_equal_seconds'])}, over {len(row['seeds'])} seeds",
     )
 

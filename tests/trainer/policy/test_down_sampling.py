@@ -7,6 +7,8 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.trainer.made_up import group, rollout
 from trainer.config import load_config
@@ -40,6 +42,13 @@ def test_advantages_are_within_the_subset() -> None:
     assert max(row.advantage for row in plain) == pytest.approx(5**0.5, abs=1e-4)
     few = train_rows([judged], AlgorithmSection(train_of_group=2), dynamic=False)
     assert [row.advantage for row in few] == pytest.approx([-1, 1], abs=1e-4)
+
+
+@given(st.lists(st.sampled_from([0.1, 0.7, 1e6, 1e6 + 0.1, 3e6]), max_size=9), st.integers(2, 6))
+def test_nobody_is_chosen_twice_however_large_rewards_are(rewards: list[float], count: int) -> None:
+    """Where a variance depends on the order in which it is added up, equal rewards meet from both sides."""
+    chosen = most_varied(rewards, count)
+    assert len(set(chosen)) == len(chosen) == min(count, len(rewards))
 
 
 @pytest.mark.parametrize("key", ["correction=ipw", "train_of_group=1"])

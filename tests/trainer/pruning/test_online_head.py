@@ -188,6 +188,13 @@ def test_a_signed_rule_is_centred_by_its_group_and_told_of_the_prompt() -> None:
     assert survival_spec(PruneSection(cold_start=0), 0, KNOWLEDGE, 0.2)["delta"] == [0.05]
 
 
+def test_both_ends_has_what_leaning_needs() -> None:
+    config = PruneSection(mode="both_ends", cold_start=0, lean=0.5, keep=0.25, probes=(8, 16))
+    policy: Any = policy_from_spec(survival_spec(config, 0, KNOWLEDGE, 0.2))
+    assert (policy.keep, policy.lean, policy.prompt_mean) == (0.25, 0.5, 0.2)
+    assert policy.posterior == tuple(map(tuple, KNOWLEDGE.posterior))
+
+
 def test_several_probes_share_what_is_to_be_kept() -> None:
     config = PruneSection(cold_start=0, keep=0.25, probes=(8, 16))
     assert survival_spec(config, 0, KNOWLEDGE, 0.5)["kappa"] == pytest.approx(0.5)

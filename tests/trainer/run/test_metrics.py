@@ -139,9 +139,25 @@ def test_a_step_s_phases_add_up_within_its_total() -> None:
         with clock.phase(name):
             time.sleep(0.01)
     row = clock.row()
-    assert row.keys() == {"seconds/generate", "seconds/reward", "seconds/total"}
+    names = {"generate", "reward", "total"}
+    assert row.keys() == {f"{kind}/{n}" for kind in ("seconds", "seconds_cpu") for n in names}
     assert row["seconds/generate"] >= 0.02
     assert row["seconds/total"] >= row["seconds/generate"] + row["seconds/reward"]
+    assert row["seconds_cpu/generate"] < 0.02  # it slept
+
+
+def test_a_phase_inside_another_counts_for_itself_alone() -> None:
+    clock = Stopwatch()
+    with clock.phase("update"):
+        for _ in range(2):
+            with clock.phase("logprob"):
+                end = time.process_time() + 0.05
+                while time.process_time() < end:
+                    pass
+    row = clock.row()
+    assert row["seconds/logprob"] >= row["seconds_cpu/logprob"] >= 0.1
+    assert row["seconds_cpu/update"] < 0.05
+    assert row["seconds/update"] + row["seconds/logprob"] <= row["seconds/total"]
 
 
 def test_a_resumed_log_drops_what_a_killed_run_left(tmp_path: Path) -> None:

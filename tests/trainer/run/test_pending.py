@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from arrol_serve.engine.plugin.recording import FeatureRecord
 from tests.trainer.made_up import group, rollout
-from trainer.experience import Experience, JudgedGroup, batches_of
+from trainer.groups.judged import Experience, JudgedGroup
 from trainer.prompts.prompt import Prompt
-from trainer.run.pending import packed, unpacked
+from trainer.run.pending import batches_of, packed, unpacked
 
 
 class Named:
@@ -48,12 +49,15 @@ def test_with_dynamic_sampling_each_step_has_its_mixed_ones() -> None:
 
 
 def test_a_checkpoint_gives_them_back(tmp_path: Path) -> None:
-    batches = batches_of(sampled([True, False, True]), 2, 2, dynamic=False)
+    found = sampled([True, False, True])
+    found.groups[0] = replace(found.groups[0], chance=0.25)
+    found.groups[1] = replace(found.groups[1], whole=False)
+    batches = batches_of(found, 2, 2, dynamic=False)
     torch.save(packed(batches), tmp_path / "state.pt")
     state = torch.load(tmp_path / "state.pt", weights_only=True)
-    found = unpacked(state, Named())
-    assert [batch.groups for batch in found] == [batch.groups for batch in batches]
-    for one, other in zip(found, batches, strict=True):
+    back = unpacked(state, Named())
+    assert [batch.groups for batch in back] == [batch.groups for batch in batches]
+    for one, other in zip(back, batches, strict=True):
         assert one.features.tokens == other.features.tokens
         assert all(map(torch.equal, one.features.features, other.features.features))
     assert unpacked(packed([Experience([], FeatureRecord(), 3)]), Named())[0].cursor == 3

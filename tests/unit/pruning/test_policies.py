@@ -26,6 +26,7 @@ SPECS: list[dict[str, Any]] = [
     {"name": "never"},
     {"name": "arrol"},
     {"name": "arrol_signed", "prompt_mean": 0.2},
+    {"name": "both_ends", "lean": 0.5},
 ]
 
 

@@ -64,6 +64,7 @@ from tests.unit.sampling_plan.plans import HEADED, search
             "does not take",
         ),
         ({"prune": {"policy": "threshold"}}, "arrol.prune.threshold", "needs"),
+        ({"prune": {"policy": "both_ends"}}, "arrol.prune.policy", "on purpose"),
         ({"prune": {"threshold": 1.5}}, "arrol.prune.threshold", "(0, 1]"),
         ({"prune": {"probes": []}}, "arrol.prune.probes", "rising order"),
         ({"prune": {"probes": [48, 24]}}, "arrol.prune.probes", "rising order"),

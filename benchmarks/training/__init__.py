@@ -1,0 +1,1 @@
+"""Pruned against unpruned training; start at ``__main__``."""
