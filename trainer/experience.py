@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor
@@ -40,6 +40,8 @@ class JudgedRollout:
     reward: float
     problem: str | None = None
     """Why there is no verdict on one that was not pruned."""
+    parts: Mapping[str, float] = field(default_factory=dict)
+    """What each reward function gave."""
 
     @property
     def pruned(self) -> bool:
@@ -224,7 +226,7 @@ def judged(
     if grade.value is None or (cut and options.truncated == "left_out"):
         return JudgedRollout(rollout, None, 0.0, grade.problem)
     worth = reward(0.0 if cut else grade.value, rollout.token_count, max_tokens, options)
-    return JudgedRollout(rollout, grade.right and not cut, worth)
+    return JudgedRollout(rollout, grade.right and not cut, worth, parts=grade.parts)
 
 
 def batches_of(found: Experience, batches: int, prompts: int, *, dynamic: bool) -> list[Experience]:

@@ -20,7 +20,7 @@ from arrol_serve.answers.pool import AnswerPool
 from trainer.config import TrainConfig
 from trainer.engines.opening import open_engine, open_room
 from trainer.engines.weight_transfer import check_backend, open_transfer
-from trainer.errors import ReplicaLost, ReplicaRefused
+from trainer.errors import ReplicaLost, ReplicaRefused, RewardLost
 from trainer.experience import Experience, ExperienceSampler, JudgedGroup, batches_of, train_rows
 from trainer.head.artefact import base_model_facts, write_head
 from trainer.held_out import held_out_accuracy, held_out_prompts
@@ -46,6 +46,8 @@ from trainer.weight_sync import SyncProbe, WeightSync
 
 STOPS = (signal.SIGTERM, signal.SIGINT)
 NOTHING = Knowledge((), (0.0,))
+CHECKED = 32
+"""Prompts whose columns reward functions are held against."""
 
 
 def train(config: TrainConfig, *, resume: bool) -> bool:
@@ -92,7 +94,7 @@ class Trainer:
         )
         self.pool = AnswerPool(config.reward.workers, config.reward.timeout_s)
         self.grader = Grader(self.pool, config.reward, config.data.source)
-        self.grader.check()
+        self.grader.check([self.source.prompt(number) for number in range(CHECKED)])
         dtype = compute_dtype(config.optim)
         self.engine = open_engine(
             folder, config.rollout, config.sync.backend, dtype, ranks, config.chat.template
@@ -141,7 +143,7 @@ class Trainer:
                     self.save()
             self.save()
             return self.done >= self.config.run.steps
-        except (ReplicaLost, ReplicaRefused):
+        except (ReplicaLost, ReplicaRefused, RewardLost):
             self.save()  # nothing of the step that failed is in the state
             raise
         finally:
