@@ -40,6 +40,8 @@ def read_signature(name: str) -> Signature | str:
         return str(error)
     except (TypeError, ValueError) as error:  # of functions written in C
         return f"{name}: what it takes cannot be seen ({said(error)})"
+    if any(p.kind is p.POSITIONAL_ONLY and p.default is p.empty for p in parameters.values()):
+        return f"{name} takes its arguments by place, and reward functions are called by name"
     named = {
         key: parameter
         for key, parameter in parameters.items()

@@ -80,7 +80,7 @@ def test_texts_can_be_given_as_messages(pool: AnswerPool, tmp_path: Path) -> Non
 def test_a_function_that_does_not_apply_leaves_the_word_to_the_next(
     pool: AnswerPool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    prompt = rows(tmp_path, '{"prompt": "2+2?", "solution": "pass", "prompt_again": "2+2?"}\n')
+    prompt = rows(tmp_path, '{"prompt": "2+2?", "solution": "4", "prompt_again": "2+2?"}\n')
     trl = f"{HERE}:trl_texts"
     (both,) = graded(pool, ["pass"], prompt, functions=(trl, "exact"))
     assert (both.value, both.right, both.parts) == (0.0, False, {"exact": 0.0})
