@@ -26,7 +26,8 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
 
 
 class Judge(Protocol):
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def judge(self, pairs: Sequence[Pair]) -> list[Part]: ...
 
