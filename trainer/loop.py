@@ -246,6 +246,7 @@ class Trainer:
             "pending": packed(self.pending),
             "off_policy": self.off_policy,
             "trusts_engine": self.learner.trusts_engine,
+            "tokens_per_pass": self.learner.budget.lowered,
             "torch_rng": torch.get_rng_state(),
         }
         weights, keep = self.learner.state.model(), self.config.checkpoint.keep
@@ -263,6 +264,7 @@ class Trainer:
         self.done, self.cursor = state["done"], state["cursor"]
         self.pending, self.off_policy = unpacked(state["pending"], self.source), state["off_policy"]
         self.learner.trusts_engine = state["trusts_engine"]
+        self.learner.budget.lower_to(state.get("tokens_per_pass"))
         torch.set_rng_state(state["torch_rng"])
 
     def close(self) -> None:

@@ -30,6 +30,9 @@ class UpdateReport:
     """Of passes for old and reference log-probabilities alone. The first minibatch needs none for the
     old ones: its update's own forward pass gives them, with ratio 1."""
     update_s: float = 0.0
+    out_of_memory: int = 0
+    """How often passes were made again with fewer tokens, in the end ``tokens_per_pass``."""
+    tokens_per_pass: int = 0
 
     def add(self, sums: LossSums, mismatch: Tensor, total: float) -> None:
         """One micro-batch of an optimizer step with the denominator ``total``."""
