@@ -19,7 +19,7 @@ import torch
 from arrol_serve.answers.pool import AnswerPool
 from trainer.config import TrainConfig
 from trainer.engines.opening import open_engine, open_room
-from trainer.engines.weight_transfer import check_backend, open_transfer
+from trainer.engines.weight_transfer import check_backend, open_transfer, sends_adapters
 from trainer.errors import ReplicaLost, ReplicaRefused, RewardLost
 from trainer.experience import Experience, ExperienceSampler, JudgedGroup, batches_of, train_rows
 from trainer.head.artefact import base_model_facts, write_head
@@ -75,6 +75,8 @@ class Trainer:
     def __init__(self, config: TrainConfig, run: RunFolder, ranks: Ranks | None = None) -> None:
         self.ranks = ranks = ranks or Ranks()
         check_backend(config.sync.backend, remote=bool(config.rollout.replicas), ranks=ranks.size)
+        remote = bool(config.rollout.replicas)
+        self._adapters = sends_adapters(config.sync, config.lora, remote=remote)
         self.config, self.run = config, run
         self.done, self.cursor, self.off_policy = 0, 0, 0
         self.pending: list[Experience] = []
@@ -126,7 +128,14 @@ class Trainer:
             max_gap=largest_gap(options, self.config.optim),
             seed=self.config.run.seed,
         )
-        return WeightSync(self.engine, transfer, probe, self.ranks)
+        return WeightSync(
+            self.engine,
+            transfer,
+            probe,
+            self.ranks,
+            adapters=self._adapters,
+            whole_if_needed=options.lora == "auto",
+        )
 
     def train(self) -> bool:
         """Step, log and save until done; False: stopped early by SIGTERM or Ctrl-C."""
@@ -176,6 +185,7 @@ class Trainer:
             with clock.phase("sync"):
                 row["sync_gap"] = self._push()
             row["sync_exact"] = float(self.sync.weights.exact)
+            row["sync_bytes"] = self.sync.bytes_sent
         row |= clock.row()
         if seconds := row.get("seconds/generate"):  # a rank may have its rollouts from another
             ahead = [found, *self.pending]

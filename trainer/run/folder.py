@@ -32,6 +32,7 @@ FREE = {
     "optim.gradient_checkpointing",
     "rollout.gpu_memory",
     "sync.backend",
+    "sync.lora",
     "sync.address",
     "sync.port",
     *(f"log.{key}" for key in LogSection.model_fields),
