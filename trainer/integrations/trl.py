@@ -30,7 +30,7 @@ STATE = "arrol.pt"
 """In TRL's checkpoints: what pruning has learned."""
 
 
-class ArrolGRPOTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is not there when types are checked
+class ArrolGRPOTrainer(GRPOTrainer):
     """``prune`` and ``head``: settings of ``trainer.sections`` by name, steps meaning generations.
 
     ``correct_from``: the weighted sum of rewards from which the head takes a completion for right.

@@ -15,7 +15,7 @@ from trainer.engines.weight_check import WeightCheck
 from trainer.engines.weight_transfer import FileTransfer, sync_options
 
 
-class ArrolGeneration(VLLMGeneration):  # type: ignore[misc]  # TRL is not there when types are checked
+class ArrolGeneration(VLLMGeneration):
     """``engine`` is ours, in this process; TRL's names and arguments for the rest."""
 
     engine: LocalEngine

@@ -29,16 +29,15 @@ REST = ("tools", "rollout_func", "environment_factory")
 S = TypeVar("S", bound=Section)
 
 
-def settled(kind: type[S], given: Section | Mapping[str, Any]) -> S:
+def settled(kind: type[S], given: S | Mapping[str, Any]) -> S:
     """Raises ``ConfigError`` naming what is wrong."""
     if isinstance(given, kind):
         return given
     try:
-        return kind(**dict(given))  # type: ignore[call-overload]  # a mapping by its annotation
-    except (ValidationError, TypeError) as error:
-        raise ConfigError(
-            f"{kind.__name__.removesuffix('Section').lower()}: {one_line(error)}"
-        ) from error
+        return kind.model_validate(dict(given))
+    except ValidationError as error:
+        name = kind.__name__.removesuffix("Section").lower()
+        raise ConfigError(f"{name}: {one_line(error)}", param=name) from error
 
 
 def check_settings(args: Any, prune: PruneSection, rest: Mapping[str, Any]) -> None:
