@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import random
 import resource
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +22,6 @@ from trainer.policy.batch import TrainRow
 from trainer.policy.learner import Learner
 from trainer.policy.report import UpdateReport
 
-MIB = 1 << 20
 LENGTH, ROWS = 250, 24
 
 
@@ -38,13 +36,17 @@ def rows(length: int = LENGTH, count: int = ROWS) -> list[TrainRow]:
     ]
 
 
+def mapped(name: str) -> int:
+    """Bytes of address space: ``VmSize`` now, ``VmPeak`` at most."""
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(status.split(f"{name}:")[1].split()[0])
+
+
 @contextmanager
-def room(mebibytes: int) -> Iterator[None]:
-    """So much address space beyond what is mapped now."""
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    limit = pages * resource.getpagesize() + mebibytes * MIB
+def room(size: int) -> Iterator[None]:
+    """So many bytes of address space beyond what is mapped now."""
     before = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, before[1]))
+    resource.setrlimit(resource.RLIMIT_AS, (mapped("VmSize") + size, before[1]))
     try:
         yield
     finally:
@@ -68,28 +70,27 @@ def told(report: UpdateReport) -> dict[str, Any]:
     }
 
 
-def main(mebibytes: int) -> None:
+def main() -> None:
+    """Half of what an update takes where there is enough."""
     torch.set_num_threads(1)
-    small, large = learner("optim.tokens_per_pass=1"), learner("optim.tokens_per_pass=100000")
-    enough = told(small.update(rows(), 0))  # warms the allocator, too
-    with room(mebibytes):
-        short = told(large.update(rows(), 0))
-        scores = large.score(rows(), 1.0)
+    whole, tight = learner("optim.tokens_per_pass=100000"), learner("optim.tokens_per_pass=100000")
+    before = mapped("VmSize")
+    enough = told(whole.update(rows(), 0))
+    need = mapped("VmPeak") - before
+    with room(need // 2):
+        short = told(tight.update(rows(), 0))
+        scores = tight.score(rows(), 1.0)
         try:
-            large.update(rows(length=20 * LENGTH, count=2), 1)
+            tight.update(rows(length=20 * LENGTH, count=2), 1)
             refused = ""
         except OutOfMemory as error:
             refused = str(error)
-    again = told(large.update(rows(count=4), 2))
-    gap = max(
-        float((a - b).abs().max()) for a, b in zip(scores, small.score(rows(), 1.0), strict=True)
-    )
-    print(
-        json.dumps(
-            {"enough": enough, "short": short, "score_gap": gap, "refused": refused, "again": again}
-        )
-    )
+    again = told(tight.update(rows(count=4), 2))
+    wanted = whole.score(rows(), 1.0)
+    gap = max(float((a - b).abs().max()) for a, b in zip(scores, wanted, strict=True))
+    found = {"enough": enough, "short": short, "score_gap": gap, "refused": refused}
+    print(json.dumps({**found, "again": again, "need_mib": need >> 20}))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main()
