@@ -36,6 +36,8 @@ class ArrolGRPOTrainer(GRPOTrainer):
     ``correct_from``: the weighted sum of rewards from which the head takes a completion for right.
     """
 
+    _last_loaded_step: int  # TRL's
+
     def __init__(
         self,
         model: Any,
