@@ -19,7 +19,7 @@ NEUTRAL: dict[str, Any] = {
     "vllm_tensor_parallel_size": 1,
     "vllm_enable_sleep_mode": False,
     "vllm_structured_outputs_regex": None,
-    "vllm_model_impl": "auto",
+    "vllm_model_impl": ("vllm", "auto"),
     "min_p": (None, 0.0),
     "repetition_penalty": 1.0,
     "generation_kwargs": (None, {}),
