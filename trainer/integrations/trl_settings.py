@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 import torch
 from pydantic import ValidationError
 
-from trainer.errors import ConfigError, one_line
+from trainer.errors import ConfigError, complaint
+from trainer.recipe import check_keys
 from trainer.sections import PruneSection, Section
 
 VERSION = "1.16."
@@ -33,11 +34,14 @@ def settled(kind: type[S], given: S | Mapping[str, Any]) -> S:
     """Raises ``ConfigError`` naming what is wrong."""
     if isinstance(given, kind):
         return given
+    name, body = kind.__name__.removesuffix("Section").lower(), dict(given)
+    check_keys(body, kind, f"{name}.")
     try:
-        return kind.model_validate(dict(given))
+        return kind.model_validate(body)
     except ValidationError as error:
-        name = kind.__name__.removesuffix("Section").lower()
-        raise ConfigError(f"{name}: {one_line(error)}", param=name) from error
+        first = error.errors()[0]
+        where = ".".join([name, *map(str, first["loc"])])
+        raise ConfigError(f"{where}: {complaint(first)}.", param=where) from error
 
 
 def check_settings(args: Any, prune: PruneSection, rest: Mapping[str, Any]) -> None:
@@ -63,11 +67,17 @@ def check_settings(args: Any, prune: PruneSection, rest: Mapping[str, Any]) -> N
             "ArrolGRPOTrainer trains in one process: pruning leaves processes with different numbers "
             "of rows. Several GPUs are used by arrol-train policy under torchrun."
         )
-    if prune.mode != "none" and min(prune.probes) >= args.max_completion_length:
+    longest, last = args.max_completion_length, prune.probes[-1]
+    if prune.mode != "none" and last >= longest:
         raise ConfigError(
-            f"prune: no completion of {args.max_completion_length} tokens gets beyond the probe at "
-            f"{min(prune.probes)}: set prune['probes'] below max_completion_length.",
-            param="prune",
+            f"prune.probes: no completion of {longest} tokens gets beyond the probe at {last}: set it below "
+            "max_completion_length.",
+            param="prune.probes",
+        )
+    if prune.min_survivors > args.num_generations:
+        raise ConfigError(
+            "prune.min_survivors is above num_generations: nothing would be pruned.",
+            param="prune.min_survivors",
         )
 
 

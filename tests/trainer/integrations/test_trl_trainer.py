@@ -80,7 +80,8 @@ def test_what_it_cannot_do_is_refused(told: dict[str, Any]) -> None:
         "penalty": "repetition_penalty=1.1",
         "short": "beyond the probe at 12",
         "tools": "leave tools out",
-        "prune": "kep",
+        "prune": "Unknown key prune.kep: did you mean prune.keep?",
+        "share": "prune.keep: Input should be less than or equal to 1",
     }
     assert told["refused"].keys() == says.keys()
     for name, part in says.items():

@@ -90,8 +90,8 @@ def refusals(out: Path) -> dict[str, str]:
             ours.ArrolGRPOTrainer(str(MODEL), print, settings(out, **changes), prune=PRUNE)
         except ConfigError as error:
             told[name] = str(error)
-    for name, rest in {"tools": {"tools": [print]}, "prune": {}}.items():
-        wrong = {"kep": 0.5} if name == "prune" else PRUNE
+    for name, rest in {"tools": {"tools": [print]}, "prune": {}, "share": {}}.items():
+        wrong: dict[str, Any] = {"prune": {"kep": 0.5}, "share": {"keep": 2}}.get(name, PRUNE)
         try:
             ours.ArrolGRPOTrainer(str(MODEL), print, settings(out), prune=wrong, **rest)
         except ConfigError as error:
