@@ -40,6 +40,14 @@ class ReplicaRefused(ArrolError, RuntimeError):
     """A replica answered that it will not do it: it would say so again."""
 
 
+class RewardLost(ArrolError, RuntimeError):
+    """A reward server answers nothing, or nothing that is of use."""
+
+
+class OutOfMemory(ArrolError, RuntimeError):
+    """There is not enough memory for what cannot be made smaller."""
+
+
 class RankFailed(ArrolError, RuntimeError):
     """Another rank ended, or ran into an error that is not ours to raise."""
 

@@ -199,7 +199,7 @@ def judged(
     if grade.value is None or (cut and options.truncated == "left_out"):
         return JudgedRollout(rollout, None, 0.0, grade.problem)
     worth = reward(0.0 if cut else grade.value, rollout.token_count, max_tokens, options)
-    return JudgedRollout(rollout, grade.right and not cut, worth)
+    return JudgedRollout(rollout, grade.right and not cut, worth, parts=grade.parts)
 
 
 def _rows(record: FeatureRecord) -> list[tuple[str, int, int, Tensor]]:

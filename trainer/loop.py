@@ -18,8 +18,8 @@ import torch
 from arrol_serve.answers.pool import AnswerPool
 from trainer.config import TrainConfig
 from trainer.engines.opening import open_engine, open_room
-from trainer.engines.weight_transfer import check_backend, open_transfer
-from trainer.errors import ReplicaLost, ReplicaRefused
+from trainer.engines.weight_transfer import check_backend, sends_adapters
+from trainer.errors import ReplicaLost, ReplicaRefused, RewardLost
 from trainer.experience import ExperienceSampler, train_rows
 from trainer.groups.judged import Experience, JudgedGroup
 from trainer.head.artefact import base_model_facts, write_head
@@ -47,9 +47,11 @@ from trainer.run.rollouts import keep_rollouts
 from trainer.run.stopping import Stopping
 from trainer.seeds import seed_for
 from trainer.stopwatch import Stopwatch
-from trainer.weight_sync import SyncProbe, WeightSync
+from trainer.weight_sync import SyncProbe, WeightSync, open_sync
 
 NOTHING = Knowledge((), (0.0,))
+CHECKED = 32
+"""Prompts whose columns reward functions are held against."""
 
 
 def train(config: TrainConfig, *, resume: bool) -> bool:
@@ -76,7 +78,9 @@ class Trainer:
 
     def __init__(self, config: TrainConfig, run: RunFolder, ranks: Ranks | None = None) -> None:
         self.ranks = ranks = ranks or Ranks()
-        check_backend(config.sync.backend, remote=bool(config.rollout.replicas), ranks=ranks.size)
+        remote = bool(config.rollout.replicas)
+        check_backend(config.sync.backend, remote=remote, ranks=ranks.size)
+        self._adapters = sends_adapters(config.sync, config.lora, remote=remote)
         self.config, self.run = config, run
         self.done, self.cursor, self.off_policy = 0, 0, 0
         self.pending: list[Experience] = []
@@ -98,7 +102,7 @@ class Trainer:
         )
         self.pool = AnswerPool(config.reward.workers, config.reward.timeout_s)
         self.grader = Grader(self.pool, config.reward, config.data.source)
-        self.grader.check()
+        self.grader.check([self.source.prompt(number) for number in range(CHECKED)])
         dtype = compute_dtype(config.optim)
         self.engine = open_engine(
             folder,
@@ -127,15 +131,16 @@ class Trainer:
         )
 
     def _sync(self, question: str) -> WeightSync:
-        options = self.config.sync
-        transfer = open_transfer(self.engine, self.learner.weights(), self.run.weights, options)
+        options, place = self.config.sync, self.run.weights
         probe = SyncProbe(
             question=question,
             tokens=options.probe_tokens,
             max_gap=largest_gap(options, self.config.optim),
             seed=self.config.run.seed,
         )
-        return WeightSync(self.engine, transfer, probe, self.ranks)
+        return open_sync(
+            self.engine, self.learner, place, options, probe, self.ranks, adapters=self._adapters
+        )
 
     def train(self) -> bool:
         """Step, log and save until done; False: stopped early by SIGTERM or Ctrl-C."""
@@ -143,7 +148,7 @@ class Trainer:
             log = open_log(self.run.path, self.done, self.config, self.ranks)
             try:
                 return self._steps(log, stopping)
-            except (ReplicaLost, ReplicaRefused):
+            except (ReplicaLost, ReplicaRefused, RewardLost):
                 self.save()  # nothing of the step that failed is in the state
                 raise
             finally:
@@ -190,6 +195,7 @@ class Trainer:
             with clock.phase("sync"):
                 row["sync_gap"] = self._push()
             row["sync_exact"] = float(self.sync.weights.exact)
+            row["sync_bytes"] = self.sync.bytes_sent
         row |= clock.row()
         if seconds := row.get("seconds/generate"):  # a rank may have its rollouts from another
             ahead = [found, *self.pending]
@@ -230,8 +236,7 @@ class Trainer:
         gap = self.sync.push(self.learner, str(self.done))
         if self.head is not None and self._scores:
             version = f"step-{self.done}"
-            probes = self.config.prune.probes
-            head = self.head.head
+            head, probes = self.head.head, self.config.prune.probes
             self.ranks.on_first(
                 lambda: write_head(self.run.head, head, self.facts, version=version, probes=probes)
             )
@@ -266,18 +271,14 @@ class Trainer:
             "pending": packed(self.pending),
             "off_policy": self.off_policy,
             "trusts_engine": self.learner.trusts_engine,
+            "tokens_per_pass": self.learner.budget.lowered,
             "torch_rng": torch.get_rng_state(),
         }
-        weights = self.learner.state.model()
-        self.ranks.on_first(lambda: self._write(weights, state))
-
-    def _write(self, weights: dict[str, torch.Tensor], state: dict[str, Any]) -> None:
-        folder, best = self.run.checkpoints, self.best.step
-        if best and best == self.done:  # the model that the run began with is there already
-            needed = {name: state[name] for name in ("done", "head")}
-            checkpoint.save_best(folder, best, weights, needed)
-        checkpoint.save(folder, self.done, weights, state, self.config.checkpoint.keep)
-        checkpoint.drop_bests(folder, best)
+        weights, folder = self.learner.state.model(), self.run.checkpoints
+        keep, best = self.config.checkpoint.keep, self.best.step
+        self.ranks.on_first(
+            lambda: checkpoint.save_both(folder, self.done, weights, state, keep, best)
+        )
 
     def load(self, path: Path) -> None:
         """Go on from a checkpoint."""
@@ -289,6 +290,7 @@ class Trainer:
         self.done, self.cursor = state["done"], state["cursor"]
         self.pending, self.off_policy = unpacked(state["pending"], self.source), state["off_policy"]
         self.learner.trusts_engine = state["trusts_engine"]
+        self.learner.budget.lower_to(state.get("tokens_per_pass"))
         torch.set_rng_state(state["torch_rng"])
 
     def close(self) -> None:

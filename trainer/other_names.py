@@ -25,6 +25,8 @@ TRL: Mapping[str, str] = {
     "epsilon_high": "algorithm.clip_high",
     "vllm_importance_sampling_cap": "algorithm.truncate_ratio",
     "reward_funcs": "reward.function",
+    "reward_weights": "reward.weights",
+    "mask_truncated_completions": "reward.truncated",
     "lora_r": "lora.rank",
     "lora_alpha": "lora.alpha",
     "save_steps": "checkpoint.every",

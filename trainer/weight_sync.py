@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -11,11 +13,12 @@ from arrol_serve.engine.plugin.weights import bits_sum
 from trainer.engines.base import EnginePart, RolloutEngine
 from trainer.engines.sampling import GroupRequest
 from trainer.engines.weight_check import Held, WeightCheck
-from trainer.engines.weight_transfer import Transfer
+from trainer.engines.weight_transfer import Transfer, open_transfer
 from trainer.errors import SyncFailed
 from trainer.policy.batch import TrainRow
 from trainer.policy.learner import Learner
 from trainer.ranks import Ranks
+from trainer.sections import SyncSection
 from trainer.seeds import seed_for
 
 PROBE_TEMPERATURE = 2.0
@@ -42,8 +45,13 @@ class WeightSync:
         transfer: Transfer,
         probe: SyncProbe,
         ranks: Ranks | None = None,
+        *,
+        adapters: bool = False,
+        whole_if_needed: bool = True,
     ) -> None:
+        """``adapters``: send these alone; ``whole_if_needed``: or all, once an engine merges otherwise."""
         self._engine, self._transfer = engine, transfer
+        self._adapters, self._whole_if_needed = adapters, whole_if_needed
         self._compared, self._ranks = probe, ranks or Ranks()
         self.weights = WeightCheck()
 
@@ -53,14 +61,38 @@ class WeightSync:
         Raises ``SyncFailed`` where it is above ``sync.max_gap``, or an engine holds other weights.
         """
         weights = learner.weights(keep=self._ranks.first)
-        self._ranks.on_first(lambda: self._transfer.stage(weights))
-        self._ranks.all(lambda: self._send(version))
         sent = self._ranks.all(lambda: bits_sum(weights.values()))[0]
+        if self._adapters:
+            adapters = learner.state.adapters()
+            self._ranks.on_first(
+                lambda: self._transfer.stage_adapters(adapters, list(weights), learner.policy.dtype)
+            )
+        else:
+            self._ranks.on_first(lambda: self._transfer.stage(weights))
+        self._ranks.all(lambda: self._send(version))
+        try:
+            self._compare(sent, version)
+        except SyncFailed:
+            if not (self._adapters and self._whole_if_needed):
+                raise
+            print(
+                "\nsync.lora: the engine merges adapters otherwise; all weights are sent",
+                file=sys.stderr,
+            )
+            self._adapters = False
+            return self.push(learner, version)
+        return self.check(learner, version)
+
+    @property
+    def bytes_sent(self) -> int:
+        """By the last sync, to each engine."""
+        return self._transfer.staged_bytes
+
+    def _compare(self, sent: int, version: str) -> None:
         self.weights.exact = True
         for part in self._ranks.all(self._held):
             for name, held in part:
                 self.weights.compare(name, sent, held, version)
-        return self.check(learner, version)
 
     def _held(self) -> list[tuple[str, Held]]:
         """By the name of each engine of this rank what its workers hold."""
@@ -71,7 +103,7 @@ class WeightSync:
 
     def _send(self, version: str) -> None:
         with self._engine.updating(version):
-            self._transfer.send()
+            self._transfer.send(adapters=self._adapters)
 
     def check(self, learner: Learner, version: str) -> float:
         """Sample a few tokens in every engine and compare their log-probabilities with the trainer's."""
@@ -112,3 +144,19 @@ class WeightSync:
                 "that needs a wider gap."
             )
         return gap
+
+
+def open_sync(
+    engine: RolloutEngine,
+    learner: Learner,
+    folder: Path,
+    options: SyncSection,
+    probe: SyncProbe,
+    ranks: Ranks,
+    *,
+    adapters: bool,
+) -> WeightSync:
+    """By the way of ``sync.backend``, through ``folder`` where that is files."""
+    transfer = open_transfer(engine, learner.weights(), folder, options)
+    may = options.lora == "auto"
+    return WeightSync(engine, transfer, probe, ranks, adapters=adapters, whole_if_needed=may)

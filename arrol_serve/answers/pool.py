@@ -153,23 +153,31 @@ class AnswerPool:
         return found
 
     def run_many(
-        self, function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]
+        self,
+        function: Callable[..., Any],
+        calls: Sequence[tuple[Any, ...]],
+        limit_s: float | None = None,
     ) -> list[Outcome]:
-        """``function(*call)`` for each call, on all workers, each within ``timeout_s``. Blocks.
+        """``function(*call)`` for each call, on all workers, each within ``limit_s``. Blocks.
+
+        None: ``timeout_s``.
 
         ``function`` is one that another process can import; what it raises is raised here.
         """
-        owner = object()
-        started = [self._dispatch.start(function, c, self.timeout_s, owner) for c in calls]
+        owner, limit = object(), self.timeout_s if limit_s is None else limit_s
+        started = [self._dispatch.start(function, c, limit, owner) for c in calls]
         try:
             return [
-                self._ended(work, function, call) for call, work in zip(calls, started, strict=True)
+                self._ended(work, function, call, limit)
+                for call, work in zip(calls, started, strict=True)
             ]
         finally:
             for work in started:
                 work.future.cancel()
 
-    def _ended(self, work: Job, function: Callable[..., Any], job: tuple[Any, ...]) -> Outcome:
+    def _ended(
+        self, work: Job, function: Callable[..., Any], job: tuple[Any, ...], limit_s: float
+    ) -> Outcome:
         innocent = True
         while True:
             try:
@@ -178,7 +186,7 @@ class AnswerPool:
                 if not (innocent and isinstance(error, BrokenProcessPool)):
                     return self._failed(error)
             innocent = False
-            work = self._dispatch.start(function, job, self.timeout_s, None)
+            work = self._dispatch.start(function, job, limit_s, None)
 
     def _wait(self, job: Job) -> Any:
         while not wait([job.future], BEAT_S).done:

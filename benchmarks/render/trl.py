@@ -16,7 +16,7 @@ def trl() -> str:
         "|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {row['arm'] if row['arm'] == 'TRL' else 'ours, ' + row['arm']} "
+        f"| {row['arm'] if row['arm'].startswith('TRL') else 'ours, ' + row['arm']} "
         f"| {_mean(row['seconds_per_step']):.2f} | {_mean(row['steps_per_hour']):.0f} "
         f"| {_mean(row['speed_of_trl']):.2f}x | {_mean(row['peak_bytes']) / 2**30:.1f} "
         f"| {_mean(row['pass@1']):.3f} |"

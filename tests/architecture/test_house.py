@@ -14,7 +14,7 @@ from tests.paths import ROOT
 
 PRODUCT = ("arrol_serve", "trainer")
 ROOMY = (*PRODUCT, "tests", "examples", "tools")
-SHORT = ("arrol_serve", "tests", "benchmarks", "examples", "tools")
+SHORT = (*PRODUCT, "tests", "benchmarks", "examples", "tools")
 IN_A_FOLDER, LINES, HALF_OF_FILES, NINE_IN_TEN_FUNCTIONS = 20, 300, 90, 22
 
 

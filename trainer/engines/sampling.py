@@ -71,6 +71,8 @@ class GroupRequest:
     before: Turns = ()
     """What was said before the question."""
     chat: ChatSection = PLAIN_CHAT
+    prompt_ids: tuple[int, ...] = ()
+    """The prompt as tokens, in place of question and chat; for an engine in this process."""
 
     @property
     def messages(self) -> Messages:
@@ -167,14 +169,16 @@ def sample_groups(
     """``samples`` rollouts of each group, in order; rollout i is sampled with seed + i.
 
     ``logprobs``: with the log-probability of each sampled token, as the engine's mode has it. All groups
-    have one chat template.
+    have one chat template, or prompts of tokens.
     """
     from vllm import SamplingParams
 
     prompts, params = [], []
     for group in groups:
         for index in range(samples):
-            prompts.append(group.messages)
+            prompts.append(
+                {"prompt_token_ids": list(group.prompt_ids)} if group.prompt_ids else group.messages
+            )
             params.append(
                 SamplingParams(
                     temperature=group.temperature,
@@ -189,7 +193,10 @@ def sample_groups(
                 )
             )
     template = dict(groups[0].chat.template) if groups else {}
-    outputs = engine.chat(prompts, params, use_tqdm=progress, chat_template_kwargs=template)
+    if groups and groups[0].prompt_ids:
+        outputs = engine.generate(prompts, params, use_tqdm=progress)
+    else:
+        outputs = engine.chat(prompts, params, use_tqdm=progress, chat_template_kwargs=template)
     _settle(engine)
     rollouts = [
         sampled_rollout(groups[i // samples].name, i % samples, output)

@@ -5,7 +5,7 @@ The two for GPUs are vLLM's own trainer-side engines.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,12 +15,13 @@ from safetensors.torch import save_file
 from torch import Tensor
 from vllm.distributed.weight_transfer.base import ParamMeta
 
+from arrol_serve.engine.plugin.adapters import ADAPTERS, FILE, header
 from arrol_serve.engine.plugin.versions import weight_source
 from arrol_serve.engine.plugin.weights import BACKEND
 from arrol_serve.files import replacing
 from trainer.engines.base import RolloutEngine, WeightClient
 from trainer.errors import ConfigError, NoRoom
-from trainer.sections import SyncSection
+from trainer.sections import LoraSection, SyncSection
 
 ENGINE_BACKENDS = {"path": BACKEND, "ipc": "ipc", "nccl": "nccl"}
 """``sync.backend`` to the name that vLLM's ``weight_transfer_config`` has for it."""
@@ -36,11 +37,31 @@ def sync_options(backend: str) -> dict[str, Any]:
 
 
 class Transfer(Protocol):
+    staged_bytes: int
+    """Of what is sent next."""
+
     def stage(self, weights: Mapping[str, Tensor]) -> None:
         """Take what is to be sent: whole tensors by checkpoint name. On the first rank alone."""
 
-    def send(self) -> None:
-        """Bring what was staged to every engine of this rank."""
+    def stage_adapters(
+        self, adapters: Mapping[str, Tensor], names: Sequence[str], dtype: torch.dtype
+    ) -> None:
+        """The same of ``adapters`` alone, for a model whose weights are ``names``."""
+
+    def send(self, *, adapters: bool = False) -> None:
+        """Bring what was staged, or the staged adapters, to every engine of this rank."""
+
+
+def sends_adapters(sync: SyncSection, lora: LoraSection, *, remote: bool) -> bool:
+    """Whether syncs send adapters alone. Raises ``ConfigError`` where they cannot and should."""
+    can = lora.rank > 0 and sync.backend == "path"
+    if sync.lora == "adapters" and not can:
+        raise ConfigError(
+            'sync.lora = "adapters" needs lora.rank above 0 and sync.backend = "path": without adapters, '
+            "and between GPUs, the whole model is sent.",
+            param="sync.lora",
+        )
+    return can and (sync.lora == "adapters" or (sync.lora == "auto" and not remote))
 
 
 def check_backend(backend: str, *, remote: bool, ranks: int = 1) -> None:
@@ -79,23 +100,40 @@ class FileTransfer:
 
     def __init__(self, client: WeightClient, folder: Path) -> None:
         self._client, self._folder = client, folder
+        self.staged_bytes = 0
         folder.mkdir(parents=True, exist_ok=True)
         client.init_weight_transfer_engine({})
 
     def stage(self, weights: Mapping[str, Tensor]) -> None:
         """Raises ``NoRoom``."""
+        self._write(self._folder / "model.safetensors", weights, None)
+
+    def stage_adapters(
+        self, adapters: Mapping[str, Tensor], names: Sequence[str], dtype: torch.dtype
+    ) -> None:
+        """``adapters`` alone, for the model whose weights are ``names``. Raises ``NoRoom``."""
+        folder = self._folder / ADAPTERS
+        folder.mkdir(exist_ok=True)
+        self._write(folder / FILE, adapters, header(names, dtype))
+
+    def _write(
+        self, path: Path, weights: Mapping[str, Tensor], metadata: dict[str, str] | None
+    ) -> None:
+        self.staged_bytes = sum(weight.nbytes for weight in weights.values())
         try:
-            with replacing(self._folder / "model.safetensors") as part:
-                save_file(dict(weights), part)
+            with replacing(path) as part:
+                save_file(dict(weights), part, metadata)
         except (OSError, SafetensorError) as error:  # a full disk has both names
             raise NoRoom(
                 f"The weights for the engine could not be written to {self._folder} ({error}). "
                 "Checkpoints are untouched: make room and run again with --resume auto."
             ) from error
 
-    def send(self) -> None:
+    def send(self, *, adapters: bool = False) -> None:
+        folder = self._folder / ADAPTERS if adapters else self._folder
+        update = {"path": str(folder.resolve())} | ({"adapters": True} if adapters else {})
         self._client.start_weight_update()
-        self._client.update_weights({"path": str(self._folder.resolve())})
+        self._client.update_weights(update)
         self._client.finish_weight_update()
 
 
@@ -122,14 +160,22 @@ class GpuTransfer:
 
         device = torch.device("cuda", torch.cuda.current_device())
         self._source = StagedWeights(weights, device)
+        self.staged_bytes = 0
         self._engine = WeightTransferTrainerFactory.trainer_init(
             init_info, client=client, source=self._source
         )
 
     def stage(self, weights: Mapping[str, Tensor]) -> None:
         self._source.weights = weights
+        self.staged_bytes = sum(weight.nbytes for weight in weights.values())
 
-    def send(self) -> None:
+    def stage_adapters(
+        self, adapters: Mapping[str, Tensor], names: Sequence[str], dtype: torch.dtype
+    ) -> None:
+        raise NotImplementedError("check_backend refuses adapters by themselves on this way")
+
+    def send(self, *, adapters: bool = False) -> None:
+        assert not adapters  # noqa: S101 - as above
         self._engine.send_weights()
 
 

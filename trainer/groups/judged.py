@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from arrol_serve.engine.plugin.recording import FeatureRecord
 from arrol_serve.rollout import PRUNED_STOP_REASON
@@ -20,6 +21,8 @@ class JudgedRollout:
     reward: float
     problem: str | None = None
     """Why there is no verdict on one that was not pruned."""
+    parts: Mapping[str, float] = field(default_factory=dict)
+    """What each reward function gave."""
     chance: float = 1.0
     """With which it was asked for, in a group of adaptive size."""
 

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from arrol_serve.engine.plugin.adapters import SCALE, A, B, merge
 from trainer.errors import ConfigError
 from trainer.sections import LoraSection
 
@@ -78,11 +79,25 @@ def merged(
         owner, _, rest = name.rpartition(BASE)
         if rest == ".weight" and owner in layers:
             layer = layers[owner]
-            a = whole(layer.lora_A[NAME].weight)
-            b = whole(layer.lora_B[NAME].weight)
-            change = layer.scaling[NAME] * (b @ a)
-            value = value + (change.T if layer.fan_in_fan_out else change)
+            value = merge(
+                value,
+                whole(layer.lora_A[NAME].weight),
+                whole(layer.lora_B[NAME].weight),
+                layer.scaling[NAME],
+                transposed=layer.fan_in_fan_out,
+            )
         yield name.replace(BASE, ""), value
+
+
+def apart(
+    model: Any, whole: Callable[[Tensor], Tensor] = Tensor.detach
+) -> Iterator[tuple[str, Tensor]]:
+    """What ``merged`` adds, as ``arrol_serve.engine.plugin.adapters`` reads it."""
+    for owner, layer in _layers(model).items():
+        scale = [float(layer.scaling[NAME]), float(layer.fan_in_fan_out)]
+        yield f"{owner}.weight{A}", whole(layer.lora_A[NAME].weight)
+        yield f"{owner}.weight{B}", whole(layer.lora_B[NAME].weight)
+        yield f"{owner}.weight{SCALE}", torch.tensor(scale, dtype=torch.float64)
 
 
 @contextmanager

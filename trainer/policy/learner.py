@@ -17,6 +17,7 @@ from torch import Tensor
 from trainer.policy.adapters import dropping_out, without_adapters
 from trainer.policy.batch import TrainRow, token_batch
 from trainer.policy.loss import LossInputs, LossSums, denominator, policy_loss
+from trainer.policy.memory import PassBudget, naming_memory
 from trainer.policy.model import PolicyModel, initial_model, trained_model
 from trainer.policy.old import OldLogprobs
 from trainer.policy.optimizer import make_optimizer
@@ -52,6 +53,7 @@ class Learner:
         moved = [weight for weight in self.policy.parameters() if weight.requires_grad]
         self.optimizer = make_optimizer(moved, settings.optim, self.ranks.size)
         self.state = LearnerState(self.policy, self.optimizer)
+        self.budget = PassBudget(settings.optim.tokens_per_pass, alone=self.ranks.size == 1)
         self.trusts_engine = True
         """With ``algorithm.old = "engine"``: what the last look at fresh rollouts has found."""
 
@@ -74,8 +76,11 @@ class Learner:
         older weights. A step whose gradient is not finite is left out, and counted.
         """
         report = UpdateReport(lr=learning_rate(self.settings.optim, step, self.settings.steps))
+        halvings = self.budget.halvings
         with report.clock.phase("update"):
             self._update(rows, step, sampled or len(rows), report, stale=stale)
+        report.out_of_memory = self.budget.halvings - halvings
+        report.tokens_per_pass = self.budget.tokens
         return report
 
     def _update(
@@ -146,17 +151,25 @@ class Learner:
         sampled: float,
     ) -> None:
         """Of one optimizer step; it accumulates over micro-batches under one denominator."""
+        mine = [rows[i] for i in chosen]
         options = self.settings.algorithm
-        total = denominator([rows[i] for i in chosen], sampled, self.settings.max_tokens, options)
-        self.optimizer.zero_grad(set_to_none=True)
-        for places, counts in self._mine([rows[i] for i in chosen]):
-            micro = [chosen[place] for place in places]
-            sums, away = self._loss(rows, micro, old.known, reference)
-            # FSDP2 takes the mean of the ranks' gradients, and the denominator is of all of them.
-            scale = self.ranks.size / total if counts else 0.0
-            (sums.loss * scale).backward()  # type: ignore[no-untyped-call]
-            if counts:  # what is the engine's own says nothing of how far they are apart
-                report.add(sums, away[:0] if micro[0] in old.engines else away, total)
+        total = denominator(mine, sampled, self.settings.max_tokens, options)
+
+        def passes() -> list[tuple[LossSums, Tensor]]:
+            self.optimizer.zero_grad(set_to_none=True)
+            made = []
+            for places, counts in self._mine(mine):
+                micro = [chosen[place] for place in places]
+                sums, away = self._loss(rows, micro, old.known, reference)
+                # FSDP2 takes the mean of the ranks' gradients, and the denominator is of all of them.
+                scale = self.ranks.size / total if counts else 0.0
+                (sums.loss * scale).backward()  # type: ignore[no-untyped-call]
+                if counts:  # what is the engine's own says nothing of how far they are apart
+                    made.append((sums.detached(), away[:0] if micro[0] in old.engines else away))
+            return made
+
+        for sums, away in self.budget.within(passes, [row.length for row in mine]):
+            report.add(sums, away, total)
 
     def _finish(self, report: UpdateReport) -> None:
         """The optimizer step itself."""
@@ -196,7 +209,7 @@ class Learner:
     def _mine(self, rows: Sequence[TrainRow]) -> list[tuple[list[int], bool]]:
         """This rank's micro-batches, as many as every other rank's; False: a filler that counts 0."""
         lengths = [row.length for row in rows]
-        packed = pack_for(lengths, self.settings.optim.tokens_per_pass, self.ranks.size)
+        packed = pack_for(lengths, self.budget.tokens, self.ranks.size)
         return share(packed, lengths, self.ranks.rank, self.ranks.size)
 
     def _apply(self, lr: float) -> float:
@@ -205,7 +218,11 @@ class Learner:
         if math.isfinite(float(norm)):
             for group in self.optimizer.param_groups:
                 group["lr"] = lr
-            self.optimizer.step()
+            with naming_memory(
+                "The optimizer's step",
+                "its moments take 8 bytes a trained weight, 2 with optim.name = 'adamw8bit'",
+            ):
+                self.optimizer.step()
         return float(norm)
 
     @torch.no_grad()
@@ -213,13 +230,18 @@ class Learner:
         self, model: PolicyModel, rows: Sequence[TrainRow], temperature: float | None = None
     ) -> list[Tensor]:
         """Of each row's completion, without gradient; each rank computes a share for all of them."""
-        temperature = temperature or self.settings.temperature
-        mine: dict[int, Tensor] = {}
-        for places, counts in self._mine(rows):
-            values = model(token_batch([rows[i] for i in places]).to(self.device), temperature)
-            if counts:
-                sizes = [len(rows[i].token_ids) for i in places]
-                mine.update(zip(places, torch.split(values.cpu(), sizes), strict=True))
+        warmth = temperature or self.settings.temperature
+
+        def passes() -> dict[int, Tensor]:
+            made: dict[int, Tensor] = {}
+            for places, counts in self._mine(rows):
+                values = model(token_batch([rows[i] for i in places]).to(self.device), warmth)
+                if counts:
+                    sizes = [len(rows[i].token_ids) for i in places]
+                    made.update(zip(places, torch.split(values.cpu(), sizes), strict=True))
+            return made
+
+        mine = self.budget.within(passes, [row.length for row in rows])
         found: dict[int, Tensor] = {}
         for part in self.ranks.all(lambda: mine):
             found.update(part)

@@ -41,6 +41,10 @@ class LossSums:
     """Terms whose clip was in force."""
     terms: float
 
+    def detached(self) -> LossSums:
+        """Without what its gradient is computed from."""
+        return LossSums(self.loss.detach(), self.clipped, self.terms)
+
 
 def policy_loss(batch: TokenBatch, inputs: LossInputs, options: AlgorithmSection) -> LossSums:
     """Sum of -w c min(ratio A, clip(ratio) A) + kl_weight k3 over tokens, or over sequences (GSPO).

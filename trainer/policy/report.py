@@ -30,6 +30,9 @@ class UpdateReport:
     clock: Stopwatch = field(default_factory=Stopwatch)
     """``logprob``: passes for old and reference log-probabilities alone; the first minibatch needs none for
     the old ones, its update's own forward pass gives them, with ratio 1. ``update``: the rest."""
+    out_of_memory: int = 0
+    """How often passes were made again with fewer tokens, in the end ``tokens_per_pass``."""
+    tokens_per_pass: int = 0
 
     def add(self, sums: LossSums, mismatch: Tensor, total: float) -> None:
         """One micro-batch of an optimizer step with the denominator ``total``."""

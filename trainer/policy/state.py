@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from trainer.policy.adapters import merged
+from trainer.policy.adapters import apart, merged
 from trainer.policy.model import PolicyModel
 from trainer.policy.sharding import spread, whole
 
@@ -68,6 +68,12 @@ class LearnerState:
         dtype = self._policy.dtype
         pairs = merged(self._policy.inner, whole)
         return {name: value.to(dtype).contiguous() for name, value in pairs if keep}
+
+    @torch.no_grad()
+    def adapters(self) -> dict[str, Tensor]:
+        """All that training has added to the base model: what a sync of adapters sends."""
+        pairs = apart(self._policy.inner, whole)
+        return {name: value.cpu().contiguous() for name, value in pairs}
 
 
 def _placed(value: Any, weight: Tensor) -> Any:

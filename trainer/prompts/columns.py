@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from arrol_serve.answers.extract import extract
@@ -33,6 +33,9 @@ class Asked:
     question: str
     gold: str | None
     before: Turns = ()
+    row: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    """All of its columns."""
+    as_messages: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +55,18 @@ class Columns:
 
     def read(self, row: Any, *, gold: bool = True) -> Asked:
         """Raises ``ValueError`` saying what is missing; without ``gold`` an answer is not."""
-        before, question, reply = conversation(value_at(row, self.question), row, self.question)
+        value = value_at(row, self.question)
+        before, question, reply = conversation(value, row, self.question)
+        as_messages = isinstance(value, list)
         try:
             if self.answer is None and reply is None:
                 raise ValueError("the messages end in no answer of the assistant")
             answer = reply if self.answer is None else text_of(row, self.answer)
-            return Asked(question, self._out_of(str(answer)), before)
+            return Asked(question, self._out_of(str(answer)), before, row, as_messages)
         except ValueError:
             if gold:
                 raise
-            return Asked(question, None, before)
+            return Asked(question, None, before, row, as_messages)
 
     def _out_of(self, text: str) -> str:
         if self.after:

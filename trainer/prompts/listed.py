@@ -31,7 +31,15 @@ class Listed:
         """What was wrong with the rows that were skipped, by line."""
         kind = name_of(config.source)
         self._prompts = [
-            Prompt(where.rsplit(" ", 1)[-1], kind, asked.question, str(asked.gold), asked.before)
+            Prompt(
+                where.rsplit(" ", 1)[-1],
+                kind,
+                asked.question,
+                str(asked.gold),
+                asked.before,
+                asked.row,
+                asked.as_messages,
+            )
             for where, asked in table.rows
         ]
         self._say(KEYS)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from trainer.prompts.chat import Turns
 
@@ -18,6 +19,10 @@ class Prompt:
     gold: str
     before: Turns = ()
     """What was said before the question, system message and all."""
+    row: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    """All columns of the row that it stands in; none where it was generated."""
+    as_messages: bool = field(default=False, compare=False)
+    """Whether the row holds messages, not a text."""
 
 
 class PromptSource(Protocol):

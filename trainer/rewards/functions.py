@@ -1,21 +1,24 @@
-"""What a recipe's ``reward.function`` may name, and how it runs in a worker process.
+"""What a recipe's ``reward.function`` and ``reward.functions`` may name.
 
-A reward function returns how good a reply is, from 0 to 1 (a ``bool`` will do), and takes as keywords
-what it wants of ``question``, ``reply``, ``gold``, and ``key``, which names the prompt::
+A function grades one reply, from 0 to 1 (a ``bool`` will do), and takes as keywords what it wants of
+``question``, ``reply``, ``gold``, ``key``, which names the prompt, and the columns of the row::
 
-    def brevity(*, reply: str, gold: str) -> float: ...
+    def brevity(*, reply: str, difficulty: int) -> float: ...
+
+or many at once, in the form of TRL's reward functions, which it is known by (``prompts`` or
+``completions`` among its parameters), and returns a number for each, None where it does not apply::
+
+    def brevity(prompts, completions, difficulty, **columns) -> list[float | None]: ...
 
 Recipes name it ``"my_package.rewards:brevity"``; the folder that ``arrol-train`` runs in can be
 imported from. A package registers a name of its own by an entry point of the group
 ``arrol_train.rewards``. It runs in a process that is killed after ``reward.timeout_s``: it may hang,
-raise, or exit, and must not keep state.
+raise, or exit, and must not keep state. It may be a coroutine function.
 """
 
 from __future__ import annotations
 
 import importlib
-import inspect
-import math
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -30,10 +33,9 @@ from arrol_serve.answers.workshop.jobs import settled_part, verdict
 from trainer.prompts.gym import score
 
 GROUP = "arrol_train.rewards"
-KEYWORDS = ("question", "reply", "gold", "key")
 SHOWN = 160
 """Characters of what went wrong that are shown."""
-RewardFunction = Callable[..., float | bool]
+RewardFunction = Callable[..., Any]
 
 
 def math_verify(*, reply: str, gold: str) -> bool:
@@ -72,7 +74,7 @@ def resolve(name: str) -> RewardFunction:
     try:
         function = getattr(importlib.import_module(module), attribute)
     except Exception as error:
-        raise LookupError(f"{target} cannot be imported: {_said(error)}") from error
+        raise LookupError(f"{target} cannot be imported: {said(error)}") from error
     if not callable(function):
         raise LookupError(f"{target} is not a function")
     return function
@@ -86,43 +88,5 @@ def _registered(name: str) -> str:
     return found[name]
 
 
-def check(name: str) -> str | None:
-    """In a worker: what is wrong with the name; None: nothing."""
-    try:
-        resolve(name)
-    except LookupError as error:
-        return str(error)
-    return None
-
-
-@cache
-def _wanted(function: RewardFunction) -> frozenset[str]:
-    """Which keywords it takes."""
-    parameters = inspect.signature(function).parameters.values()
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        return frozenset(KEYWORDS)
-    return frozenset(parameter.name for parameter in parameters)
-
-
-def call(name: str, *values: str) -> tuple[str, Any]:
-    """In a worker: ``("value", number)``, or what went wrong: ``("raised" | "nonsense", text)``.
-
-    ``values`` are those of ``KEYWORDS``.
-    """
-    try:
-        function = resolve(name)
-        given = dict(zip(KEYWORDS, values, strict=True))
-        value: object = function(**{k: v for k, v in given.items() if k in _wanted(function)})
-    except (Exception, SystemExit) as error:  # noqa: BLE001  # reported to the trainer, which counts it
-        return "raised", _said(error)
-    try:
-        number = float(value)  # type: ignore[arg-type]  # anything may be returned
-    except Exception:  # noqa: BLE001  # by a user's object
-        number = math.nan
-    if isinstance(value, str | bytes) or not 0 <= number <= 1:
-        return "nonsense", f"returned {value!r}"[:SHOWN]
-    return "value", number
-
-
-def _said(error: BaseException) -> str:
+def said(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"[:SHOWN]

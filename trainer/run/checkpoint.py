@@ -31,6 +31,21 @@ def save(
     return whole
 
 
+def save_both(
+    folder: Path,
+    step: int,
+    weights: Mapping[str, Tensor],
+    state: Mapping[str, Any],
+    keep: int,
+    best: int | None,
+) -> None:
+    """``step``, and by itself if it is the ``best`` one. Raises ``SaveFailed``."""
+    if best and best == step:  # the model that the run began with is there already
+        save_best(folder, best, weights, {name: state[name] for name in ("done", "head")})
+    save(folder, step, weights, state, keep)
+    drop_bests(folder, best)
+
+
 def save_best(
     folder: Path, step: int, weights: Mapping[str, Tensor], state: Mapping[str, Any]
 ) -> Path:

@@ -11,7 +11,7 @@ import torch
 from trainer.groups.judged import JudgedGroup, JudgedRollout
 from trainer.policy.batch import TrainRow
 from trainer.policy.report import UpdateReport
-from trainer.rewards.grader import PROBLEMS
+from trainer.rewards.parts import PROBLEMS
 
 BUCKETS = {"hard": (0.0, 1 / 3), "medium": (1 / 3, 2 / 3), "easy": (2 / 3, 1.01)}
 """Bounds of a prompt's success rate, estimated from survivors weighted by 1 / propensity."""
@@ -55,6 +55,10 @@ def rollout_metrics(groups: Sequence[JudgedGroup]) -> dict[str, float | None]:
         **_lengths(survivors, w),
         "entropy": _entropy(survivors, w),
     }
+    for name in sorted({name for rollout in survivors for name in rollout.parts}):
+        having = [rollout for rollout in survivors if name in rollout.parts]
+        w = np.array([1 / rollout.propensity for rollout in having])
+        row[f"reward/{name}"] = _weighted([rollout.parts[name] for rollout in having], w)
     for name, (low, high) in BUCKETS.items():
         inside = [group for group in groups if low <= _rate(group) < high]
         kept = [bool(rollout.correct) for group in inside for rollout in group.survivors]
@@ -76,6 +80,8 @@ def update_metrics(rows: Sequence[TrainRow], report: UpdateReport) -> dict[str, 
         "lr": report.lr,
         "skipped_steps": float(report.skipped),
         "old_from_engine": report.from_engine,
+        "out_of_memory": report.out_of_memory,
+        "tokens_per_pass": report.tokens_per_pass,
         "mismatch_kl": None,
         "mismatch_max": None,
         **report.clock.phases(),

@@ -55,6 +55,7 @@ def _reply(rollout: JudgedRollout, trained: Trained) -> ShownReply:
     quality = sampled.report.get("quality")
     figures = {
         "reward": None if rollout.correct is None else rollout.reward,
+        **{f"reward {name}": value for name, value in rollout.parts.items()},
         "advantage": None if row is None else row.advantage,
         "weight": None if row is None else row.weight,
         "survival": rollout.survival,

@@ -12,6 +12,10 @@ from trainer.sections.section import Section
 class SyncSection(Section):
     backend: Literal["path", "ipc", "nccl"] = "path"
     """``path``: files; ``ipc``: an engine on the trainer's GPU; ``nccl``: replicas on other GPUs."""
+    lora: Literal["auto", "adapters", "merged"] = "auto"
+    """With ``lora.rank``: ``adapters`` sends these alone, by ``path``, and engines merge them into the model
+    that they were started with; ``merged`` sends all weights. ``auto``: adapters to an engine in this
+    process, as long as what it merges is bit by bit what the trainer would have sent."""
     address: str = "127.0.0.1"
     """Where replicas find the trainer's NCCL group: an address of this machine that they reach."""
     port: int = Field(default=29577, ge=1, le=65535)

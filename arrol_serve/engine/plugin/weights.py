@@ -21,6 +21,8 @@ from vllm.distributed.weight_transfer.base import (
 from vllm.distributed.weight_transfer.factory import WeightTransferEngineFactory
 from vllm.model_executor.layers.vocab_parallel_embedding import ParallelLMHead
 
+from arrol_serve.engine.plugin.adapters import merged_tensors
+
 BACKEND = "arrol_file"
 
 
@@ -31,9 +33,11 @@ class FileInit(WeightTransferInitInfo):
 
 @dataclass
 class FileUpdate(WeightTransferUpdateInfo):
-    """``path``: a folder with the whole model as safetensors, by checkpoint names."""
+    """``path``: a folder with the whole model as safetensors, by checkpoint names; with ``adapters``, one
+    with adapters that are to be merged into the model that was loaded at the start."""
 
     path: str
+    adapters: bool = False
 
 
 class FileWeightTransfer(WeightTransferEngine[FileInit, FileUpdate]):
@@ -57,13 +61,17 @@ class FileWeightTransfer(WeightTransferEngine[FileInit, FileUpdate]):
             torch.accelerator.synchronize()
 
     def receive_weights(self, update_info: FileUpdate) -> None:
-        """Raises ``FileNotFoundError`` or ``SafetensorError`` before anything is changed."""
+        """Raises ``OSError``, ``ValueError`` or ``SafetensorError`` before anything is changed."""
         from vllm.model_executor.model_loader.reload import initialize_layerwise_reload
 
-        files = _files(Path(update_info.path))
+        path = Path(update_info.path)
+        if update_info.adapters:
+            tensors = merged_tensors(path, Path(self.model_config.model))
+        else:
+            tensors = _tensors(_files(path))
         initialize_layerwise_reload(self.model)
         FileWeightTransfer.received = 0
-        self.model.load_weights(self._counted(_tensors(files)))
+        self.model.load_weights(self._counted(tensors))
 
     @staticmethod
     def _counted(

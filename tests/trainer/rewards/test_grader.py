@@ -102,6 +102,8 @@ def test_gym_tasks_are_scored_by_the_gym(pool: AnswerPool) -> None:
         ("no.such.module:f", "No module named"),
         ("tests.trainer.rewards.rewards_for_tests:nothing", "has no attribute 'nothing'"),
         ("tests.trainer.rewards.rewards_for_tests:NOT_A_FUNCTION", "not a function"),
+        ("builtins:len", "called by name"),
+        ("builtins:int", "cannot be seen"),
     ],
 )
 def test_a_function_that_cannot_be_loaded_is_refused(

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.trainer.made_up import rollout
-from trainer.experience import judged
+from tests.trainer.made_up import group, rollout
+from trainer.experience import judged, train_rows
 from trainer.rewards.grader import Grade
-from trainer.sections import RewardSection
+from trainer.sections import AlgorithmSection, RewardSection
 
 STATED = Grade(1.0, right=True)
 
@@ -28,3 +28,13 @@ def test_a_truncated_rollout_is_what_the_recipe_says(
     assert (cut.correct, cut.reward, cut.problem) == (correct, reward, None)
     ended = judged(whole, STATED, 4, options)
     assert (ended.correct, ended.reward) == (True, 1.0)
+
+
+def test_one_that_is_left_out_is_in_neither_update_nor_baseline() -> None:
+    cut = replace(rollout(True, tokens=9).sampled, finish_reason="length")
+    left_out = judged(cut, STATED, 9, RewardSection(truncated="left_out"))
+    rest = [rollout(True), rollout(False), rollout(False)]
+    plain = AlgorithmSection(dr_grpo=True)
+    assert train_rows([group([left_out, *rest])], plain, dynamic=False) == train_rows(
+        [group(rest)], plain, dynamic=False
+    )

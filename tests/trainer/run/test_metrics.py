@@ -169,3 +169,11 @@ def test_a_resumed_log_drops_what_a_killed_run_left(tmp_path: Path) -> None:
     first, second, third = read_metrics(tmp_path)
     assert [first, second] == [{"step": 1}, {"step": 2}]
     assert third == {"step": 3, "time": third["time"], "reward": 0.5}
+
+
+def test_each_reward_function_has_its_mean_over_all_rollouts() -> None:
+    one = replace(rollout(True, 0.5), parts={"math": 1.0, "form": 0.2})
+    other = replace(rollout(False), parts={"math": 0.0})
+    row = rollout_metrics([group([one, other, rollout(None, 0.5, pruned=True)])])
+    assert row["reward/math"] == pytest.approx(2 / 3)  # the first stands for the pruned one too
+    assert row["reward/form"] == pytest.approx(0.2)

@@ -10,6 +10,7 @@ import argparse
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,13 @@ from tqdm import tqdm
 from benchmarks.record import write_result
 from benchmarks.training.arms import COMMON, RECIPE
 from benchmarks.training.runs import command, folder
+from benchmarks.trl.package import TRL, install
 from trainer.config import load_config
 from trainer.run.log import read_metrics
 
-TRL = "trl==1.16.0"
 THEIRS = "TRL"
-ARMS_HERE = (THEIRS, "none", "arrol")
+PRUNED = "TRL + arrol"
+ARMS_HERE = (THEIRS, PRUNED, "none", "arrol")
 MEASURE = """
 import resource, subprocess, sys
 code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
@@ -34,27 +36,23 @@ raise SystemExit(code)
 """Run in a small process, since a child's peak is never below what its parent held at the fork."""
 
 
-def install(package: Path) -> None:
-    if not package.exists():
-        words = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target"]
-        subprocess.run([*words, str(package), TRL], check=True)
-
-
 def run(out: Path, package: Path, arm: str, seed: int, steps: int) -> None:
     """One whole run, unless it is there; its seconds a step, peak memory and accuracy."""
     target = folder(out, arm, seed)
     if (target / "result.json").exists():
         return
-    if arm == THEIRS:
+    theirs = arm in (THEIRS, PRUNED)
+    if theirs:
         places = [str(package), str(target), str(seed), str(steps)]
-        words = [sys.executable, "-m", "benchmarks.trl_arm", *places]
+        words = [sys.executable, "-m", "benchmarks.trl.arm", *places]
+        words += ["pruned"] * (arm == PRUNED)
     else:
         words = command(out, arm, seed, steps)
     measured = [sys.executable, "-c", MEASURE, *words]
     done = subprocess.run(measured, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise SystemExit(done.stderr[-3000:])
-    seconds, accuracy = _theirs(target) if arm == THEIRS else _ours(target)
+    seconds, accuracy = _theirs(target) if theirs else _ours(target)
     body = {"seconds": seconds, "peak_bytes": int(done.stdout.split()[-1]), "pass@1": accuracy}
     (target / "result.json").write_text(json.dumps(body))
 
@@ -91,10 +89,10 @@ def examine(model: Path) -> float:
     return float(found["eval/pass@1"] or 0.0)
 
 
-def summarise(out: Path, seeds: list[int]) -> list[dict[str, Any]]:
+def summarise(out: Path, seeds: list[int], arms: Sequence[str]) -> list[dict[str, Any]]:
     """A figure for each seed; seconds are the median of the steps on which pruning is in force."""
     rows: list[dict[str, Any]] = []
-    for arm in ARMS_HERE:
+    for arm in arms:
         runs = [json.loads((folder(out, arm, s) / "result.json").read_text()) for s in seeds]
         steady = [float(np.median(run["seconds"][COMMON["prune.cold_start"] :])) for run in runs]
         row = {
@@ -114,6 +112,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--arms", nargs="+", choices=ARMS_HERE, default=list(ARMS_HERE))
+    parser.add_argument("--name", default="trl", help="of the result; another one for a short run")
     parser.add_argument("--out", type=Path, default=Path("runs/trl"))
     parser.add_argument("--examine", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -123,15 +123,15 @@ def main() -> None:
     package = args.out / "package"
     install(package)
     turns = [
-        (ARMS_HERE[(place + number) % len(ARMS_HERE)], seed)
+        (args.arms[(place + number) % len(args.arms)], seed)
         for number, seed in enumerate(args.seeds)
-        for place in range(len(ARMS_HERE))
+        for place in range(len(args.arms))
     ]
     for arm, seed in tqdm(turns, unit="run"):
         run(args.out, package, arm, seed, args.steps)
-    rows = summarise(args.out, args.seeds)
+    rows = summarise(args.out, args.seeds, args.arms)
     settings = {"steps": args.steps, "seeds": args.seeds, "trl": TRL, "changes": COMMON}
-    write_result("trl", settings, rows)
+    write_result(args.name, settings, rows)
     for row in rows:
         print(
             f"{row['arm']:17s} {np.mean(row['seconds_per_step']):.2f} s/step, "

@@ -1,6 +1,7 @@
 """TRL's GRPOTrainer on the questions of ``benchmarks.training``, as a program of its own.
 
-``python -m benchmarks.trl_arm PACKAGE OUT SEED STEPS``. TRL 1.16 hands its weights to the colocated
+``python -m benchmarks.trl.arm PACKAGE OUT SEED STEPS [pruned]``; ``pruned``: with our ``ArrolGRPOTrainer``,
+pruned as the recipe says. TRL 1.16 hands its weights to the colocated
 engine one by one; on a CPU vLLM has packed float32 weights by then and fails, so here they go through
 vLLM's own reload, which is what our trainer uses. The rest is TRL's.
 """
@@ -11,6 +12,7 @@ import json
 import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +25,16 @@ PER_STEP = int(COMMON["optim.minibatches"])
 """Optimizer steps per batch of rollouts."""
 
 
-def main(package: str, out: Path, seed: int, steps: int) -> None:
+def main(package: str, out: Path, seed: int, steps: int, *, pruned: bool) -> None:
     os.environ |= {"HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1", "WANDB_DISABLED": "true"}
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
     sys.path.append(package)
-    changes = {**COMMON, "run.seed": seed, "run.steps": steps, "prune.mode": "none"}
+    changes = {
+        **COMMON,
+        "run.seed": seed,
+        "run.steps": steps,
+        "prune.mode": "arrol" if pruned else "none",
+    }
     config = load_config(RECIPE, [f"{key}={json.dumps(value)}" for key, value in changes.items()])
     out.mkdir(parents=True, exist_ok=True)
     _train(config, out)
@@ -63,8 +70,14 @@ def _train(config: TrainConfig, out: Path) -> None:
         return [grade.value or 0.0 for grade in grades]
 
     folder = str(model_folder(config))
-    _reload_as_vllm_does()
-    trainer = GRPOTrainer(
+    if config.prune.mode == "none":
+        _reload_as_vllm_does()
+        make: Any = GRPOTrainer
+    else:
+        from trainer.integrations.trl import ArrolGRPOTrainer
+
+        make = partial(ArrolGRPOTrainer, prune=config.prune, head=config.head)
+    trainer = make(
         model=AutoModelForCausalLM.from_pretrained(folder, dtype="float32"),
         processing_class=AutoTokenizer.from_pretrained(folder),
         reward_funcs=reward,
@@ -142,4 +155,10 @@ def _reload_as_vllm_does() -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
+    main(
+        sys.argv[1],
+        Path(sys.argv[2]),
+        int(sys.argv[3]),
+        int(sys.argv[4]),
+        pruned=sys.argv[5:] == ["pruned"],
+    )

@@ -1,0 +1,1 @@
+"""Our training beside TRL's; start at ``__main__``."""

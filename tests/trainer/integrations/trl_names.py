@@ -1,0 +1,3 @@
+"""How large the run of ``trl_run`` is."""
+
+PROMPTS, GROUP, STEPS = 4, 8, 3

@@ -1,0 +1,1 @@
+"""Our pruned engine under other people's trainers."""
