@@ -14,9 +14,10 @@ from arrol_serve.answers.pool import AnswerPool
 from trainer.config import TrainConfig
 from trainer.engines.opening import Encoder, open_room
 from trainer.engines.options import check_options
-from trainer.engines.weight_transfer import sync_options
+from trainer.engines.weight_transfer import check_backend, sends_adapters, sync_options
 from trainer.errors import ModelError
-from trainer.held_out.questions import question_sets
+from trainer.held_out.exam import check_rewards
+from trainer.held_out.questions import QuestionSet, question_sets
 from trainer.precision import compute_dtype
 from trainer.prompts.chat import messages
 from trainer.prompts.listed import Listed
@@ -34,6 +35,9 @@ GIB = 2**30
 def look(config: TrainConfig) -> list[str]:
     """Lines for people. Raises what a run would raise before its first step, the engine's errors apart."""
     folder = model_folder(config)
+    remote = bool(config.rollout.replicas)
+    check_backend(config.sync.backend, remote=remote)
+    sends_adapters(config.sync, config.lora, remote=remote)
     check_options(config.engine, sync_options(config.sync.backend))
     found = _model(folder, config)
     room = open_room(folder, config.rollout, config.chat)
@@ -42,12 +46,12 @@ def look(config: TrainConfig) -> list[str]:
     count = len(source) if isinstance(source, Listed) else LOOKED_AT
     prompts = [source.prompt(number) for number in range(count)]
     found += _data(prompts, config, folder, listed=listed)
-    if config.eval.every:
-        sets = question_sets(config.eval, config.data, room)
+    sets = question_sets(config.eval, config.data, room) if config.eval.every else []
+    if sets:
         named = ", ".join(f"{one.name} ({len(one.prompts)} questions)" for one in sets)
         replies = "1 reply" if config.eval.samples == 1 else f"{config.eval.samples} replies"
         found.append(f"evaluation: {named}, {replies} each")
-    return [*found, _reward(prompts[0], config)]
+    return [*found, _reward(prompts, sets, config)]
 
 
 def _model(folder: Path, config: TrainConfig) -> list[str]:
@@ -132,14 +136,16 @@ def _data(
     ]
 
 
-def _reward(prompt: Prompt, config: TrainConfig) -> str:
-    """The function is loaded and called once, in its own process. Raises ``ConfigError``."""
+def _reward(prompts: Sequence[Prompt], sets: Sequence[QuestionSet], config: TrainConfig) -> str:
+    """Functions are loaded and called once, in their processes. Raises ``ConfigError`` and ``RewardLost``."""
     pool = AnswerPool(1, config.reward.timeout_s)
     try:
         grader = Grader(pool, config.reward, config.data.source)
-        grader.check()
-        (grade,) = grader.grade([(f"\\boxed{{{prompt.gold}}}", prompt)])
+        grader.check(prompts)
+        check_rewards(sets, config.reward, pool)
+        (grade,) = grader.grade([(f"\\boxed{{{prompts[0].gold}}}", prompts[0])])
     finally:
         pool.close()
     worth = f"no value ({grade.problem})" if grade.value is None else f"{grade.value:g}"
-    return f"reward: {config.reward.function}; the first gold answer in a box is worth {worth}"
+    names = ", ".join(grader.labels)
+    return f"reward: {names}; the first gold answer in a box is worth {worth}"

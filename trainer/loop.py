@@ -24,7 +24,7 @@ from trainer.experience import ExperienceSampler, train_rows
 from trainer.groups.judged import Experience, JudgedGroup
 from trainer.head.artefact import base_model_facts, write_head
 from trainer.held_out.best import Best
-from trainer.held_out.exam import Exam
+from trainer.held_out.exam import Exam, check_rewards
 from trainer.held_out.questions import question_sets
 from trainer.policy.generation_config import tell
 from trainer.policy.learner import Learner
@@ -37,7 +37,7 @@ from trainer.pruning.history import SuccessHistory
 from trainer.pruning.online_head import OnlineHead, head_rows
 from trainer.pruning.survival import Knowledge, survival_spec
 from trainer.ranks import Ranks, open_ranks
-from trainer.rewards.grader import Grader
+from trainer.rewards.grader import CHECKED, Grader
 from trainer.run import checkpoint
 from trainer.run.folder import RunFolder, model_folder, model_name, open_run
 from trainer.run.log import MetricsLog, NoLog, open_log
@@ -50,8 +50,6 @@ from trainer.stopwatch import Stopwatch
 from trainer.weight_sync import SyncProbe, WeightSync, open_sync
 
 NOTHING = Knowledge((), (0.0,))
-CHECKED = 32
-"""Prompts whose columns reward functions are held against."""
 
 
 def train(config: TrainConfig, *, resume: bool) -> bool:
@@ -103,6 +101,7 @@ class Trainer:
         self.pool = AnswerPool(config.reward.workers, config.reward.timeout_s)
         self.grader = Grader(self.pool, config.reward, config.data.source)
         self.grader.check([self.source.prompt(number) for number in range(CHECKED)])
+        check_rewards(sets, config.reward, self.pool)
         dtype = compute_dtype(config.optim)
         self.engine = open_engine(
             folder,

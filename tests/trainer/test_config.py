@@ -129,6 +129,14 @@ def test_a_dry_run_finds_what_is_wrong(tmp_path: Path) -> None:
     assert "no such file" in dry_run("--data.source", str(tmp_path / "none.jsonl")).lower()
     assert "reward.function: there is no reward 'mth'" in dry_run("--reward.function=mth")
     assert "run.model" in dry_run("--run.model", str(tmp_path))
+    rubric = "--reward.function=tests.trainer.rewards.rewards_for_tests:needs_more"
+    assert "needs_more takes rubric, which is no column of the data" in dry_run(rubric)
+    rows, plain = tmp_path / "rows.jsonl", tmp_path / "plain.jsonl"
+    rows.write_text('{"question": "1+1", "answer": "2", "rubric": "x"}\n')
+    plain.write_text('{"question": "1+1", "answer": "2"}\n')
+    evaluated = ("--eval.every=1", f'--eval.sources=["{plain}"]')
+    told = dry_run(rubric, "--data.source", str(rows), *evaluated)
+    assert "no column of eval.sources, plain" in told
     bare = tmp_path / "bare"
     shutil.copytree(MODEL, bare)
     config = json.loads((bare / "config.json").read_text())

@@ -108,6 +108,12 @@ class Exam:
         return found
 
 
+def check_rewards(sets: Sequence[QuestionSet], reward: RewardSection, pool: AnswerPool) -> None:
+    """Raise ``ConfigError`` where a reward function takes what the rows of a set do not have."""
+    for one in sets:
+        Grader(pool, reward, one.source).check(one.prompts, f"eval.sources, {one.name}")
+
+
 def _reply(rollout: SampledRollout, calibration: Calibration | None) -> Reply:
     logit = rollout.report.get("quality")
     if calibration is None or logit is None or not math.isfinite(logit):

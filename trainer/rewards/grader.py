@@ -22,6 +22,8 @@ from trainer.sections import RewardSection
 
 START_S = 60.0
 """Seconds in which a user's module must have been imported."""
+CHECKED = 32
+"""Prompts whose columns reward functions are held against."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +70,12 @@ class Grader:
             return InLists(pool, name, signature, config.batch, config.completions)
         return OneByOne(pool, name, signature)
 
-    def check(self, prompts: Sequence[Prompt] = ()) -> None:
+    def check(self, prompts: Sequence[Prompt] = (), where: str = "the data") -> None:
         """Raise ``ConfigError`` where a function cannot be loaded, takes what no row has, or a server fails.
 
-        ``prompts``: some of those that will be asked.
+        ``prompts``: some of those that will be asked, from ``where``; the first ``CHECKED`` are looked at.
         """
-        some: list[Pair] = [("", prompt) for prompt in prompts]
+        some: list[Pair] = [("", prompt) for prompt in prompts[:CHECKED]]
         for judge in self._judges:
             if isinstance(judge, OverHttp) and some:
                 (part,) = judge.judge(some[:1])
@@ -84,7 +86,7 @@ class Grader:
                 missing = judge.signature.missing(known) if known else []
                 if missing:
                     raise self._refused(
-                        f"{judge.name} takes {', '.join(missing)}, which is no column of the data. "
+                        f"{judge.name} takes {', '.join(missing)}, which is no column of {where}. "
                         f"There are: {', '.join(sorted(known))}"
                     )
         self._check_options()

@@ -13,6 +13,7 @@ from peft import PeftModel
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
+from arrol_serve.engine.plugin.adapters import ADAPTERS, merged_tensors
 from arrol_serve.quality.artifact import load_head
 from tests.paths import MODEL
 from tests.trainer.policy.test_loss import rows
@@ -105,7 +106,7 @@ def test_the_export_is_merged_and_brings_the_adapter(adapted: Path, tmp_path: Pa
         on_top = PeftModel.from_pretrained(base, target / "adapter").eval()
         torch.testing.assert_close(on_top(tokens).logits, expected, rtol=1e-3, atol=1e-4)
     assert not torch.allclose(untrained, expected, atol=1e-3)
-    live = load_file(adapted / "live" / "weights" / "model.safetensors")
+    live = dict(merged_tensors(adapted / "live" / "weights" / ADAPTERS, MODEL))  # the last sync
     assert same(dict(whole.named_parameters()), live)
 
 
