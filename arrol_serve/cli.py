@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import difflib
 import errno
-import json
 import os
 import sys
 from collections.abc import Iterable
@@ -16,6 +15,7 @@ from typing import Any, NoReturn
 from arrol_serve import bundled, home, keys
 from arrol_serve.api.admin import listener
 from arrol_serve.errors import ArrolError, InvalidRequest, UnsupportedEngine
+from arrol_serve.model_folder import check_model_folder, name_folder
 from arrol_serve.options import build_parser, heads_asked, server_config
 from arrol_serve.presets import FILE as PRESETS
 from arrol_serve.presets import load_presets
@@ -197,8 +197,8 @@ def vllm_args(rest: list[str]) -> Any:
         parser.set_defaults(host="127.0.0.1", **bundled.SERVE_OPTIONS)
         args = parser.parse_args(rest)
     args.model = model
-    _check_model_folder(model)
-    _name_folder(args)
+    check_model_folder(model)
+    name_folder(args)
     for key in args.api_key or ():  # takes several values, and so the model that follows it
         if (Path(key) / "config.json").exists():
             raise InvalidRequest(
@@ -242,38 +242,6 @@ def nearest_option(message: str, known: Iterable[str]) -> str:
     ours = [flag for action in build_parser()._actions for flag in action.option_strings]
     close = difflib.get_close_matches(unknown[0], [*ours, *known], 1) if unknown else []
     return f" Did you mean {close[0]}?" if close else ""
-
-
-def _check_model_folder(model: str) -> None:
-    path = Path(model)
-    looks_local = model.startswith((".", "/", "~")) or "/" not in model
-    if looks_local and not path.exists():
-        raise InvalidRequest(
-            f"There is no model folder {model!r}: name a folder or a Hugging Face id (org/name)."
-        )
-    if path.is_dir() and not (path / "config.json").exists():
-        raise InvalidRequest(f"{model} is not a model folder: it has no config.json.")
-
-
-def _name_folder(args: Any) -> None:
-    """A local model is called by its folder's name, not by the path that leads there; and it is said what
-    vLLM makes of a float32 one."""
-    folder = Path(args.model)
-    if not folder.is_dir():
-        return
-    if args.served_model_name is None:
-        args.served_model_name = [folder.resolve().name]
-    try:
-        config = json.loads((folder / "config.json").read_bytes())
-        stored = config.get("dtype") or config.get("torch_dtype")
-    except (OSError, ValueError, AttributeError):
-        return  # vLLM says what is wrong with it
-    if stored == "float32" and args.dtype == "auto":
-        print(
-            f"arrol-serve: {folder} holds float32, and vLLM serves a 16-bit copy: answers and scores may "
-            "differ from those of the training. --dtype float32 serves it as it is.",
-            file=sys.stderr,
-        )
 
 
 def _run(args: Any) -> None:

@@ -59,15 +59,18 @@ def running_server() -> Iterator[str]:
 
 def _wait_until_ready(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
     began = time.monotonic()
+    starting, live = "starting the server on the bundled model ...", sys.stdout.isatty()
+    print(starting, end="" if live else "\n", flush=True)
     while True:
         waited = time.monotonic() - began
-        print(f"\rstarting the server on the bundled model ... {waited:3.0f} s", end="", flush=True)
+        if live:
+            print(f"\r{starting} {waited:3.0f} s", end="", flush=True)
         if server.poll() is not None or waited > START_LIMIT_S:
             tail = "".join(log.read_text(errors="replace").splitlines(keepends=True)[-30:])
             raise SystemExit(f"\nThe server did not start. The end of its log:\n{tail}")
         try:
             with urllib.request.urlopen(url, timeout=2):  # noqa: S310  # our own address
-                print()
+                print(end="\n" if live else "", flush=True)
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.5)

@@ -6,10 +6,11 @@ The text around the blocks is written by hand; the blocks hold every figure.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable
 from functools import partial
 
-from benchmarks.__main__ import SUITE
+from benchmarks.__main__ import ALL
 from benchmarks.record import RESULTS, read_result
 from benchmarks.render.accuracy import accuracy, limits
 from benchmarks.render.answers import answers
@@ -112,10 +113,10 @@ def render(page: str) -> str:
 
 
 def _text(name: str) -> str:
-    renderer = RENDERERS[name]
-    if name in SUITE and name not in result_names():
-        return f"Not measured yet: `python -m benchmarks {name}`."
-    return renderer()
+    command = next((words for words in ALL if words[0] == name or words[-1] == name), None)
+    if command is not None and name not in result_names():
+        return f"Not measured yet: `python -m benchmarks {shlex.join(command)}`."
+    return RENDERERS[name]()
 
 
 def main() -> None:

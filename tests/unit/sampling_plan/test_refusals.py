@@ -44,7 +44,7 @@ from tests.unit.sampling_plan.plans import HEADED, search
             "greater than or equal to 0",
         ),
         ({"belief": {"agreement": 1, "score": 1}}, "arrol.belief.doubt", "required"),
-        ({"belief": {"agreement": 1, "score": 1, "doubts": 1}}, "arrol.belief.doubt", "required"),
+        ({"belief": {"agreement": 1, "score": 1, "dubt": 1}}, "arrol.belief.doubt", "required"),
         ({"preset": "fats"}, "arrol.preset", "Did you mean 'fast'"),
         ({"preset": 1}, "arrol.preset", "Known: fast, balanced, best"),
         ({"early_stop": {"agreement": 0.5}}, "arrol.early_stop.agreement", "greater than 0.5"),

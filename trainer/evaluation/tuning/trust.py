@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from arrol_serve.belief import Belief
 from trainer.evaluation.tuning.plans import Body
@@ -46,7 +47,7 @@ def log_loss(plan: Measured) -> float:
 def _variants(sweep: Sweep, body: Body) -> Iterator[Body]:
     stop: dict[str, Any] = body.get("early_stop") or {}
     stops = [{"confidence": s} for s in STOPS] if "confidence" in stop else [stop or None]
-    for chosen in stops:
+    for chosen in tqdm(stops, unit="stop", desc="constants of a preset"):
         changed = body if chosen is None else {**body, "early_stop": chosen}
         for _ in range(ROUNDS):
             belief: Belief = fit_to(sweep.moments(changed))
