@@ -20,7 +20,7 @@ def test_the_summary_says_what_happened() -> None:
     assert report == {
         "applied": True,
         "answer": "1/2",
-        "confidence": 0.7339,  # 9 / (3^(2/3) + 9 + (9/7)^(2/3))
+        "confidence": 0.835,  # 9 / (9 + 3/7 + exp 0.3)
         "agreement": 0.5,
         "vote": "quality",
         "scorer": "head",
@@ -35,8 +35,8 @@ def test_the_summary_says_what_happened() -> None:
             "no_answer": 1,
         },
         "votes": [
-            {"answer": "1/2", "count": 1, "weight": 0.9, "probability": 0.7339},
-            {"answer": "7", "count": 1, "weight": 0.3, "probability": 0.09642},
+            {"answer": "1/2", "count": 1, "weight": 0.9, "probability": 0.835},
+            {"answer": "7", "count": 1, "weight": 0.3, "probability": 0.03976},
         ],
         "tokens": {"prompt": 20, "generated": 100, "winner": 30, "saved_estimate": 11},
         "stop": "all_done",
@@ -109,7 +109,7 @@ def test_headers_before_and_after_the_outcome() -> None:
     assert headers(ticket) == {"x-arrol-applied": "true", "x-arrol-samples": "4"}
     assert headers(ended(ticket)) == {
         "x-arrol-applied": "true",
-        "x-arrol-confidence": "0.7339",
+        "x-arrol-confidence": "0.8350",
         "x-arrol-samples": "4",
         "x-arrol-pruned": "1",
         "x-arrol-generated-tokens": "100",
