@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from arrol_serve import bundled, home, keys
 from arrol_serve.api.admin import listener
 from arrol_serve.errors import ArrolError, InvalidRequest, UnsupportedEngine
-from arrol_serve.model_folder import check_model_folder, name_folder
+from arrol_serve.model_folder import check_model_folder, name_folder, tell_type
 from arrol_serve.options import build_parser, heads_asked, server_config
 from arrol_serve.presets import FILE as PRESETS
 from arrol_serve.presets import load_presets
@@ -111,7 +111,7 @@ def resolve_args(ours: argparse.Namespace, rest: list[str]) -> Any:
     _allow_plugin()
     args = vllm_args(rest)
     from arrol_serve.engine.plugin.weights import BACKEND
-    from arrol_serve.engine.setup import adapter_heads, check_base_model, prepare
+    from arrol_serve.engine.setup import adapter_heads, check_base_model, check_memory, prepare
 
     asked, adapters = heads_asked(ours.head)
     head = _head_folder(asked, args.model)
@@ -127,6 +127,8 @@ def resolve_args(ours: argparse.Namespace, rest: list[str]) -> Any:
     presets = _presets(ours.presets, head, named)
     if presets is not None:
         changed["presets"] = presets | (config.presets or {})
+    tell_type(args)
+    check_memory(args)  # last: what is wrong with the options is wrong on every machine
     args.arrol_config = config.model_copy(update=changed)
     args.api_key = keys.all_keys(args.api_key, extra_keys, os.environ)
     if ours.admin_port is not None and args.weight_transfer_config is None:

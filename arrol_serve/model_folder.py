@@ -22,13 +22,15 @@ def check_model_folder(model: str) -> None:
 
 
 def name_folder(args: Any) -> None:
-    """A local model is called by its folder's name, not by the path that leads there; and it is said what
-    vLLM makes of a float32 one."""
+    """A local model is called by its folder's name, not by the path that leads there."""
     folder = Path(args.model)
-    if not folder.is_dir():
-        return
-    if args.served_model_name is None:
+    if folder.is_dir() and args.served_model_name is None:
         args.served_model_name = [folder.resolve().name]
+
+
+def tell_type(args: Any) -> None:
+    """Say what vLLM makes of a float32 model in a folder."""
+    folder = Path(args.model)
     try:
         config = json.loads((folder / "config.json").read_bytes())
         stored = config.get("dtype") or config.get("torch_dtype")

@@ -95,7 +95,6 @@ def prepare(args: Any, head: Path | None) -> HeadManifest | None:
     if current_platform.is_cpu():
         _check_cores(args)
         _check_compiler(args)
-        _check_memory(args)
     manifest = None if head is None else load_head(head)[1]
     for name, value in engine_options(head, getattr(args, "additional_config", None)).items():
         setattr(args, name, value)
@@ -162,11 +161,15 @@ def _check_compiler(args: Any) -> None:
         )
 
 
-def _check_memory(args: Any) -> None:
-    """vLLM takes a share of each node's memory for its cache, and fails late where so much is not free."""
+def check_memory(args: Any) -> None:
+    """Raise ``InvalidRequest`` where there is too little of it.
+
+    On a CPU vLLM takes a share of each node's memory for its cache, and fails late where so much is not free.
+    """
     from vllm.utils.cpu_resource_utils import get_memory_node_info, get_visible_memory_node
 
-    if args.kv_cache_memory_bytes is not None or os.environ.get("VLLM_CPU_KVCACHE_SPACE"):
+    said = args.kv_cache_memory_bytes is not None or os.environ.get("VLLM_CPU_KVCACHE_SPACE")
+    if said or not current_platform.is_cpu():
         return
     share, gib = args.gpu_memory_utilization, 2**30
     for node in get_visible_memory_node():

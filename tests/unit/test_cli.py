@@ -10,8 +10,9 @@ import pytest
 
 from arrol_serve import __version__, bundled
 from arrol_serve.cli import main, nearest_option, vllm_args
-from arrol_serve.engine.setup import prepare
+from arrol_serve.engine.setup import check_memory
 from arrol_serve.errors import InvalidRequest
+from arrol_serve.model_folder import tell_type
 from arrol_serve.options import build_parser, heads_asked, server_config
 
 
@@ -152,7 +153,7 @@ def test_a_local_model_is_called_by_its_folder(tmp_path: Path) -> None:
 def test_a_float32_model_that_is_served_in_16_bits_is_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], stored: str, options: list[str], said: bool
 ) -> None:
-    vllm_args([saved(tmp_path / "model", dtype=stored), *options])
+    tell_type(vllm_args([saved(tmp_path / "model", dtype=stored), *options]))
     assert ("--dtype float32 serves it as it is" in capsys.readouterr().err) == said
 
 
@@ -163,6 +164,6 @@ def test_memory_that_is_not_free_is_named_before_anything_is_loaded(
     monkeypatch.delenv("VLLM_CPU_KVCACHE_SPACE", raising=False)
     args = vllm_args(["org/name", "--enforce-eager", "--gpu-memory-utilization", "1.0"])
     with pytest.raises(InvalidRequest, match=r"wants 100% of the memory.*VLLM_CPU_KVCACHE_SPACE=4"):
-        prepare(args, None)
+        check_memory(args)
     monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "1")
-    prepare(args, None)
+    check_memory(args)
