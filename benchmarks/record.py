@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,9 @@ def write_result(
 ) -> Path:
     """``<folder>/<name>.json``. Seeds may stand in ``settings["seeds"]`` instead."""
     made = provenance({})
-    made["command"] = made["command"].replace(f" --note {note}", "")  # it is shown beside it
+    made["command"] = made["command"].replace(
+        f" --note {shlex.quote(note)}", ""
+    )  # it is shown beside it
     made["machine"] = ", ".join([made["machine"], *hardware()])
     result = Result(
         provenance=Provenance(**made),

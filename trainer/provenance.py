@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shlex
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ def provenance(facts: dict[str, Any]) -> dict[str, Any]:
     """``facts`` plus argv, git commit, package versions, hardware and date. No paths of the machine."""
     return {
         **facts,
-        "command": " ".join([_program(), *map(_shown, sys.argv[1:])]),
+        "command": " ".join([_program(), *(shlex.quote(_shown(word)) for word in sys.argv[1:])]),
         "git_sha": _git_sha(),
         "versions": {"python": platform.python_version(), **_versions()},
         "machine": f"{platform.machine()}, {_cores()} cores",
