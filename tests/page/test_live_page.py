@@ -71,6 +71,8 @@ def wait_for_end(page: Page) -> None:
 
 
 ALL_AT_ONCE = {"samples": "16", "confidence": "never", "keep": "0.5"}
+LONG = ALL_AT_ONCE | {"samples": "256", "keep": "all", "temperature": "2", "max_tokens": "400"}
+"""So hot that many candidates ramble: they run for as long as a slow browser needs to see it."""
 
 
 def test_candidates_race_are_pruned_and_vote(page: Page) -> None:
@@ -124,7 +126,7 @@ def test_sixty_four_fit_and_stopping_frees_the_engine(page: Page, server: Server
     assert last
     assert last["y"] + last["height"] - first["y"] < 900, "on one screen"
     assert first["height"] >= 16
-    ask(page, **ALL_AT_ONCE | {"samples": "256", "keep": "all"})
+    ask(page, **LONG)
     expect(page.locator(".lane.running").first).to_be_visible()
     page.get_by_role("button", name="Stop", exact=True).click()
     expect(page.locator("#why")).to_contain_text("You stopped it.")
@@ -248,7 +250,7 @@ def test_a_busy_server_is_asked_again_after_its_wait(visit: Visit, server: Serve
 def test_an_engine_that_dies_in_the_middle(visit: Visit, server: Server) -> None:
     """The last test of this file: the server ends with its engine."""
     page = with_key(visit, server, FILE_KEY, "503 (", "ERR_", "net::")
-    ask(page, **ALL_AT_ONCE | {"samples": "256", "keep": "all"})
+    ask(page, **LONG)
     expect(page.locator(".lane.running").first).to_be_visible()
     for engine in engines(server.pid):
         engine.send_signal(signal.SIGKILL)

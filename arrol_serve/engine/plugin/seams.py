@@ -235,6 +235,8 @@ PROCESS = (
     Seam("vllm.utils.argparse_utils:FlexibleArgumentParser"),
     Seam("vllm.logger:configure_logging_from_args", calls={"": ("args",)}),
     Seam("vllm.utils.cpu_resource_utils:get_visible_memory_node", calls={"": ()}),
+    Seam("vllm.utils.cpu_resource_utils:get_memory_node_info", calls={"": ("node_id",)}),
+    Seam("vllm.utils.cpu_resource_utils:MemoryNodeInfo", has=("total_memory", "available_memory")),
     Seam("vllm.platforms:current_platform", has=("is_cpu", "is_cuda")),
     Seam("vllm.outputs:RequestOutput", has=("outputs", "kv_transfer_params", "finished")),
     Seam(
@@ -246,6 +248,7 @@ PROCESS = (
     ),
     Seam("vllm.sampling_params:RequestOutputKind", has=("FINAL_ONLY",)),
     Seam("vllm.engine.arg_utils:AsyncEngineArgs"),
+    Seam("vllm.engine.arg_utils:EngineArgs"),
     Seam("vllm.v1.engine.async_llm:AsyncLLM", calls={"from_engine_args": ("engine_args",)}),
     Seam(
         "vllm.v1.engine.output_processor:OutputProcessor",
