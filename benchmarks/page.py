@@ -82,6 +82,7 @@ RENDERERS: dict[str, Callable[[], str]] = {
     "behaviour": behaviour,
     "gpu": gpu,
     "serving": serving,
+    "serving_presets": partial(serving, name="serving_presets"),
     "scaling": scaling,
     "plugin_cost": plugin_cost,
     "progress_cost": progress_cost,

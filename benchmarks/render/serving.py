@@ -7,9 +7,9 @@ from typing import Any
 from benchmarks.record import read_result
 
 
-def serving() -> str:
+def serving(name: str = "serving") -> str:
     """Accuracy, tokens, seconds and goodput of every arm."""
-    result = read_result("serving")
+    result = read_result(name)
     settings, made = result.settings, result.provenance
     parts = [
         f"N = {settings['samples']}, temperature {settings['temperature']:g}, at most "
@@ -27,7 +27,7 @@ def serving() -> str:
             ]  # fmt: skip
             if rows:
                 parts += [_heading(prompt, concurrency, rows), _table(rows)]
-    parts += ["![Serving](benchmarks/results/serving.png)", _first_bytes(settings["first_byte_s"])]
+    parts += [f"![Serving](benchmarks/results/{name}.png)", _first_bytes(settings["first_byte_s"])]
     return "\n\n".join(parts)
 
 
