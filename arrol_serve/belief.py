@@ -28,7 +28,7 @@ class Belief:
     """Evidence for all answers that nobody gave, in nats."""
 
     def evidence(self, supporters: Iterable[float], joining: Sequence[float] = ()) -> float:
-        """Of one answer, in nats, by its supporters' probabilities; -inf without any.
+        """The evidence for one answer, in nats, by its supporters' probabilities; -inf without any.
 
         ``joining``: of candidates that are still running; each counts as much as it is likely to be right.
         """
@@ -49,7 +49,7 @@ class Belief:
 
 
 def logit(probability: float) -> float:
-    """Of a candidate's probability, no surer than ``SUREST``."""
+    """The logit of a candidate's probability, no surer than ``SUREST``."""
     p = min(SUREST, max(1 - SUREST, probability))
     return math.log(p / (1 - p))
 

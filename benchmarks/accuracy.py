@@ -1,7 +1,7 @@
 """Accuracy against tokens on held-out questions: ``python -m benchmarks.accuracy``.
 
 One unpruned pass serves every vote rule; each pruned arm really runs. The arms take turns on the
-same chunks of questions with the same seeds, so that the machine's moods hit all alike.
+same chunks of questions with the same seeds, so that the machine's load touches all alike.
 """
 
 from __future__ import annotations

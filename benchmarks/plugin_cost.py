@@ -50,7 +50,7 @@ def serve_engine(plugin: bool, pipe: Connection, sequences: int, tokens: int) ->
 
 
 def sampling(arm: str, seed: int, sequences: int, tokens: int) -> list[Any]:
-    """Of each sequence; where they are scored, in groups."""
+    """Sampling parameters of each sequence; where they are scored, in groups."""
     from vllm import SamplingParams
 
     from trainer.engines.sampling import GroupRequest, member_plan

@@ -39,7 +39,7 @@ from trainer.evaluation.tuning.sweep import Measured
 from trainer.prompts.arithmetic import EVALUATION_SEED, held_out_questions
 
 FRESH_SEED = 20_270_000
-"""Of questions that nothing else in the repository uses."""
+"""Seeds questions that nothing else in the repository uses."""
 USUAL = 16
 SPEC = AnswerSpec()
 

@@ -36,7 +36,7 @@ GROUP = 16
 AT_ROWS = 128
 """Held while the hidden size varies."""
 WIDTH = 64
-"""Of the head."""
+"""Width of the head."""
 MODELS = {"arrol-tiny": (128, 353), "Qwen3-8B": (4096, 151_936)}
 """Hidden size and vocabulary; the statistics read the whole distribution."""
 

@@ -32,7 +32,7 @@ ARMS: dict[str, dict[str, Any]] = {
 PLAIN = "vLLM n=16"
 LEVEL, SAMPLES = 6, 16
 FIGURES = ("seconds", "engine", "rest")
-"""Of a block: wall clock, CPU seconds of the engine, of all other processes."""
+"""A block's wall-clock seconds, CPU seconds of the engine, and those of all other processes."""
 
 
 def body(arm: str, question: str, seed: int) -> dict[str, Any]:

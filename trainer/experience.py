@@ -52,7 +52,7 @@ class ExperienceSampler:
     reward: RewardSection
     chat: ChatSection
     seed: int
-    """Of the run."""
+    """The run's seed."""
     record: bool
     """Whether to keep the head's inputs."""
     ranks: Ranks

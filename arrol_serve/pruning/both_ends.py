@@ -61,7 +61,7 @@ class BothEnds:
         }
 
     def _chances(self, scores: Sequence[float], view: GroupView) -> list[float]:
-        """Of ``scores``, which rise, by their ranks among these and the earlier ones."""
+        """Survival probabilities of ``scores``, which rise, by rank among these and the earlier ones."""
         earlier = sorted(view.earlier)
         count = len(earlier) + len(scores)
         kept = math.ceil(count * ratio(self.keep, view) - 1e-9)
@@ -77,7 +77,7 @@ class BothEnds:
         return chances
 
     def _low_share(self, scores: Sequence[float], probe: int) -> float:
-        """Of the ends' places, those at the low end."""
+        """The share of the ends' places that is at the low end."""
         if self.lean == 0:
             return 0.5
         rate = likely((success(s, self.posterior, probe) for s in scores), self.prompt_mean)

@@ -12,7 +12,7 @@ Floats = NDArray[np.float32]
 _SUMS = slice(columns.SUM, columns.ENTROPY_SUM + 1)
 _MAXIMA = slice(columns.NEGATIVE_MIN, columns.ENTROPY_MAX + 1)
 _LATEST = slice(columns.LAST, columns.ENTROPY_LAST + 1)
-"""Of a log-probability and an entropy, side by side: a call for both."""
+"""Columns of a log-probability and of an entropy, side by side: one call serves both."""
 
 
 def empty(*shape: int) -> Floats:

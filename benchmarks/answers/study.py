@@ -47,7 +47,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
 def by_style(
     replies: Sequence[dict[str, Any]], forms: Sequence[Form | None]
 ) -> list[dict[str, Any]]:
-    """Of each style: replies, how many are read, and how often we differ from the data set's verdict."""
+    """By style: replies, how many are read, and how often we differ from the data set's verdict."""
     groups: dict[str, list[tuple[dict[str, Any], Form | None]]] = defaultdict(list)
     for reply, form in zip(replies, forms, strict=True):
         groups[reply["style"]].append((reply, form))

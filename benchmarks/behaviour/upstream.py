@@ -23,7 +23,7 @@ PROMPT_TOKENS, COMPLETION_TOKENS = 20, 10
 
 
 LOGPROBS = {"content": [{"top_logprobs": [{"logprob": -0.1}, {"logprob": -2.5}]}] * 3}
-"""Of every choice, where they are asked for."""
+"""Every choice has these where they are asked for."""
 
 
 @dataclass(slots=True)

@@ -29,9 +29,9 @@ class Engine:
     sequences: int
     context: int
     share: float
-    """Of the GPU's memory."""
+    """Share of the GPU's memory."""
     sizes: tuple[int, ...]
-    """Of batches that CUDA graphs are captured for."""
+    """Batch sizes that CUDA graphs are captured for."""
 
 
 @dataclass(frozen=True, slots=True)

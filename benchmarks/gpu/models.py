@@ -16,7 +16,7 @@ from arrol_serve.quality.artifact import BaseModelFacts, HeadManifest, save_head
 from arrol_serve.quality.head import QualityHead
 
 WIDTH = 64
-"""Of the head."""
+"""Width of the head."""
 END = 4
 """The bundled tokenizer's end of a reply."""
 

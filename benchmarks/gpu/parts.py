@@ -33,7 +33,7 @@ class Size:
     """Tokens of pruned rollouts, and of a training step's."""
     probe: int
     steps: int
-    """Of training."""
+    """Training steps."""
 
 
 ON_GPU = Size((1, 8, 32, 128, 256), 128, 3, 16, 16, 1024, 256, 4)

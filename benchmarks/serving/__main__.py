@@ -43,7 +43,7 @@ ASKED = (
 )  # fmt: skip
 """Options that a result is of."""
 PLACES = ("data_dir", "model", "head")
-"""Of which a result shows the last part only."""
+"""Paths of which a result shows the last part only."""
 LEAST_BLOCK = 8
 """Questions of a block; more are at once, then as many as that."""
 TEMPLATE = Path(__file__).with_name("chat_template.jinja")

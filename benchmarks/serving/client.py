@@ -30,10 +30,10 @@ class Block:
     """What one arm did with one block."""
 
     texts: list[str]
-    """Of the answers, as the arm returned them; empty: it answered with an error."""
+    """The answers as the arm returned them; empty: it answered with an error."""
     seconds_each: list[float]
     seconds: float
-    """Of the whole block, wall-clock."""
+    """Wall-clock seconds of the whole block."""
     tokens: int
     """By the engine's own counter."""
 

@@ -28,7 +28,7 @@ from trainer.head.plots import answer_plot
 from trainer.provenance import provenance
 
 SEED, QUESTIONS = 1_000, 2_000
-"""Of the head."""
+"""Those that the head was made with."""
 MARK = "What keeping the best part at one probe"
 """Before this the card has the section."""
 

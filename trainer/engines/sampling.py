@@ -38,7 +38,7 @@ class SampledRollout:
     report: Mapping[str, Any]
     prompt_ids: tuple[int, ...] = ()
     logprobs: tuple[float, ...] = ()
-    """Of ``token_ids`` as they were sampled; empty: not asked for."""
+    """Those of ``token_ids`` as they were sampled; empty: not asked for."""
 
     @property
     def token_count(self) -> int:

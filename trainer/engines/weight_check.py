@@ -14,9 +14,9 @@ class Held:
     """Sums of bits (``arrol_serve.engine.plugin.weights.bits_sum``) by worker of one engine."""
 
     received: Sequence[int | None]
-    """Of what a worker read in the last update; None: vLLM's own transfer, which does not say."""
+    """By worker, the sum of what it read in the last update; None: vLLM's own transfer does not say."""
     held: Sequence[int | None]
-    """Of its parameters; None: some are packed away, as on CPUs."""
+    """By worker, the sum of its parameters; None: some are packed away, as on CPUs."""
 
 
 @dataclass(slots=True)

@@ -38,7 +38,7 @@ def sync_options(backend: str) -> dict[str, Any]:
 
 class Transfer(Protocol):
     staged_bytes: int
-    """Of what is sent next."""
+    """Bytes that are sent next."""
 
     def stage(self, weights: Mapping[str, Tensor]) -> None:
         """Take what is to be sent: whole tensors by checkpoint name. On the first rank alone."""

@@ -52,7 +52,7 @@ class Item:
     before: Turns = ()
     """What was said before the question."""
     key: str | None = None
-    """Of a reasoning-gym question, by which its task scores an answer."""
+    """By which reasoning-gym scores an answer to one of its questions."""
 
     @property
     def sha256(self) -> str:

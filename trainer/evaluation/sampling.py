@@ -55,7 +55,7 @@ def policy_of(arm: str, keep: float) -> Mapping[str, Any] | None:
 
 
 def seed_of(settings: Settings, question: str) -> int:
-    """Of the first rollout of the question with this id; the next has one more. 31 bits: some servers
+    """The seed of a question's first rollout, by its id; the next has one more. 31 bits: some servers
     take no more.
 
     Hashed: runs of two seeds share no sample, but by a chance of about N in a billion a question.

@@ -24,7 +24,7 @@ class JudgedRollout:
     parts: Mapping[str, float] = field(default_factory=dict)
     """What each reward function gave."""
     chance: float = 1.0
-    """With which it was asked for, in a group of adaptive size."""
+    """The probability that it was asked for, in a group of adaptive size."""
 
     @property
     def pruned(self) -> bool:
@@ -50,7 +50,7 @@ class JudgedGroup:
     estimate: float
     rollouts: tuple[JudgedRollout, ...]
     chance: float = 1.0
-    """With which it was sampled in full, knowing its first rollouts."""
+    """The probability that it was sampled in full, given its first rollouts."""
     whole: bool = True
     """Whether it was; the others teach the head and the history, not the policy."""
 

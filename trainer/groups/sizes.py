@@ -26,7 +26,7 @@ def parts(options: RolloutSection) -> tuple[int, int]:
 
 
 def chance_of_rest(group: JudgedGroup, options: RolloutSection) -> float:
-    """With which the rest of a group is sampled that has its first part."""
+    """The probability that the rest of a group is sampled, given its first part."""
     return 1.0 if group.mixed else options.flat_chance
 
 

@@ -38,7 +38,7 @@ class ScoredGroup:
 def read_answers(
     job: HeadJob, questions: Collection[int], spec: AnswerSpec
 ) -> dict[int, dict[int, str | None]]:
-    """Of these questions, from the shards of rollouts. Raises ``BrokenShard``."""
+    """Answers by question and rollout, from the shards of rollouts. Raises ``BrokenShard``."""
     wanted = set(questions)
     pool = AnswerPool(workers=1, timeout_s=5.0)
     found = {}

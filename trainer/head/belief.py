@@ -29,7 +29,7 @@ SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 DRAWS = 8
 """Subsets of each size of a question."""
 ITERATIONS = 200
-"""Of the optimizer at most; three constants take some twenty."""
+"""Iterations of the optimizer at most; three constants take some twenty."""
 PULL = 1e-4
 """Towards 1, 1 and 0, nats: where questions are few and alike, a constant may be worth anything."""
 FEWEST = 30
@@ -54,7 +54,7 @@ class Moments:
 
 
 AnswerColumn = tuple[float, float, float]
-"""Of one answer at one moment: supporters, the best one's logit, how right it is."""
+"""One answer at one moment: supporters, the best one's logit, how right it is."""
 
 
 def moments(groups: Sequence[ScoredGroup]) -> Moments:
@@ -91,7 +91,7 @@ def _subsets(group: ScoredGroup) -> Iterator[tuple[list[AnswerColumn], int, int]
 
 
 def answer_columns(ballots: Iterable[Ballot], right: Sequence[bool]) -> list[AnswerColumn]:
-    """Of the answers that these ballots give; they have scores. ``right``: by rollout."""
+    """A column for each answer that these ballots give; they have scores. ``right``: by rollout."""
     supporters: dict[str, list[Ballot]] = {}
     for ballot in ballots:
         if ballot.answer is not None:

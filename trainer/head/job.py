@@ -48,6 +48,6 @@ class HeadJob:
     top_k: int = 0
     """0: no such filter."""
     license: str = ""
-    """Of the head; for whoever makes it to say."""
+    """The head's licence, which whoever makes it chooses."""
     labels: Labels = "gold"
     """Right is what the gold says, or what a confident majority of the question's rollouts says."""

@@ -92,7 +92,7 @@ class Exam:
     def _verdicts(
         self, asked: Sequence[Asked], replies: Sequence[Sequence[Reply]], pool: AnswerPool
     ) -> list[list[bool | None]]:
-        """Of the finished replies of each question, by the reward function of its set."""
+        """Verdicts on each question's finished replies, by the reward function of its set."""
         found: list[list[bool | None]] = [[] for _ in asked]
         for one in self.sets:
             pairs = [

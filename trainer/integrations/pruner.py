@@ -29,7 +29,7 @@ KIND = "prompt"
 STRIDE = 1 << 20
 """More than the groups of a round: a group's number tells round and place."""
 FIGURES = ("kept", "kept_at_risk", "groups_mixed", "groups_lost_to_pruning", "length")
-"""Of a round, as our own trainer calls them."""
+"""Figures of a round, by the names that our own trainer gives them."""
 
 
 class Pruner:

@@ -46,5 +46,5 @@ def group_advantages(
 
 
 def without_signal(survivors: int) -> GroupAdvantages:
-    """Of a group that teaches nothing, for terms that need no advantage."""
+    """For a group that teaches nothing: its rollouts count in terms that need no advantage."""
     return GroupAdvantages((0.0,) * survivors, (1.0,) * survivors)

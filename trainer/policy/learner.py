@@ -150,7 +150,7 @@ class Learner:
         report: UpdateReport,
         sampled: float,
     ) -> None:
-        """Of one optimizer step; it accumulates over micro-batches under one denominator."""
+        """Accumulate the gradient of one optimizer step over its micro-batches, under one denominator."""
         mine = [rows[i] for i in chosen]
         options = self.settings.algorithm
         total = denominator(mine, sampled, self.settings.max_tokens, options)
@@ -229,7 +229,7 @@ class Learner:
     def _logprobs(
         self, model: PolicyModel, rows: Sequence[TrainRow], temperature: float | None = None
     ) -> list[Tensor]:
-        """Of each row's completion, without gradient; each rank computes a share for all of them."""
+        """Log-probabilities of each row's completion, without gradient; each rank computes a share."""
         warmth = temperature or self.settings.temperature
 
         def passes() -> dict[int, Tensor]:

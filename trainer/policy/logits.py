@@ -15,7 +15,7 @@ from trainer.errors import ModelError
 
 PROBE_TOKENS = 8
 TOLERANCE = 1e-3
-"""Of the largest logit: what summing in another order may change."""
+"""Share of the largest logit: what summing in another order may change."""
 
 
 class OutputLayer:

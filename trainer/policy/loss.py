@@ -22,11 +22,11 @@ class LossInputs:
     new: Tensor
     """Log-probabilities with gradient."""
     old: Tensor
-    """Of the policy before this batch's first update, without gradient."""
+    """By the policy before this batch's first update, without gradient."""
     engine: Tensor
     """As the engine sampled them; NaN: it did not say, which counts as no difference."""
     reference: Tensor | None
-    """Of the initial model; needed where ``kl_weight`` is above 0."""
+    """By the initial model; needed where ``kl_weight`` is above 0."""
     advantage: Tensor
     weight: Tensor
 

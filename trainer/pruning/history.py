@@ -32,7 +32,7 @@ class SuccessHistory:
         return rate
 
     def chance(self, key: str, revisit: float, floor: float) -> float:
-        """With which probability a prompt is asked again, ``data.revisit``."""
+        """The probability that a prompt is asked again, see ``data.revisit``."""
         return max(floor, revisit ** self.flat.get(key, 0))
 
     def saw(self, key: str, *, mixed: bool) -> None:

@@ -13,7 +13,7 @@ from trainer.rewards.parts import NOT_APPLICABLE, Part, number
 
 
 def call_one(name: str, keywords: Mapping[str, Any]) -> Part:
-    """Of a function that grades one reply, from 0 to 1."""
+    """The part of a function that grades one reply, from 0 to 1."""
     try:
         value = _called(name, keywords)
         shown = f"returned {value!r}"[:SHOWN]
@@ -24,7 +24,7 @@ def call_one(name: str, keywords: Mapping[str, Any]) -> Part:
 
 
 def call_lists(name: str, keywords: Mapping[str, Any], count: int) -> list[Part]:
-    """Of a function that grades ``count`` replies at once, by any finite numbers."""
+    """The parts of a function that grades ``count`` replies at once, by any finite numbers."""
     try:
         values = list(_called(name, keywords))
     except (Exception, SystemExit) as error:  # noqa: BLE001  # as above
@@ -33,7 +33,7 @@ def call_lists(name: str, keywords: Mapping[str, Any], count: int) -> list[Part]
 
 
 def parts_of(values: list[Any], count: int) -> list[Part]:
-    """Of what a function or a server answered for ``count`` replies."""
+    """The parts that a function or a server answered for ``count`` replies."""
     if len(values) != count:
         return [Part(None, "nonsense", f"gave {len(values)} values for {count} replies")] * count
     return [_part(value) for value in values]

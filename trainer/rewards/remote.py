@@ -16,7 +16,7 @@ import httpx
 from trainer.rewards.functions import SHOWN, said
 
 MOST_BYTES = 16 << 20
-"""Of an answer."""
+"""The longest answer that is read."""
 BUSY = (408, 425, 429, 500, 502, 503, 504)
 """Statuses after which the same request may be answered."""
 

@@ -11,7 +11,7 @@ from trainer.rewards.functions import resolve, said
 
 KEYWORDS = ("question", "reply", "gold", "key")
 LISTS = ("prompts", "completions")
-"""Of which one or both make a function one that takes lists."""
+"""A function that names either takes lists."""
 
 
 @dataclass(frozen=True, slots=True)

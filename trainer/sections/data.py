@@ -18,7 +18,7 @@ class DataSection(Section):
     """Such as ``chain_sum`` or ``chain_sum?min_terms=3``, taken in turn."""
     subset: str = ""
     split: str = "train"
-    """Of a Hugging Face dataset."""
+    """Subset and split of a Hugging Face dataset."""
     question: str = "auto"
     """The field with the question, a text or messages; dots lead into nested ones, as in
     ``prompt.0.content``. ``auto``: found by its name, see ``trainer.prompts.columns``."""
@@ -29,7 +29,7 @@ class DataSection(Section):
     have it; else the field is the answer."""
     broken_rows: Literal["refuse", "skip"] = "refuse"
     revisit: float = Field(default=1.0, gt=0, le=1)
-    """With which probability a prompt is asked again whose survivors were all right or all wrong; to the
+    """The probability that a prompt is asked again whose survivors were all right or all wrong; to the
     power of how often in a row (GRESO, arXiv 2506.02177). 1: always. Prompts that seldom teach anything
     count less for it: what is trained is no longer the mean over all prompts."""
     revisit_floor: float = Field(default=0.1, gt=0, le=1)

@@ -34,7 +34,7 @@ class AlgorithmSection(Section):
     """For ``old = "engine"``: mean k3 distance of engine and trainer, seen in the first minibatch, above
     which the trainer computes the old ones itself until the next generation."""
     kl_weight: float = Field(default=0.0, ge=0)
-    """Of the k3 estimate of the distance to the initial model."""
+    """Weight of the k3 estimate of the distance to the initial model."""
     truncate_ratio: float = Field(default=2.0, ge=1)
     """Cap of the importance weight between engine and trainer."""
 
@@ -77,11 +77,11 @@ class OptimSection(Section):
 
 class LoraSection(Section):
     rank: int = Field(default=0, ge=0)
-    """Of the trained adapters; 0: the whole model is trained."""
+    """Rank of the trained adapters; 0: the whole model is trained."""
     alpha: int = Field(default=32, ge=1)
     """The adapters' product counts ``alpha / rank`` times."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
-    """Of the adapters' inputs, in passes with gradient only."""
+    """Dropout of the adapters' inputs, in passes with gradient only."""
     target_modules: tuple[str, ...] = ()
     """Last parts of the names of adapted layers, such as ``q_proj``; none: every linear layer but the
     output layer."""

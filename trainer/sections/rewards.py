@@ -39,7 +39,7 @@ class RewardSection(Section):
     """How such functions and servers get prompts and replies. ``auto``: as texts, or as messages where the
     row holds messages, which is what TRL does."""
     retries: int = Field(default=3, ge=0)
-    """Of a request that a server did not answer or was too busy for, with growing pauses."""
+    """How often a request is repeated that a server did not answer or was too busy for; pauses grow."""
     key_env: str = "ARROL_REWARD_KEY"
     """The environment variable with the key that servers get as a bearer token."""
 

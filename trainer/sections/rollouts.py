@@ -27,11 +27,13 @@ class RolloutSection(Section):
     """Rollouts of a prompt that are asked for at first, the rest where these are not all right or all wrong;
     0: all at once."""
     flat_chance: float = Field(default=0.25, gt=0, le=1)
-    """With which the rest is asked for all the same. Such a group then counts 1 / ``flat_chance`` times with
-    ``correction = "ipw"``, so that on average it is as if all had been sampled in full."""
+    """The probability that the rest is asked for all the same. Such a group then counts
+    1 / ``flat_chance`` times with ``correction = "ipw"``, so that on average it is as if all had been sampled
+    in full."""
     temperature: float = Field(default=1.0, gt=0, le=2)
     max_tokens: int = Field(default=1024, ge=2)
-    """Of a rollout. It, ``max_model_len`` and ``prune.probes`` may be left out: ``trainer.defaults``."""
+    """Of one rollout at most. It, ``max_model_len`` and ``prune.probes`` may be left out: see
+    ``trainer.defaults``."""
     sequences: int = Field(default=128, ge=1)
     """Rollouts that the engine generates at once."""
     max_model_len: int = Field(default=2048, ge=16)
@@ -76,7 +78,7 @@ class PruneSection(Section):
     p_min: float = Field(default=0.1, gt=0, le=1)
     p_max: float = Field(default=0.9, gt=0, le=1)
     lean: float = Field(default=0.0, ge=0, le=1)
-    """Of ``both_ends``: how far the end of the rarer outcome is the wider one."""
+    """For ``both_ends``: how much wider the end of the rarer outcome is."""
     min_survivors: int = Field(default=2, ge=1)
     """Rollouts of a group that live whatever the coin says."""
     cold_start: int = Field(default=20, ge=0)

@@ -30,9 +30,9 @@ class EvalSection(Section):
     """Files or data sets, as in ``data.source``; ``held_out``: generated questions that are never trained on.
     Figures of several are logged by their names as well."""
     split: str = "test"
-    """Of a Hugging Face dataset."""
+    """Split of a Hugging Face dataset."""
     questions: int = Field(default=100, ge=1)
-    """Of each source; all of a file that has fewer."""
+    """Questions of each source; all of a file that has fewer."""
     samples: int = Field(default=1, ge=1)
     """Replies a question, unpruned: ``pass@1`` is their mean (avg@k). With 2 and more they vote too."""
     temperature: float = Field(default=1.0, ge=0, le=2)
@@ -82,7 +82,7 @@ class LogSection(Section):
     wandb: str = ""
     """A project of Weights & Biases; needs the extra ``wandb``. Kept rollouts go there as tables too."""
     wandb_name: str = ""
-    """Of the run there; empty: that of its folder."""
+    """The run's name there; empty: that of its folder."""
     wandb_group: str = ""
     wandb_tags: tuple[str, ...] = ()
 

@@ -29,27 +29,27 @@ class HeadRequest(Strict):
 class HeadReply(BaseModel):
     version: str
     versions: list[str]
-    """Of every worker; all are equal."""
+    """The version of every worker's head; all are equal."""
 
 
 class Weights(BaseModel):
-    """Of every worker all numbers' bits, read as integers and added up modulo 2**64."""
+    """By worker, the bits of all its weights, read as integers and added up modulo 2**64."""
 
     received: list[int | None]
-    """Of what it read in the last update by files; null: none."""
+    """The sum of what it read in the last update by files; null: none."""
     held: list[int | None]
-    """Of its parameters; null: some are packed away, as on CPUs."""
+    """The sum of its parameters; null: some are packed away, as on CPUs."""
 
 
 class Status(BaseModel):
     version: str
-    """Of arrol-serve."""
+    """The version of arrol-serve."""
     model: str
     weight_version: str
     head_versions: list[str | None]
-    """Of every worker."""
+    """By worker."""
     heads_in_use: list[int]
-    """Of every worker: more than 1 while searches go on that began with an older head."""
+    """By worker; more than 1 while searches go on that began with an older head."""
     paused: bool
     tasks: int
     """asyncio tasks of the server's process; on an idle server always the same few."""

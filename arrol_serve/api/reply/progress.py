@@ -31,7 +31,7 @@ class PlanShown(TypedDict):
     first: int
     """Candidates of the first wave."""
     then: int
-    """Of each later one."""
+    """Candidates of each later wave."""
     probes: list[int]
     """Generated-token counts at which candidates are judged."""
     prune: dict[str, Any] | None

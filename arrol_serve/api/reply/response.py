@@ -30,7 +30,7 @@ class SampleCounts(TypedDict):
     pruned: int
     cancelled: int
     no_answer: int
-    """Of the finished ones: those that hold no answer."""
+    """Finished ones that hold no answer."""
 
 
 class TokenCounts(TypedDict):

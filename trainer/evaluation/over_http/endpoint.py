@@ -12,7 +12,7 @@ import httpx
 from arrol_serve.errors import ArrolError
 
 TRIES, FIRST_TRIES = 6, 3
-"""Of a request in the run, and of one before it, when nothing can be lost yet."""
+"""Tries of a request in the run, and of one before it, when nothing can be lost yet."""
 LONGEST_PAUSE_S = 30.0
 PASSING = frozenset((408, 409, 425, 429, 500, 502, 503, 504))
 """Statuses that may pass."""

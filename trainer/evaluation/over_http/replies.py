@@ -20,7 +20,7 @@ def _reading(what: str, missing: str) -> Iterator[None]:
 
 
 def candidates(what: str, reply: Mapping[str, Any]) -> list[Reply]:
-    """Of a search. Raises ``RemoteError``."""
+    """The candidates of a search. Raises ``RemoteError``."""
     with _reading(what, "the reply holds no candidates"):
         return [
             Reply(

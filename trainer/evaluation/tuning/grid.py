@@ -121,7 +121,7 @@ def recorded_positions(max_tokens: int) -> tuple[int, ...]:
 
 
 def useful_positions(recorded: Sequence[int], mean_tokens: float) -> tuple[int, ...]:
-    """Of these the ones at which pruning could save something: up to 0.8 of the mean length."""
+    """The positions at which pruning could save something: up to 0.8 of the mean length."""
     early = [position for position in recorded if position <= 0.8 * mean_tokens]
     step = -(-len(early) // MOST_PROBES)
     return tuple(early[::-1][::step][::-1]) if early else ()

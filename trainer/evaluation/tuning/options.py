@@ -15,7 +15,7 @@ from trainer.evaluation.words import add_data, add_sampling
 from trainer.help import Help
 
 LEAST_QUESTIONS = 20
-"""Of which half choose."""
+"""Half of them choose, half report."""
 LEAST_SAMPLES = 4
 
 

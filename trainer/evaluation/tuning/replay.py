@@ -166,7 +166,7 @@ class _Replay:
         )
 
     def ballots(self) -> list[Ballot]:
-        """Of all that have been started, once it is over."""
+        """The ballots of all that were started, once the search is over."""
         return [b for i in sorted(self._starts) if (b := self._ballot(i)) is not None]
 
     def _ballot(self, index: int) -> Ballot | None:

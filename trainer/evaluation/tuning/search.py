@@ -12,7 +12,7 @@ from trainer.evaluation.tuning.plans import accepted
 from trainer.evaluation.tuning.sweep import Measured, Sweep
 
 ROUNDS = 2
-"""Of variations."""
+"""Rounds of variations."""
 DRAWN = 2
 """Plans by chance for each that is tried: some are alike, and some the server refuses."""
 AROUND = 24

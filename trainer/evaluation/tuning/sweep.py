@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 LAPS = (1 / 4, 1 / 2, 1)
 """Shares of the questions after which plans that are clearly behind leave the race."""
 MARGIN = 0.3
-"""Of accuracy, over the root of the questions: how far behind a plan may lie and stay."""
+"""Accuracy times the root of the questions: how far behind a plan may lie and stay."""
 PARTS = 4
 """Tasks for each process: bars move, and slow questions even out."""
 

@@ -20,7 +20,7 @@ from trainer.head.belief import FEWEST, fit_to
 
 STOPS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.98)
 ROUNDS = 2
-"""Of fitting: other constants stop elsewhere, and so show other moments."""
+"""Rounds of fitting: other constants stop elsewhere, and so show other moments."""
 DEARER = 1.05
 """Tokens, relative to the plan's own, that more truth may cost."""
 
