@@ -64,8 +64,16 @@ def whole(text: str) -> Any:
 
 def values(text: str) -> Iterator[Any]:
     """Objects and arrays of ``text`` in their order; fenced ones alone where there are any."""
+    for value, _ in placed(text):
+        yield value
+
+
+def placed(text: str) -> Iterator[tuple[Any, int]]:
+    """The same, each with where it ends; about where, if the text had to be mended."""
     fenced = [
-        value for block in _FENCE.findall(text) if isinstance(value := load(block), dict | list)
+        (value, block.end())
+        for block in _FENCE.finditer(text)
+        if isinstance(value := load(block[1]), dict | list)
     ]
     if fenced:
         yield from fenced
@@ -80,7 +88,7 @@ def values(text: str) -> Iterator[Any]:
             return
 
 
-def _scanned(text: str, decoder: json.JSONDecoder) -> Iterator[Any]:
+def _scanned(text: str, decoder: json.JSONDecoder) -> Iterator[tuple[Any, int]]:
     at, tries = 0, 0
     while (opening := _OPENING.search(text, at)) and tries < MAX_TRIES:
         try:
@@ -88,7 +96,7 @@ def _scanned(text: str, decoder: json.JSONDecoder) -> Iterator[Any]:
         except (ValueError, RecursionError):
             at, tries = opening.end(), tries + 1
             continue
-        yield _mended(value)
+        yield _mended(value), at
 
 
 def canonical(value: Any) -> str:

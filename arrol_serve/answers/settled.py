@@ -9,7 +9,14 @@ _PAIRS = (
     ("<thinking>", "</thinking>"),
     ("<thought>", "</thought>"),
     ("<reasoning>", "</reasoning>"),
+    ("<seed:think>", "</seed:think>"),
+    ("[THINK]", "[/THINK]"),
+    ("◁think▷", "◁/think▷"),
 )
+_CHANNEL, _FINAL = "<|channel|>", "<|channel|>final<|message|>"
+"""The Harmony format: every message but those of the channel "final" is reasoning or a call."""
+_BARE_CHANNEL, _BARE_FINAL = "analysis", "assistantfinal"
+"""The same once a tokenizer has left its special tokens out."""
 
 
 def settled_part(text: str) -> str | None:
@@ -20,11 +27,20 @@ def settled_part(text: str) -> str | None:
 
 def without_reasoning(text: str) -> str | None:
     """The text without its ``<think>`` blocks; None while one is open. Takes linear time."""
-    settled: str | None = text
+    settled: str | None = _final_channel(text)
     for opening, closing in _PAIRS:
         if settled is not None and (opening in settled or closing in settled):
             settled = _without(settled, opening, closing)
     return settled
+
+
+def _final_channel(text: str) -> str | None:
+    if _CHANNEL in text:
+        _, found, said = text.rpartition(_FINAL)
+        return said.partition("<|end|>")[0] if found else None
+    if text.startswith(_BARE_CHANNEL) and _BARE_FINAL in text:
+        return text.rpartition(_BARE_FINAL)[2]
+    return text
 
 
 def _without(text: str, opening: str, closing: str) -> str | None:

@@ -23,17 +23,17 @@ class Language(NamedTuple):
 
 _EN_FINAL = (
     "the an my our your this its final correct right best overall required desired closest most likely"
-    " appropriate accurate suitable probable reasonable numerical numeric actual only choice letter option"
+    " appropriate accurate suitable probable reasonable numerical numeric actual only chosen selected choice letter option"
 )
 _EN_COPULA = (
     "(?:(?:would|will|should|must|can|has_to|have_to)_(?:then_|therefore_|thus_|only_|simply_)?be)"
     " (?:is|are|was|were)(?:_found_to_be)? equals? becomes? remains?"
     " (?:comes?|came|works?|worked)_(?:out_)?(?:to_be|to|as) turns?_out_to_be turned_out_to_be amounts?_to"
-    " ends_up_(?:being|as) therefore thus"
+    " ends_up_(?:being|as) therefore thus to_be of(?=\\s+[*$(\\\\]*[\\d-])"
 )
 LANGUAGES = (
     Language("English", "answers? ans", _EN_FINAL, _EN_COPULA,
-             "option choice letter response selection", "result solution"),
+             "option choice letter response selection", "results? solutions? solution_set"),
     Language("German", "antwort(?:en)? endergebnis", "die der das meine unsere richtige[rns]? korrekte"
              " endgültige finale einzige gesuchte letzte beste",
              "ist sind lautet lauten beträgt wäre wird", "option", "ergebnis lösung"),
@@ -44,7 +44,7 @@ LANGUAGES = (
     Language("Italian", "rispost[ae]", "la le mia finale corretta esatta giusta definitiva",
              "è e' sono sarebbe sarà", "opzione", "risultato soluzione"),
     Language("Portuguese", "respostas?", "minha final correta certa definitiva", "é são seria será",
-             "opção alternativa", "resultado solução"),
+             "opção alternativa", "resultado solução gabarito"),
     Language("Catalan", "respost(?:a|es)", "la meva final correcta", "és són seria serà", "opció",
              "resultat solució"),
     Language("Dutch", "(?:eind)?antwoord(?:en)? eindresultaat", "het de mijn juiste uiteindelijke?"
@@ -83,7 +83,8 @@ LANGUAGES = (
     Language("Greek", "απάντηση απαντηση", "η τελική σωστή ορθή", "είναι", "επιλογή", "αποτέλεσμα λύση"),
     Language("Turkish", "ceva[bp](?:ı|ımız|ım)? yanıtı? yanit", "doğru nihai son", "ise", "seçenek",
              "sonuç çözüm",
-             "(?:['’]?[dt][ıiuü]r) olur olacaktır olmalıdır (?:['’][ıiuü]?n?[cç][ıiuü])"),
+             "(?:['’]?[dt][ıiuü]r) olur olacaktır olmalıdır (?:['’][ıiuü]?n?[cç][ıiuü])"
+             " şıkkı(?:dır)? seçeneği(?:dir)?"),
     Language("Azerbaijani", "cavab(?:ı)?", "düzgün"),
     Language("Uzbek", "javob(?:i)?", "to['‘’ʻ]g['‘’ʻ]ri yakuniy"),
     Language("Kazakh", "жауап жауабы", "дұрыс соңғы"),
@@ -97,7 +98,7 @@ LANGUAGES = (
     Language("Marathi", "", "योग्य अंतिम बरोबर", "", "", "", "आहे हो"),
     Language("Bengali", "উত্তর(?:টি|টা)?", "সঠিক চূড়ান্ত", "হলো? হচ্ছে হবে"),
     Language("Tamil", "பதில் விடை", "சரியான இறுதி", "", "", "", "ஆகும்"),
-    Language("Telugu", "సమాధానం జవాబు ఉత్తరం", "సరైన తుది"),
+    Language("Telugu", "సమాధానం జవాబు ఉత్తరం", "సరైన తుది", "", "", "", "అవుతుంది"),
     Language("Kannada", "ಉತ್ತರ(?:ವು)?", "ಸರಿಯಾದ ಅಂತಿಮ", "", "", "", "ಆಗಿದೆ"),
     Language("Malayalam", "ഉത്തരം", "ശരിയായ അന്തിമ", "", "", "", "ആണ്"),
     Language("Gujarati", "જવાબ ઉત્તર", "સાચો અંતિમ", "", "", "", "છે"),
@@ -123,7 +124,7 @@ UNSPACED = (
     Language("Chinese", "(?:最终|最終|最后|最後|正确|正確|标准|参考|最佳|所求)*的?(?:答案|答复|答覆)", "",
              "应该是 應該是 应为 應為 应是 就是 即为 即為 等于 是 为 為 选 選",
              "(?:最终|最終|正确|正確|最佳)的?(?:选项|選項)", "(?:最终|最終|最后)?(?:结果|結果) 正解 解答 答"),
-    Language("Japanese", "(?:最終的な|最終|正しい)?(?:答え|回答) 正解", "", "は が", "", "",
+    Language("Japanese", "(?:最終的な|最終|正しい)?(?:答え|回答|解答) 正解 正しい選択肢", "", "は が", "", "",
              "です である だ になります となります となる となった"),
     Language("Korean", "(?:최종_?)?(?:정답|답변|답)", "", "은 는 이 가", "", "결과",
              "번?입니다 번?이다 번?이에요 번?예요 번"),

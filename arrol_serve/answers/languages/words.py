@@ -62,7 +62,7 @@ _WORD = re.compile(r"[^\s*_(\[{>#:：.,;|\"]+")
 _NEXT_WORD = re.compile(r"[\s*_]{1,4}([^\W\d_][^\s:：*_.,]{0,14})")
 _MARKS = r"(?:[\"'*_`)\]}|]|[ ]?</?(?:b|strong|em|i|u|p|span|h\d)>)*"
 _ASIDE_EN = (
-    r"(?:[ ](?:to|for|of|in|from|among|value|choice|option|letter|number|expression"
+    r"(?:[ ](?:to(?![ ]be\b)|for|of|in|from|among|as(?=[ ]an?[ ]\w+[ ]is\b)|value|choice|option|letter|number|expression|that|I|we|you"
     r")\b[^\n.:=]{0,80}?)?"
 )
 _ASIDE = (
@@ -70,7 +70,7 @@ _ASIDE = (
     r"|op|på|til|för|na|do|ke|pentru|la|на|для|в|к|στην|στο|για|untuk|dari|cho|của|ya|kwa|sa|ng|की|का|के|для"
     r")\b[^\n.:=]{0,80}?)?"
 )
-_SIGNS = r"[:：]|=(?![=>])|[-–—]+(?=\s)|[-–—=]+>|→|⇒"
+_SIGNS = r"[:：՝]|=(?![=>])|[-–—]+(?=\s)|[-–—=]+>|→|⇒"
 
 
 def _copula(
@@ -86,7 +86,8 @@ def _copula(
 
 
 _COPULA_EN = _copula(
-    (_ENGLISH,), r"(?:,[ ](?:then|therefore|thus|hence|indeed|in fact))?" + _ASIDE_EN
+    (_ENGLISH,),
+    r"(?:,[ ](?:then|therefore|thus|hence|indeed|in fact|[^,\n.:=]{1,60},))?" + _ASIDE_EN,
 )
 _COPULA = _copula(_OTHERS, _ASIDE)
 _COPULA_GLUED = _copula(_OTHERS, "", UNSPACED)
@@ -144,7 +145,7 @@ def _extended(text: str, start: int, end: int, kind: Kind, english: bool) -> Lab
         if chunk[word.end() :].strip(" *_") or not is_qualifier(word[0]):
             break
         start -= len(chunk) - word.start()
-        final |= len(word[0]) > 3
+        final |= len(word[0]) > 3 or word[0].casefold() == "my"
         chunk = chunk[: word.start()]
     while following := _NEXT_WORD.match(text, end):
         word_after = following[1]

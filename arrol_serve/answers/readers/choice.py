@@ -29,17 +29,20 @@ _LOWER = re.compile(
 _PROSE = re.compile(r"\s+(?!(?:because|since|as|and|or|is|with|for|given|due|which|so|but)\b)[a-z]")
 _LINE = re.compile(
     r"\W*(?P<a>[A-Z])\W*|[*_]*\(?(?P<b>[A-Z])[).:：][*_]*\s.*|(?P<c>[A-H]{2,8})"
-    r"|(?P<d>\([a-z]\)|(?:[Oo]ption|[Cc]hoice|[Ll]etter)[ ]\(?[A-Za-z]\)?|[b-hj-z])[).]?"
+    r"|(?P<d>\([a-z]\)|(?:[Oo]ption|[Cc]hoice|[Ll]etter|[Ss]elect|[Cc]hoose|[Pp]ick)[ ]\(?[A-Za-z]\)?|[b-hj-z])[).]?"
+    r"|(?P<e>[A-Z])(?:选项|選項|项|項)[。.]?|(?P<f>[A-Z])[ ][-–—][ ]\S.*"
 )
 _MARKED = re.compile(
     r"[(（]([A-Z])[)）]|\*\*\(?([A-Z])\)?[.:]?\*\*|\b(?:[Oo]ption|[Cc]hoice)\s+\(?([A-Z])\b"
     r"|选项?\s*([A-Z])(?![a-z])|\b(?:pick|choose|select|go with)\s+\(?([A-Z])\b"
     r"|\b(?:[Ss]o|[Tt]hus|[Tt]herefore|[Hh]ence|[Ii]t'?s|[Ii]t is|letter)[, ]+\(?([A-Z])\)?[.\s]*$"
 )
+_FULL_WIDTH = {0xFF21 + i: 0x41 + i for i in range(26)}
 _WITH_LETTER = re.compile(r"[(（]([A-Z])[)）]|\b(?:option|choice)\s+\(?([A-Z])\b", re.IGNORECASE)
 
 
 def read(text: str) -> Found:
+    text = text if text.isascii() else text.translate(_FULL_WIDTH)
     stated = sorted(_letters(text), key=lambda s: (s[0], s[1]))
     if stated:
         best = max(trust for trust, *_ in stated)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 
 from arrol_serve.answers.kinds.registry import kind_of
 from arrol_serve.answers.readers.found import Found, nothing
@@ -20,7 +21,7 @@ _POINTED = (
     r"|\d+,\d{1,2}(?=[ ]?(?:€|\$|EUR|Euro|kg|km|m\b|cm|%))"
 )
 _POWER = (
-    r"(?:[eE][-+]?\d+|[ ]?(?:\\times|\\cdot|×|·|\*)[ ]?10[ ]?"
+    r"(?:[eE][-+]?\d+|[ ]?(?:\\times|\\cdot|×|·|\*|x(?=[ ]?10[ ]?\^))[ ]?10[ ]?"
     r"(?:\^[ ]?\{?[-+]?\d+\}?|[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+|\*\*[-+]?\d+))"
 )
 NUMBER = re.compile(
@@ -52,6 +53,10 @@ def in_statement(said: str) -> str | None:
     if _COMMA.fullmatch(said.strip(" .$")):
         return plain(said.strip(" .$").replace(",", "."))
     found = numbers(said)
+    if len(found) > 1:
+        form = kind_of(said)
+        if form.kind == "expression" and isinstance(form.value, Fraction):
+            return form.shown  # 2^{10}
     return found[-1] if found else None
 
 
@@ -65,7 +70,7 @@ def plain(found: str) -> str:
     text = re.sub(r"\\[dt]?frac\s*(?:\{(-?\d+)\}|(\d))\s*(?:\{(\d+)\}|(\d))", r"\1\2/\3\4", text)
     text = re.sub(r"\s?(?:\\?%|percent)", "%", text)
     text = re.sub(
-        r"[ ]?(?:\\times|\\cdot|×|\*)[ ]*10[ ]?(?:\^|\*\*)[ ]?\{?([-+]?\d+)\}?", r"e\1", text
+        r"[ ]?(?:\\times|\\cdot|×|\*|x)[ ]*10[ ]?(?:\^|\*\*)[ ]?\{?([-+]?\d+)\}?", r"e\1", text
     )
     text = re.sub(r"[$€£¥₹₽]|\\[$]", "", text.replace("{,}", ",").replace("\\,", "")).strip()
     if re.fullmatch(

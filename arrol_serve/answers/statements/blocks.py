@@ -17,6 +17,7 @@ _BLOCKS = (
 )
 _END = re.compile(
     r"\s#{2,4}\s|(?<=[^\s.])\.(?=\s|$|[*_\"')]{1,3}(?:\s|$)|\\n|<)|[。！।۔።။៕]|(?<![\w{(\\])!(?=\s|$)"
+    r"|[．｡](?=\s|$)|\s[—–]\s(?=[a-z]{2}|[A-Z][a-z'])"
     r"|(?<=[\w)%])!(?=\s*$|\s+[A-Z])|;\s(?=[A-Za-z]{2})"
     r"|,\s(?=(?!and\b|or\b|und\b)[a-z]{2})"
     r"|\s(?:because|since|which|where|so|as|given that|based on)\b|<eo[as]>|<\||</|\\n\\n",

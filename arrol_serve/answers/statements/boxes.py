@@ -22,13 +22,17 @@ _CORRECTION = re.compile(
     re.IGNORECASE,
 )
 _EQUATED = re.compile(r"[=≈→]|\\(?:approx|to|implies|Rightarrow|boxed)\b")
+_DENIED = re.compile(r"\b(?:[Nn]ot|rather than|instead of)[\s$(\\]*$")
+_PERCENT = re.compile(r"[ ]?\\?%")
 _NAMED = re.compile(r"\\?[A-Za-z][^=,，;]{0,60}=[\s$]*$")
 _SENTENCE = re.compile(r"\n[ \t]*\n|\n[ \t]*[*\-#0-9]|[.!?。](?=\s)")
 
 
 def find(text: str) -> Iterator[Statement]:
-    """Boxes of ``text`` that hold something, those of one sentence joined."""
+    """Boxes of ``text`` that hold something and are not denied, those of one sentence joined."""
     boxes = list(_boxes(text)) if "box" in text else []
+    if len(boxes) > 1:
+        boxes = [b for b in boxes if not _DENIED.search(text, max(0, b.start - 16), b.start)]
     while boxes:
         run = [boxes.pop()]
         while boxes and _belong(text, boxes[-1], run[0]):
@@ -47,10 +51,12 @@ def _boxes(text: str) -> Iterator[Statement]:
             inner = _BARE_END.split(text[opening : opening + 200], maxsplit=1)[0].rstrip(".,;")
             after = opening + len(inner)
         if inner is not None and inner.strip() and inner[0] != "}":
+            percent = _PERCENT.match(text, after)
+            said = _signed(text, match.start(), inner.strip()) + (percent[0] if percent else "")
             yield Statement(
                 match.start(),
                 after,
-                _signed(text, match.start(), inner.strip()),
+                said,
                 "box",
                 Trust.STATED,
                 True,

@@ -9,22 +9,32 @@ from dataclasses import replace
 from arrol_serve.answers.jsonish import whole
 from arrol_serve.answers.kinds.registry import kind_of
 from arrol_serve.answers.statements import boxes, conclusion, lines, objects, phrases, tags
-from arrol_serve.answers.statements.gist import LOOSE, gist
-from arrol_serve.answers.statements.peel import BRACKETS
+from arrol_serve.answers.statements.gist import LOOSE, gist, is_loose
+from arrol_serve.answers.statements.peel import BRACKETS, peel
 from arrol_serve.answers.statements.spill import spills
 from arrol_serve.answers.statements.statement import Statement, Trust
 
 _REMARK = re.compile(
-    r"^(?:(?:in)?correct|right|wrong|(?:in)?consistent|reasonable|verified|confirmed|not"
+    r"^(?:(?:in)?correct|right|wrong|(?:in)?consistent|reasonable|verified|confirmed"
+    r"|not(?! (?:plausible|valid))"
     r"|un(?:known|clear|certain|defined answer)"
-    r"|the same|properly|indeed|therefore|thus|formatted|provided|given|shown|based|found|obtained"
-    r"|in the|as a|a (?:single|number|positive)"
-    r"|an integer|expressed|written|rounded|already|also|true that|now|derived|determined"
+    r"|the same|properly|indeed|therefore|thus|formatted|provided|given(?! by)|shown|based|found|obtained"
+    r"|in the|as a|an? (?:[a-z-]+ ){0,2}(?:single|number|integer|value|fraction|expression|multiple|positive)"
+    r"|expressed|written|rounded|already|also|true that|now|derived|determined"
     r"|calculated|between|asking|that|what|how|if"
     r"|above|below|here|yours|still|likely to|available|impossible to|a matter)\b|^as follows\W*$",
     re.IGNORECASE,
 )
-_BUT = re.compile(r"^not [^.\n]{1,60}?,? but (?:rather |instead )?(?P<said>[^\n]+)", re.IGNORECASE)
+_BUT = re.compile(
+    r"^not [^.\n]{1,60}?(?:,? but (?:rather |instead )?(?:it is |it's )?|[,;:] (?:rather|instead|it is|it's),? )"
+    r"(?P<said>[^\n]+)",
+    re.IGNORECASE,
+)
+_UNLABELLED = re.compile(
+    r"^(?:\\text\{\s*)?(?:the )?(?:final )?answer(?: is)?[ :：=]+(?:\}\s*)?(?=[^\s}])",
+    re.IGNORECASE,
+)
+_FURTHER = re.compile(r"\n|[.!?]\s+\S|.{120}")
 _DEMAND = re.compile(r"\b(?:must|should|has to) be\b", re.IGNORECASE)
 _NOT_LISTED = re.compile(r"^not (?:among|in|one of|listed|any of)\b", re.IGNORECASE)
 _ELSEWHERE = re.compile(r"\(([A-Z])\)|\b(?:option|choice|is|be) \(?([A-Z])\)?(?=[\s.,;]|$)")
@@ -60,7 +70,7 @@ def _stated(text: str) -> list[Statement]:
 
 
 def _alone(text: str) -> list[Statement]:
-    single = lines.alone(text) or conclusion.find(text)
+    single = lines.alone(text) or conclusion.find(text) or lines.first(text)
     return [single] if single and not isinstance(whole(text), dict | list) else []
 
 
@@ -111,12 +121,15 @@ class _Choice:
 
 
 def _said(text: str, statement: Statement) -> str | None:
-    if statement.box:
-        return statement.text
     inner = list(boxes.find(statement.text))
     if inner:
         return inner[0].text
+    if statement.box:
+        return _UNLABELLED.sub("", statement.text)
     content = statement.text
+    if statement.source.startswith("tag") and _holds_more(content):
+        nested = chosen(content)
+        return gist(content) if nested is None else nested.text
     if statement.trust == Trust.STATED and not statement.source.startswith(("#", "tag")):
         if but := _BUT.match(content.strip(" *_\"'")):
             return gist(but["said"])
@@ -128,6 +141,11 @@ def _said(text: str, statement: Statement) -> str | None:
         if _DEMAND.search(statement.source) and kind_of(gist(content)).kind in LOOSE:
             return None  # "The answer must be positive"
     return gist(content)
+
+
+def _holds_more(content: str) -> bool:
+    """Whether a whole solution stands between the tags."""
+    return bool(_FURTHER.search(content.strip())) and is_loose(peel(content))
 
 
 def _remarked(content: str) -> str | None:
@@ -167,7 +185,9 @@ def is_fragment(said: str) -> bool:
         )
     ):
         return True
-    plain = bare.replace(r"\left\{", "(").replace(r"\right.", ")")
+    plain = bare.replace(r"\left\{", "{").replace(r"\right\}", "}")
+    if r"\left\{" in bare:
+        plain = plain.replace(r"\right.", "}")
     opened = plain.count("{") - plain.count("}")
     return opened != 0 and any(c.isalnum() for c in bare)
 

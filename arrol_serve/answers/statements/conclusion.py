@@ -12,10 +12,18 @@ _OPTION = re.compile(
     r"\b(?:is|are|be) (?:most likely |probably )?(?:option )?\(([A-Z])\)(?=[ .,;:*])"
 )
 _HENCE = re.compile(
-    r"\W*(?:therefore|thus|hence|so|consequently|also|folglich|por (?:lo )?tanto"
-    r"|donc|quindi|portanto|因此|所以|следовательно)\b",
+    r"\W*(?:(?:therefore|thus|hence|so|consequently|altogether|in total|also|folglich|deshalb|daher|somit|damit"
+    r"|insgesamt|por (?:lo )?tanto|por eso|entonces|así que|en total|donc|ainsi|alors|au total|quindi|dunque"
+    r"|in totale|portanto|então|assim|dus|därför|więc|zatem|следовательно|итак|таким образом|значит|поэтому"
+    r"|всего|jadi|vậy|do đó|bu nedenle|kwa hiyo|hivyo)\b|因此|所以|因而|综上|于是|一共|总共|よって|従って"
+    r"|したがって|だから|따라서|그러므로|그래서|ดังนั้น|সুতরাং|অতএব|तो|इसलिए|అందువల్ల|కాబట్టి|إذن|لذلك)",
     re.IGNORECASE,
 )
+_NO_CLAIM = re.compile(
+    r"\b(?:cannot|can(?:'|’)?t|unable|not|no|if|let|please|question|problem|step|option|equation|part)\b|n['’]t\b|\?",
+    re.IGNORECASE,
+)
+"""Where a number that no verb marks may be anything."""
 _WINDOW = 600
 
 
@@ -30,8 +38,9 @@ def find(text: str) -> Statement | None:
     last = sentences[-1].strip()
     option = _OPTION.search(last)
     answer = option[1] if option else None
-    if answer is None and (len(sentences) > 1 or _HENCE.match(last)):
-        answer = aim(last.rstrip("*_ ")[:-1])
+    if answer is None:
+        alone = (len(sentences) == 1 or bool(_HENCE.match(last))) and not _NO_CLAIM.search(last)
+        answer = aim(last.rstrip("*_ ")[:-1], alone)
     if answer is None:
         return None
     start = len(text.rstrip()) - len(last)

@@ -145,12 +145,17 @@ def _by_amount(text: str) -> str | None:
     return max(found, key=lambda a: a[0])[1] if found else None
 
 
-def aim(sentence: str) -> str | None:
-    """The same where the sentence leaves no doubt: a verb or a currency marks one number alone."""
+def aim(sentence: str, concludes: bool = False) -> str | None:
+    """The same where the sentence leaves no doubt: a verb or a currency marks one number alone.
+
+    A sentence that ``concludes`` needs no verb where it has one number only.
+    """
     equals = _by_equals(sentence) if "=" in sentence else None
     if equals is not None:
         return equals
     found = sorted(_amounts(sentence), key=lambda a: -a[0])
+    if concludes and len(found) == 1 and found[0][0] >= 0:
+        return found[0][1]
     if not found or found[0][0] < 3 or (len(found) > 1 and found[1][0] >= found[0][0]):
         return None
     return found[0][1]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from arrol_serve.answers.ends import ends
 from arrol_serve.answers.kinds.registry import kind_of
+from arrol_serve.answers.statements.peel import peel
 from arrol_serve.answers.statements.statement import Statement, Trust
 
 _HASHES = re.compile(r"(?:^|(?<=[\s.!)\]]))#{4}[ \t]*(?P<said>[^\s#][^\n#]{0,200})$", re.MULTILINE)
@@ -39,8 +40,36 @@ _LED = re.compile(r"[*\"']*(yes|no|true|false)[*\"']*[,.:;–—]", re.IGNORECAS
 _HEADING = re.compile(
     r"(?:Step|Part|Case|Schritt|Paso|Étape|Шаг|步骤|第)[ ]?[0-9]|.*:\s*$", re.IGNORECASE
 )
+_NEXT_OPTION = re.compile(r"\s*[*_ ]*\(?B[).:]")
 _BARE_LABEL = re.compile(r"[A-Z][ ]?[:：]")
 _OPTION = re.compile(r"[*_ ]*\(?[A-Z][).:]")
+_TOTAL = re.compile(
+    r"[ \t>*_]*(?:Therefore|Thus|Hence|So|Conclusion|Total|Sum|Output|Value|Final value|Insgesamt|Итого|Всего"
+    r"|合计|共)[*_]*[ ]?[:：=]?[*_ ]*(?P<said>\S[^\n]{0,60})"
+)
+"""A last line; what follows must be an answer by itself."""
+_LEAD = re.compile(
+    r"^(?:[=→⇒∴➜✅]|\\therefore|\\Rightarrow|(?:[Ii]t['’]s|[Ii]t is|[Tt]hat is|[Tt]his is)\b)[ ]*"
+)
+_EXPLAINED = re.compile(
+    r"\W*(?:Explanation|Reason(?:ing)?|Because|Since|Justification|Rationale|Solution|Working|Step|Let|Here|Note"
+    r"|Erklärung|Begründung|Explicación|Explication|Spiegazione|Explicação|Пояснение|Объяснение|解析|解释|说明"
+    r"|理由|説明|해설|설명)",
+    re.IGNORECASE,
+)
+_FIRST = frozenset(
+    [
+        "integer",
+        "decimal",
+        "fraction",
+        "percentage",
+        "quantity",
+        "choice",
+        "yes-no",
+        "tuple",
+        "interval",
+    ]
+)
 MAX_ALONE = 120
 
 
@@ -54,6 +83,8 @@ def find(text: str) -> Iterator[Statement]:
     for found in ends(_LABEL.finditer(text)):
         said = found["said"].strip()
         last = not text[found.end() :].strip()
+        if _NEXT_OPTION.match(text, found.end()):
+            continue  # "A. 3" above "B. 4"
         if last or kind_of(said).kind in _TYPED:
             yield _line(
                 found, f'"{found[0][: found.start("said") - found.start()].strip()}"', Trust.LINE
@@ -77,12 +108,21 @@ def alone(text: str) -> Statement | None:
         return None
     if _BARE_LABEL.fullmatch(said) or _is_options(said):
         return None
-    if len(said) <= MAX_ALONE and "\n" not in said and _is_answer(said):
-        return Statement(0, len(text), said, "the reply is nothing else", Trust.ALONE)
+    if len(said) <= MAX_ALONE and "\n" not in said:
+        bare = _LEAD.sub("", _TAG.sub("", said), count=1) if len(said) < 60 else said
+        if _is_answer(said) or (bare != said and _strict(peel(bare))):
+            return Statement(0, len(text), bare, "the reply is nothing else", Trust.ALONE)
+    explained = first(text)
+    if explained is not None and _EXPLAINED.match(text, explained.end):
+        return explained
     led = _LED.match(said)
     if led and "\n" not in said:
         return Statement(0, led.end(), led[1], "the first word", Trust.ALONE)
     last = said.rpartition("\n")[2].strip()
+    total = _TOTAL.fullmatch(last)
+    if total and _strict(peel(total["said"])):
+        at = text.rfind(last)
+        return Statement(at, at + len(last), total["said"], "the last line", Trust.ALONE)
     if (
         last != said
         and len(last) <= 60
@@ -95,6 +135,23 @@ def alone(text: str) -> Statement | None:
     return None
 
 
+def first(text: str) -> Statement | None:
+    """A first line that is an answer and nothing else, and a blank line or an explanation under it."""
+    begin = len(text) - len(text.lstrip())
+    end = text.find("\n", begin, begin + MAX_ALONE)
+    if end < 0 or not text[end:].strip():
+        return None
+    said = peel(text[begin:end])
+    kind = kind_of(said).kind
+    if kind not in _FIRST or (kind == "quantity" and len(said.split()) > 3):
+        return None
+    if not _BLANK.match(text, end) and not _EXPLAINED.match(text, end):
+        return None
+    return Statement(begin, end, said, "the first line is nothing else", Trust.ALONE)
+
+
+_BLANK = re.compile(r"[ \t]*\n[ \t]*\n")
+_TAG = re.compile(r"</?(?:b|strong|em|i|u|p|span|div|h[1-6])>", re.IGNORECASE)
 _WORD = re.compile(r"[\"'*]*[^\W\d_]{2,30}[\"'*]*\.?")
 _NO_WORD = frozenset(
     [

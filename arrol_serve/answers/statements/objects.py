@@ -7,9 +7,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from arrol_serve.answers.ends import ends
-from arrol_serve.answers.jsonish import canonical, load, said, values, whole
+from arrol_serve.answers.jsonish import canonical, load, placed, said, whole
 from arrol_serve.answers.statements.statement import Statement, Trust
-from arrol_serve.answers.statements.vocabulary import ANSWER_KEYS, OTHER_KEYS, is_answer_key
+from arrol_serve.answers.statements.vocabulary import (
+    ANSWER_KEYS,
+    OTHER_KEYS,
+    is_answer_key,
+    is_other_key,
+)
 
 _KEYS = "|".join(ANSWER_KEYS)
 _ECHO = re.compile(
@@ -31,8 +36,9 @@ def find(text: str) -> Iterator[Statement]:
         return
     if "{" not in text or not _ANY_KEY.search(text):
         return
-    for value in values(text):
-        yield from _from(_single(value), 0, len(text), others=False)
+    for value, end in placed(text):
+        end = min(end, len(text))
+        yield from _from(_single(value), end, end, others=False)
 
 
 def _single(value: Any) -> Any:
@@ -68,7 +74,9 @@ def _from(value: Any, start: int, end: int, others: bool = True) -> Iterator[Sta
     keys = {re.sub(r"[\s_-]+", "_", str(key).casefold().strip()): key for key in value}
     named = [name for name in ANSWER_KEYS if name in keys]
     named += [name for name in keys if name not in named and is_answer_key(name)]
-    named += [name for name in OTHER_KEYS if others and name in keys]
+    named += [
+        name for name in (*OTHER_KEYS, *keys) if others and name in keys and is_other_key(name)
+    ]
     for name in named:
         answer = _answer(value[keys[name]])
         if answer is not None:

@@ -22,6 +22,7 @@ _EDGES = (
     re.compile(r"^\\(?:text|textbf|mathbf|mathrm|boxed|fbox)\{([^{}]*)\}$"),
     re.compile(r"^<([A-Za-z_]+)>\s*(?P<inner>.*?)\s*</\1>$", re.DOTALL),
     re.compile(r"^\[\[(.*?)\]\]$"),
+    re.compile(r"^<<<?([^<>]+)>>>?$"),
     re.compile(r"^「(.*?)」$"),
 )
 _LABEL = re.compile(
@@ -35,14 +36,17 @@ _FILLER = re.compile(
     r"|definitely|actually|then|given by"
     r"|as follows|the following|equal to"
     r"|la opción|opción|l'option|a opção|opção|вариант|opsi|seçenek"
-    r"|option|choice|letter|also|still|either|in fact|of course"
+    r"|option|choice|letter|opção|alternativa|letra|lettera|lettre|réponse|respuesta|resposta|risposta"
+    r"|Buchstabe|Antwort|опция|буква|also|still|either|in fact|of course"
     r"|now|obviously|finally"
+    r"|(?:the|la|le|el|il|lo|o|die|der|das|het|de|το|η)(?=\s+(?:[^\W\d_]{2,12}\s+)?\(?[A-ZА-ЯΑ-Ω]\)?[.)]?$)"
+    r"|a(?=\s+(?:letra|alternativa|opção)\s)"
     r"|ungefähr|etwa|environ|aproximadamente|the letter|the option|the choice|选项|选|that it is"
     r"|is)\b[,:]?\s*(?=\S)|^[,:：]\s*",
     re.IGNORECASE,
 )
 _TAIL = re.compile(
-    r"(?:(?<=[A-H)）])(?:是|项|項)?(?:正确|正確|符合题意)的?|(?<=[0-9A-Za-z)])(?:です|になります|となります|입니다|이다)|\s*<eo[as]>|\s*<\|[a-z_]+\|>|</s>|\s*\\\\|\s*[✅✓🎯☑∎■□◼🎉]️?|\s+[–—|-]+|\s*\.?\s*\*+|(?<=[^\s:,;])[:,;])+$"
+    r"(?:(?<=[A-H)）])(?:(?:是|选项|项|項)?(?:正确|正確|符合题意)的?|选项|选項|项|項)|(?<=[0-9A-Za-z)])(?:です|になります|となります|입니다|이다)|\s*<eo[as]>|\s*<\|[a-z_]+\|>|</s>|\s*\\\\|\s*[✅✓🎯☑∎■□◼🎉]️?|\s+[–—|-]+|\s*\.?\s*\*+|(?<=[^\s:,;])[:,;])+$"
 )
 BRACKETS = re.compile(r"[\[\](){}<>](?:[ ]?[\[\](){}<>])*")
 _DOLLAR_AT_END = re.compile(r"[^\\0-9 ]\$$")

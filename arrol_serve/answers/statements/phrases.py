@@ -57,6 +57,14 @@ _FIRST = re.compile(
     r"[*_`\"'(\[{$\\]*(?:[-−+]?[\d.]|[A-Z](?![^\W_])|\\|[a-z]?[ ]?="
     r"|(?:yes|no|true|false|ja|oui|sí|да|evet)\b)"
 )
+_PICKED = re.compile(
+    r"\b(?:choose|pick|select|go with|opt for)(?: the)?(?: option| choice| answer| letter)? [*(]{0,3}(?P<said>[A-Z])"
+    r"(?=[)*]{0,3}(?:[.,;:!]|\s*$|\s(?:because|since|as)\b))"
+)
+_CORRECTED = re.compile(
+    r"\b(?:[Ww]ait|[Aa]ctually|[Cc]orrection|[Ss]orry|[Oo]ops|[Nn]o)\b[\s,.:;!—–-]{1,4}(?:no\b[\s,.]{0,2})?"
+    r"(?:[Aa]ctually[\s,]{0,2})?(?:[Ii]t|[Tt]hat|[Tt]his)(?:'s|’s| is| should be| must be) (?P<said>[^\n]{1,60})"
+)
 _SO = re.compile(r",?\s*so\b(?: that)?\s*(?P<said>[^.\n]*\d[^.\n]*)", re.IGNORECASE)
 _ITEM = re.compile(r"[ \t]*(?:[-*•–>]|\d{1,2}[.)])[ \t]+(?P<said>[^\n]{1,200})(?:\n|$)")
 
@@ -75,6 +83,12 @@ def find(text: str) -> Iterator[Statement]:
         said, end = sentence(text, at)
         source = text[match.start() : at].strip()
         yield Statement(match.start(), end, said, f'"{source}"', Trust.LINE)
+    for pattern, trust in ((_PICKED, Trust.LINE), (_CORRECTED, Trust.STATED)):
+        for match in ends(pattern.finditer(text)):
+            said, end = sentence(text, match.start("said"))
+            if _is_typed(said):
+                source = text[match.start() : match.start("said")].strip()
+                yield Statement(match.start(), end, said, f'"{source}"', trust)
     for match in ends(_BEFORE.finditer(safe)):
         yield Statement(
             match.start(), match.end(), match["letter"], f'"{match[0].strip()}"', Trust.LINE
@@ -107,7 +121,10 @@ def _after(text: str, label: Label) -> Statement | None:
 def _unjoined(text: str, label: Label) -> Statement | None:
     """``Cevap 24.``, "lautet die Antwort 24", ``**Answer** 24``: what follows must be an answer by itself."""
     gap = _BARE.match(text, label.end)
-    if gap is None or (label.english and not gap["shut"]) or not _FIRST.match(text, gap.end()):
+    shouted = label.text.isupper() and _line_start(text, label.start)
+    if gap is None or not _FIRST.match(text, gap.end()):
+        return None
+    if label.english and not (gap["shut"] or shouted):
         return None
     found = _stated(text, label, gap.end(), label.text)
     return found if found is not None and _is_typed(found.text) else None

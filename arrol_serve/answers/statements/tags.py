@@ -11,15 +11,19 @@ from arrol_serve.answers.statements.vocabulary import TAG_NAMES
 
 MAX_CONTENT = 20_000
 _TAG = re.compile(
-    rf"(?P<l><|\[|&lt;)\s*(?P<name>{TAG_NAMES})\s*(?:[a-z]+=\"[^\"<>]{{0,40}}\"\s*)?(?:[>\]]|&gt;)",
+    rf"(?P<l><|\[|&lt;)\s*(?P<name>{TAG_NAMES})\s*(?:[a-z]+=[\"'][^\"'<>]{{0,40}}[\"']\s*)?(?:[>\]]|&gt;)",
     re.IGNORECASE,
 )
 _WIDE = re.compile(
-    r"[【《〖［]\s*(?:最终|正确|参考|最終)?(?:答案|答え|答|解答|정답|(?:final )?answer)\s*[】》〗］][ :：]*",
+    r"[【《〖［（]\s*(?:最终|正确|参考|最終)?(?:答案|答え|答|解答|정답|(?:final )?answer)\s*[】》〗］）][ :：]*",
     re.IGNORECASE,
 )
 _END_OF_ANSWER = re.compile(r"<eoa>|<eos>|<\|[a-z_]{2,20}\|>|【|\n[ \t]*\n")
 _DOUBLE = re.compile(r"\[\[([^\[\]'\",\n]{1,60})\]\]")
+_BETWEEN = re.compile(
+    r"[\[<-]{1,4} ?(?:BEGIN|START)[ _](?:FINAL[ _])?ANSWER ?[\]>-]{1,4}(.{0,2000}?)[\[<-]{1,4} ?END\b",
+    re.DOTALL,
+)
 _GLM = re.compile(r"<\|begin_of_box\|>(.{0,2000}?)<\|end_of_box\|>", re.DOTALL)
 
 
@@ -35,6 +39,8 @@ def find(text: str) -> Iterator[Statement]:
     for found in _DOUBLE.finditer(text, max(0, len(text) - 200)):
         if not text[found.end() :].strip(" .*_\n"):
             yield _marked(found.start(1), found.end(1), text, "[[ ]]")
+    for found in ends(_BETWEEN.finditer(text)):
+        yield _marked(found.start(1), found.end(1), text, "tag BEGIN ANSWER")
     for box in ends(_GLM.finditer(text)):
         yield _marked(box.start(1), box.end(1), text, "box tokens")
 

@@ -6,7 +6,7 @@ import re
 
 TAG_NAMES = (
     "answer|final_?answer|final-answer|ans|finalanswer|correct_answer|solution_answer|answer_final|result"
-    "|antwort|respuesta|reponse|réponse|final|response_answer|risposta|resposta|ответ|答案|output_answer"
+    "|output|solution|antwort|respuesta|reponse|réponse|final|response_answer|risposta|resposta|ответ|答案|output_answer"
 )
 ANSWER_KEYS = (
     "final_answer",
@@ -20,10 +20,13 @@ ANSWER_KEYS = (
 """Wherever they stand, in this order."""
 OTHER_KEYS = (
     "choice", "prediction", "antwort", "respuesta", "réponse", "reponse", "risposta", "resposta", "ответ",
-    "答案", "label", "output", "value", "response",
+    "答案", "label", "output", "value", "response", "option", "letter", "pred",
 )  # fmt: skip
 """Keys that count where a reply is JSON and nothing else."""
 _ANSWER = re.compile(r"(?:\w+_)?answers?(?:_(?:letter|choice|value|text|number|option|key))?|ans")
+_CHOSEN = re.compile(
+    r"(?:selected|correct|chosen|final|best|predicted|my)_(?:option|choice|letter|label|value|result|number)"
+)
 _NO_ANSWER = re.compile(
     r"explanation|reason|question|wrong|incorrect|previous|expected|possible|alternative|initial|first"
 )
@@ -32,3 +35,8 @@ _NO_ANSWER = re.compile(
 def is_answer_key(name: str) -> bool:
     """``model_answer``, ``answer_letter``; ``name`` is in small letters."""
     return bool(_ANSWER.fullmatch(name)) and not _NO_ANSWER.search(name)
+
+
+def is_other_key(name: str) -> bool:
+    """``result``, ``selected_option``: they say so only where nothing but JSON is there."""
+    return name in OTHER_KEYS or bool(_CHOSEN.fullmatch(name))
