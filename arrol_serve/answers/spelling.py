@@ -20,7 +20,9 @@ _SYMBOLS = {
     "√": r"\sqrt", "∛": r"\sqrt[3]", "∜": r"\sqrt[4]", "°": r"^\circ ", "º": r"^\circ ",
     "′": "'", "‘": "'", "’": "'", "“": '"', "”": '"', "…": r"\ldots ", "⋯": r"\ldots ",
     "ℝ": r"\mathbb{R}", "∶": ":", "：": ":", "⁄": "/", "∕": "/", "→": r"\to ", "。": ".",
-    "「": '"', "」": '"', "、": ", ", "，": ", ", "；": "; ",
+    "⟨": r"\langle ", "⟩": r"\rangle ",
+    "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ", "≡": r"\equiv ", "″": '"',
+    "￥": "¥", "µ": r"\mu ", "「": '"', "」": '"', "、": ", ", "，": ", ", "；": "; ",
 }  # fmt: skip
 _GREEK = {
     "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "θ": "theta",
@@ -53,6 +55,9 @@ _SAME = (
     (re.compile(r"\\neq(?![A-Za-z])"), r"\\ne"),
     (re.compile(r"\\(?:varnothing|empty)(?![A-Za-z])"), r"\\emptyset"),
     (re.compile(r"\\(?:c|l|d)?dots(?:c|b|o|m)?(?![A-Za-z])"), r"\\ldots"),
+    (re.compile(r"\\[dt]binom(?![A-Za-z])"), r"\\binom"),
+    (re.compile(r"\{([^{}]{1,20})\\choose(?![A-Za-z])([^{}]{1,20})\}"), r"\\binom{\1}{\2}"),
+    (re.compile(r"(?:\{\})?_\{?([0-9]+|[a-z])\}? ?C_\{?([0-9]+|[a-z])\}?"), r"\\binom{\1}{\2}"),
     (re.compile(r"\\lt(?![A-Za-z])"), "<"),
     (re.compile(r"\\gt(?![A-Za-z])"), ">"),
     (re.compile(r"\^\{?[ ]?\\(?:circ|degree)(?![A-Za-z])[ ]?\}?|\\degree(?![A-Za-z])"), "°"),
@@ -61,6 +66,7 @@ _SAME = (
     (re.compile(r"\\[()\[\]](?![A-Za-z])"), " "),
 )
 _VECTOR = re.compile(r"\\langle[ ]?([^<>\\|]*,[^<>|]*?)[ ]?\\rangle")
+_BOLD = re.compile(r"\*\*([^*]+)\*\*([.:]?)")
 _CURRENCY = re.compile(r"\\?\$[ ]?(?=[-+]?[.]?[0-9])")
 
 
@@ -77,6 +83,7 @@ def clean(answer: str) -> str:
     text = _SPACING.sub(" ", text)
     text = undressed(text).replace(r"\%", "%").replace(r"\_", "_").replace(r"\#", "#")
     text = " ".join(text.split()).replace("{,}", ",")
+    text = _BOLD.sub(r"\1", text) if text.startswith("**") else text
     text = _VECTOR.sub(r"(\1)", text)
     return _without_end(text).replace(_ROW, r"\\")
 

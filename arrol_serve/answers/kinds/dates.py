@@ -31,10 +31,28 @@ _WRITTEN = re.compile(
     rf"{_WEEKDAY}(?:(?P<m>{_NAME})\.?[ ]{_DAY},?[ ](?P<y>[0-9]{{4}}))", re.IGNORECASE
 )
 _WRITTEN_DAY = re.compile(
-    rf"{_WEEKDAY}{_DAY}[ ](?:of[ ])?(?P<m>{_NAME})\.?,?[ ](?P<y>[0-9]{{4}})", re.IGNORECASE
+    rf"{_WEEKDAY}(?:the[ ])?{_DAY}[ ](?:of[ ])?(?P<m>{_NAME})\.?,?[ ](?P<y>[0-9]{{4}})",
+    re.IGNORECASE,
+)
+_OTHERS = (
+    "januar janvier enero gennaio janeiro januari января", "februar février febrero febbraio fevereiro februari февраля",
+    "märz mars marzo março maart марта", "april avril abril aprile апреля", "mai mayo maggio maio mei мая",
+    "juni juin junio giugno junho июня", "juli juillet julio luglio julho июля",
+    "august août agosto augustus августа", "september septembre septiembre settembre setembro сентября",
+    "oktober octobre octubre ottobre outubro октября", "november novembre noviembre novembro ноября",
+    "dezember décembre diciembre dicembre dezembro december декабря",
+)  # fmt: skip
+_OTHER = {name: month for month, names in enumerate(_OTHERS, start=1) for name in names.split()}
+_FOREIGN = re.compile(
+    rf"{_DAY}\.?[ ](?:de[ ])?(?P<m>{'|'.join(_OTHER)})(?:[ ]del?)?[ ](?P<y>[0-9]{{4}})",
+    re.IGNORECASE,
+)
+_CAPITAL = "|".join(f"{m[:3].title()}(?:{m[3:]})?" for m in _MONTHS)
+_NAMED_DAY = re.compile(
+    rf"(?:(?P<m>{_CAPITAL})\.?[ ]{_DAY}|(?:the[ ])?(?P<d2>[0-9]{{1,2}})(?:st|nd|rd|th)?[ ](?:of[ ])?(?P<m2>{_CAPITAL}))"
 )
 _TIME = re.compile(
-    r"(?P<h>[0-9]{1,2})[:.](?P<m>[0-5][0-9])(?::(?P<s>[0-5][0-9]))?[ ]?(?P<half>[ap]\.?[ ]?m\.?)?",
+    r"(?P<h>[0-9]{1,2})(?:[:.]|h(?=[0-9]{2}$))(?P<m>[0-5][0-9])(?::(?P<s>[0-5][0-9]))?[ ]?(?P<half>[ap]\.?[ ]?m\.?)?(?:Uhr)?",
     re.I,
 )
 _HOUR = re.compile(r"(?P<h>[0-9]{1,2})[ ]?(?P<half>[ap]\.?[ ]?m\.?)", re.IGNORECASE)
@@ -61,6 +79,13 @@ def _date(text: str) -> Form | None:
         found = pattern.fullmatch(text)
         if found:
             return _day(int(found["y"]), _month(found["m"]), int(found["d"]), text)
+    found = _FOREIGN.fullmatch(text)
+    if found:
+        return _day(int(found["y"]), _OTHER[found["m"].casefold()], int(found["d"]), text)
+    found = _NAMED_DAY.fullmatch(text)
+    if found:
+        shown = f"{_month(found['m'] or found['m2']):02}-{int(found['d'] or found['d2']):02}"
+        return Form("date", ("date", shown), shown)
     found = _NUMERIC.fullmatch(text)
     if found:  # month first, as in the United States, unless it cannot be
         a, b = int(found["a"]), int(found["b"])
@@ -85,7 +110,7 @@ def _day(year: int, month: int, day: int, text: str) -> Form | None:
 
 def _time(text: str) -> Form | None:
     found = _TIME.fullmatch(text)
-    if found and (":" in text or found["half"]):
+    if found and (":" in text or "h" in text or found["half"]):
         minutes, seconds = int(found["m"]), int(found["s"] or 0)
     else:
         found, minutes, seconds = _HOUR.fullmatch(text), 0, 0

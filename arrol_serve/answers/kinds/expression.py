@@ -14,6 +14,8 @@ _HARD = re.compile(
     r"\\(?:sum|prod|int|iint|oint|lim|partial|nabla|max|min|gcd|lcm|det)(?![A-Za-z])"
 )
 _DOTS = re.compile(r"\\ldots|\.\.")
+_CHEMICAL = re.compile(r"(?=.*[0-9])(?:[A-Z][a-z]?(?:_(?:[0-9]|\{[0-9]+\}))?)+")
+"""``H_2O`` is also spelt ``H2O``."""
 MAX_HARD = 300
 
 
@@ -33,7 +35,8 @@ def _form(term: Term, text: str) -> Form:
         decimals = re.fullmatch(r".*?\.([0-9]{6,}).*", text) if not term.names else None
         return number(term.exact, "expression", len(decimals[1]) if decimals else None)
     if term.names:
-        return Form("expression", term.key, text)
+        also = (("formula", re.sub(r"[_{}]", "", text)),) if _CHEMICAL.fullmatch(text) else ()
+        return Form("expression", term.key, text, also)
     value = term.values[0]
     shown = mp.nstr(value, 12) if not isinstance(value, Fraction) else str(value)
     real = value if not isinstance(value, mp.mpc) else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -46,6 +46,19 @@ def marked(form: Form, slot: str, mark: Hashable, kind: str, shown: str) -> Form
         decimals=form.decimals,
         hard=form.hard,
     )
+
+
+def name_of(form: Form) -> Hashable | None:
+    """The symbol that ``form`` is said to be the value of."""
+    return form.own[1] if isinstance(form.own, tuple) and form.own[0] == "name" else None
+
+
+def unmarked(form: Form) -> Form:
+    """``form`` without the symbol that it is the value of."""
+    if name_of(form) is None:
+        return form
+    shown = form.shown.partition(" = ")[2]
+    return replace(form, own=form.own[2], shown=shown, also=form.also[1:], slots=form.slots[1:])  # type: ignore[index]
 
 
 def number(value: Fraction, kind: str, decimals: int | None = None) -> Form:

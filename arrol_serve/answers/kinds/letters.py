@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from arrol_serve.answers.kinds.form import Form, Key
 
 _ONE = re.compile(
-    r"(?:(?:option|choice|answer)[ ])?[(\[{]?[ ]?(?P<letter>[A-Z])[ ]?[)\]}.:]?\.?", re.IGNORECASE
+    r"(?:(?:the )?(?:option|choice|answer|letter|opción|opção|alternativa|letra|lettre|lettera|选项|選項)[ ]?:?[ ]?)?"
+    r"[(\[{]?[ ]?(?P<letter>[A-Z])[ ]?[)\]}.:]?\.?(?:选项|選項|项|項)?",
+    re.IGNORECASE,
 )
-_LOWER = re.compile(r"\([ ]?([a-z])[ ]?\)")
+_LOWER = re.compile(r"(?:[a-z]+ )?\(?[ ]?([a-z])[ ]?\)")
 _SEVERAL = re.compile(
     r"[(\[{]?[A-Z][)\]}]?(?:(?:[ ]?[,;/&+][ ]?|[ ](?:and|or|und|y|et)[ ]|[ ]?,[ ]?and[ ]|[ ]|\)\("
     r"|[ ]?[和与及與][ ]?)"

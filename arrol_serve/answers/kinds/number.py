@@ -9,7 +9,7 @@ import re
 from fractions import Fraction
 
 from arrol_serve.answers.kinds.form import Form, number
-from arrol_serve.answers.kinds.numerals import ORDINALS, cardinal
+from arrol_serve.answers.kinds.numerals import ORDINALS, spoken
 
 MAX_DIGITS = 4000
 """Longer numbers are compared digit by digit, as words."""
@@ -55,8 +55,10 @@ def read(text: str) -> Form | None:
         return number(Fraction(int(text)), "integer")
     if not text or len(text) > MAX_DIGITS or not (text[0] in "-+.(\\" or text[0].isalnum()):
         return None
+    if text[:1] in "mMnN" and (minus := _MINUS.match(text)):
+        return read("-" + text[minus.end() :])
     if text[-1] == "%" or text.endswith(
-        ("percent", "per cent", "Prozent", "por ciento", "pour cent")
+        ("percent", "per cent", "Prozent", "por ciento", "pour cent", "pct")
     ):
         return _percent(text)
     return _plain(text) or _literal(text) or _word(text)
@@ -149,7 +151,7 @@ def _repeating(text: str) -> Form | None:
 
 
 def _percent(text: str) -> Form | None:
-    body = re.sub(r"[ ]?(?:%|percent|per cent|Prozent|por ciento|pour cent)$", "", text)
+    body = re.sub(r"[ ]?(?:%|percent|per cent|Prozent|por ciento|pour cent|pct)$", "", text)
     form = _plain_or_integer(body)
     if form is None or form.kind == "percentage":
         return None
@@ -192,6 +194,13 @@ def _word(text: str) -> Form | None:
     found = _ORDINAL.fullmatch(text)
     if found:
         return number(Fraction(int(found["n"])), "integer")
-    value = cardinal(text) if text[:1].isalpha() else None
+    value = spoken(text) if text[:1].isalpha() and len(text) < 120 else None
     value = ORDINALS.get(text.casefold()) if value is None else value
-    return None if value is None else number(Fraction(value), "integer")
+    return (
+        None
+        if value is None
+        else number(Fraction(value), "integer" if value == int(value) else "fraction")
+    )
+
+
+_MINUS = re.compile(r"(?:minus|negative)[ ](?=[0-9.\\])", re.IGNORECASE)

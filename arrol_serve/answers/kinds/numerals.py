@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from fractions import Fraction
+
 _SMALL = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
     " seventeen eighteen nineteen"
@@ -11,9 +14,29 @@ _NTH = "first - third fourth fifth sixth seventh eighth ninth tenth eleventh twe
 _ONES = {word: n for n, word in enumerate(_SMALL.split())}
 _TENS = {word: 10 * n for n, word in enumerate(_ROUND.split(), start=2)}
 _SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_PARTS = {"half": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8,
+          "ninth": 9, "tenth": 10, "hundredth": 100}  # fmt: skip
+_PART = re.compile(
+    rf"(?:(?P<whole>.+?)[ ]and[ ])?(?:(?P<over>[a-z]+)[ -])?(?P<part>{'|'.join(_PARTS)}|halve)s?"
+)
 ORDINALS = {word: n for n, word in enumerate(_NTH.split(), start=1) if word != "-"}
 """A second is also a time."""
 MAX_WORDS = 16
+
+
+def spoken(text: str) -> Fraction | None:
+    """``seventeen``, ``two thirds``, ``one and a half``; a lone ``third`` is none."""
+    whole = cardinal(text)
+    if whole is not None:
+        return Fraction(whole)
+    found = _PART.fullmatch(text.casefold())
+    if not found or not (found["over"] or found["part"] == "half"):
+        return None
+    over = cardinal(found["over"]) if found["over"] not in (None, "a") else 1
+    added = cardinal(found["whole"]) if found["whole"] else 0
+    if over is None or added is None:
+        return None
+    return added + Fraction(over, _PARTS.get(found["part"], 2))
 
 
 def cardinal(text: str) -> int | None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from fractions import Fraction
 
 from arrol_serve.answers.kinds import number
 from arrol_serve.answers.kinds.form import Form, Key
 from arrol_serve.answers.kinds.form import number as number_form
-from arrol_serve.answers.kinds.units import Unit, unit
+from arrol_serve.answers.kinds.numerals import spoken
+from arrol_serve.answers.kinds.units import Unit, measure, unit
+from arrol_serve.answers.kinds.words import spelt
 
 _NUMBER = (
     r"[-+]?(?:\\frac[ ]?\{[0-9]+\}[ ]?\{[0-9]+\}|\\frac[ ]?[0-9]{2}"
@@ -17,12 +20,16 @@ _NUMBER = (
     r"(?:[ ]?(?:\\times|\\cdot|\*|x)[ ]?10[ ]?\^[ ]?\{?[-+]?[0-9]+\}?|[eE][-+]?[0-9]+)?)"
 )
 _BEFORE = re.compile(
-    rf"(?P<sign>[-+]?)[ ]?(?P<unit>USD|[€£¥₹₽]|R\$|Rs\.?|US\$)[ ]?(?P<number>{_NUMBER})(?P<rest>.*)"
+    rf"(?P<sign>[-+]?)[ ]?(?P<unit>(?:US[ ]?)?USD|EUR|GBP|INR|JPY|CNY|RMB|[€£¥₹₽₩]|R\$|Rs\.?|US\$)[ ]?(?P<number>{_NUMBER})(?P<rest>.*)"
 )
-_AFTER = re.compile(rf"(?P<number>{_NUMBER})[ ]?(?P<rest>[^0-9 +*/=<>({{\\^-].*)")
+_AFTER = re.compile(
+    rf"(?P<number>{_NUMBER})[ ]?(?P<rest>(?:[^0-9 +*/=<>({{\\^-]|\\(?:frac[ ]?\{{[ A-Za-z]|mu|Omega)).*)"
+)
 _WORD = r"(?:[^\W\d_]{2,}|[^\x00-\x7f])(?:['./-][^\W\d_]+)*"
 _NOUN = re.compile(rf"{_WORD}(?:[ ](?:[^\W\d_]\b|{_WORD})){{0,4}}\.?")
 _POWERED = re.compile(r"[A-Za-z°/]+(?:\^\{?-?[0-9]\}?)?(?:[ /·][A-Za-z]+(?:\^\{?-?[0-9]\}?)?)*")
+_LETTERS = {"k": 10**3, "K": 10**3, "M": 10**6, "m": 10**6, "B": 10**9, "bn": 10**9}
+"""Behind a currency and its number."""
 _JOINING = re.compile(
     r"\b(?:and|or|und|y|et|to|plus|minus|if|when|where|times|for|than|below|under|squared|cubed|factorial"
     r"|mod|modulo|negative|in|out of|divided|choose|over)\b",
@@ -47,9 +54,6 @@ _SCALE: dict[str, int | Fraction] = {
     **dict.fromkeys(["fourths"], Fraction(1, 4)), **dict.fromkeys(["fifths"], Fraction(1, 5)),
     **dict.fromkeys(["sixths"], Fraction(1, 6)), **dict.fromkeys(["eighths"], Fraction(1, 8)),
 }  # fmt: skip
-_SQUARED = re.compile(
-    r"(?:(?P<sq>square|sq\.?)|(?P<cu>cubic|cu\.?))[ ](?P<name>[a-z]+)", re.IGNORECASE
-)
 
 
 def read(text: str) -> Form | None:
@@ -62,6 +66,8 @@ def read(text: str) -> Form | None:
     if found:
         form = _number(found["sign"] + found["number"].rstrip(".,"))
         return _priced(form, found["unit"], found["rest"].strip()) if form else None
+    if text[:1].isalpha():
+        return _spoken(text)
     found = _AFTER.fullmatch(text)
     if not found:
         return None
@@ -76,6 +82,20 @@ def read(text: str) -> Form | None:
     return _named(form, found["rest"].strip()) if form else None
 
 
+def _spoken(text: str) -> Form | None:
+    """ "three days" is 3 days; "three apples" are words that may mean 3."""
+    said = text.split(" ")
+    for count in range(min(6, len(said) - 1), 0, -1):
+        value = spoken(" ".join(said[:count]))
+        if value is None:
+            continue
+        named = _named(number_form(value, "integer"), " ".join(said[count:]))
+        if named is None or named.own[0] == "quantity" or named.kind != "quantity":  # type: ignore[index]
+            return named
+        return replace(spelt(text), also=(named.own,), slots=named.slots)
+    return None
+
+
 def _number(text: str) -> Form | None:
     form = number.decimal_comma(text) if re.fullmatch(r"[0-9]+,[0-9]{1,2}", text) else None
     return form or number.read(text)
@@ -83,10 +103,11 @@ def _number(text: str) -> Form | None:
 
 def _priced(form: Form, currency: str, rest: str) -> Form | None:
     first, _, others = rest.partition(" ")
-    if first.casefold() in _SCALE:
-        form, rest = _scaled(form, _SCALE[first.casefold()]), others
-    known = unit({"R$": "BRL", "US$": "USD", "Rs.": "Rs"}.get(currency, currency))
-    if rest and not _is_noun(rest) and rest != "USD":
+    factor = _SCALE.get(first.casefold()) or _LETTERS.get(first)
+    if factor is not None:
+        form, rest = _scaled(form, factor), others
+    known = unit({"R$": "BRL", "US$": "USD", "US USD": "USD", "Rs.": "Rs"}.get(currency, currency))
+    if rest and not _is_noun(rest.lstrip("/ ")) and rest != "USD":
         return None
     return _measured(form, known) if known else form
 
@@ -100,24 +121,12 @@ def _named(form: Form, rest: str) -> Form | None:
     compound = _compound(form, rest)
     if compound is not None:
         return compound
-    known = _unit(rest)
+    known = measure(rest)
     if known is not None:
         return _measured(form, known)
     if _is_noun(rest):
         return _counted(form, rest)
     return None
-
-
-def _unit(rest: str) -> Unit | None:
-    squared = _SQUARED.fullmatch(rest)
-    if squared:
-        base = unit(squared["name"])
-        if base and base[0] == "length":
-            power = 2 if squared["sq"] else 3
-            return ("area" if power == 2 else "cubic", base[1] ** power)
-    rest = re.sub(r"[ ]?\^[ ]?", "^", rest)
-    rest = re.sub(r"([A-Za-z]+)(?:[ ]|\\cdot[ ]?)([A-Za-z]+)\^\{?-1\}?", r"\1/\2", rest)
-    return unit(rest) or unit(rest.rstrip("."))
 
 
 def _is_noun(rest: str) -> bool:

@@ -11,6 +11,7 @@ from arrol_serve.answers.kinds import (
     dates,
     expression,
     letters,
+    modular,
     number,
     quantity,
     relation,
@@ -23,9 +24,10 @@ from arrol_serve.answers.spelling import MAX_ANSWER, clean
 
 _PROSE = re.compile(r"(?<![^\W\d_])[^\W\d_]{4,}")
 _FUNCTION = re.compile(
-    r"(?<![A-Za-z])(?:sqrt|cbrt|log|ln|exp|sin|cos|tan|abs|floor|ceil)[ ]?[(0-9]"
+    r"(?<![A-Za-z])(?:(?:sqrt|cbrt|log|ln|exp|a?(?:rc)?(?:sin|cos|tan)|abs|floor|ceil)[ ]?[(0-9_]|pi(?![A-Za-z]))"
 )
 """Programs spell formulas without backslashes."""
+_OTHER_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2}")
 MAX_DEPTH = 6
 """Levels of parts within parts."""
 
@@ -84,16 +86,15 @@ def _read(text: str, depth: int) -> Form:
     bare = _unbraced(text)
     if bare is not None and depth:
         return _read(bare, depth - 1)
-    read = (
-        (expression.read, words.read) if _FUNCTION.search(text) else (words.read, expression.read)
-    )
+    formal = _FUNCTION.search(text) and not _OTHER_WORD.search(_FUNCTION.sub(" ", text))
+    read = (expression.read, words.read) if formal else (words.read, expression.read)
     return read[0](text) or read[1](text) or expression.formula(text)
 
 
 def _ordered(text: str) -> tuple[Callable[..., Form | None], ...]:
     """``x = 1 or x = 2`` is two answers, ``(x, y) = (1, 2)`` is one."""
     if parts(text) is None:
-        return relation.read, several.read
+        return modular.read, relation.read, several.read
     return several.read, relation.read
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from arrol_serve.answers.kinds.form import Form, Key, marked
-from arrol_serve.answers.kinds.several import interval
-from arrol_serve.answers.kinds.split import at_top
+from arrol_serve.answers.kinds.several import collection, interval
+from arrol_serve.answers.kinds.split import at_top, parts
 from arrol_serve.answers.terms.evaluate import inexact
 from arrol_serve.answers.terms.term import Term, read_term, rounded
 from arrol_serve.answers.terms.tokens import NotTerm
@@ -22,6 +22,10 @@ _NAME = re.compile(
     r"[ ]?(?P<of>\([ ]?[A-Za-z0-9,\- ]{1,12}\)|(?<=[fghuvFGHPQTSVNEU])[ ]?\([^=]{1,60}\))?"
 )
 _BELONGS = re.compile(r"(?P<name>[A-Za-z]|\\[a-z]+)[ ]?\\in(?![A-Za-z])(?P<where>.+)")
+_POINT = re.compile(
+    r"\([ ]?(?P<names>[A-Za-z](?:_[A-Za-z0-9])?(?:[ ]?,[ ]?[A-Za-z](?:_[A-Za-z0-9])?){1,5})[ ]?\)[ ]?=[ ]?"
+    r"\((?P<values>[^()]{1,200})\)"
+)
 _COORDINATES = frozenset(["x", "y", "z", "r", r"\theta", r"\rho", r"\phi"])
 _PROSE = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{3,}")
 _MODULUS = re.compile(r"\(?[ ]?(?:\\pmod|\\bmod|\\mod|mod)(?![A-Za-z])")
@@ -29,6 +33,9 @@ _MODULUS = re.compile(r"\(?[ ]?(?:\\pmod|\\bmod|\\mod|mod)(?![A-Za-z])")
 
 def read(text: str, reader: Reader) -> Form | None:
     """``text`` is clean; ``reader`` reads a side."""
+    point = _POINT.fullmatch(text)
+    if point:
+        return _point(point, reader)
     belongs = _BELONGS.fullmatch(text)
     if belongs:
         return _labelled(belongs["name"], reader(belongs["where"].strip()))
@@ -41,6 +48,14 @@ def read(text: str, reader: Reader) -> Form | None:
         return ordered
     sides = at_top(text, _EQUALS)
     return _equation(sides, reader) if len(sides) > 1 and all(sides) else None
+
+
+def _point(found: re.Match[str], reader: Reader) -> Form | None:
+    """``(x, y) = (1, 2)`` is x = 1, y = 2."""
+    names, values = found["names"].split(","), parts(found["values"]) or []
+    if len(names) != len(values) or len(set(names)) < len(names):
+        return None
+    return collection([_labelled(n.strip(), reader(v)) for n, v in zip(names, values, strict=True)])
 
 
 def _equation(sides: list[str], reader: Reader) -> Form | None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
-from arrol_serve.answers.kinds.form import Form, Key, marked
+from arrol_serve.answers.kinds.form import Form, Key, marked, name_of, unmarked
 from arrol_serve.answers.kinds.split import at_top, enclosed, parts
 from arrol_serve.answers.terms.term import read_term
 from arrol_serve.answers.terms.tokens import NotTerm
@@ -14,17 +14,20 @@ from arrol_serve.answers.terms.tokens import NotTerm
 Reader = Callable[[str], Form]
 _UNION = re.compile(r"\\cup(?![A-Za-z])")
 _MATRIX = re.compile(
-    r"\\begin\{(?P<name>[pbvBV]?(?:small)?matrix|array)\}(?:\{[clr|]*\})?(?P<body>.*)\\end\{(?P=name)\}"
+    r"(?:(?P<left>[(\[]) ?)?\\begin\{(?P<name>[pbvBV]?(?:small)?matrix|array)\}(?:\{[clr|]*\})?(?P<body>.*)\\end\{(?P=name)\} ?(?(left)[)\]])"
 )
 _RATIO = re.compile(
     r"(?P<a>[0-9]+(?:\.[0-9]+)?)(?P<rest>(?:[ ]?(?::|to)[ ]?[0-9]+(?:\.[0-9]+)?){1,4})"
 )
-_EMPTY = re.compile(r"\\emptyset|\\\{[ ]?\\\}|\{[ ]?\}")
-_INFINITY = re.compile(r"(?P<sign>[-+]?)[ ]?(?:\\infty|\\infin|inf(?:inity)?|oo)")
+_EMPTY = re.compile(r"(?:the )?empty set|\\emptyset|\\\{[ ]?\\\}|\{[ ]?\}")
+_INFINITY = re.compile(r"(?P<sign>[-+]?)[ ]?(?:\\infty|\\infin|[Ii]nf(?:inity)?|oo)")
+_FRENCH = re.compile(r"(?P<left>[\[\]])(?P<inner>[^\[\]]{1,80}[,;][^\[\]]{1,80})(?P<right>[\[\]])")
+"""``]a, b[`` is (a, b)."""
 _NUMBERS = re.compile(r"[-+]?[0-9]+(?:\.[0-9]+)?(?:[ ][-+]?[0-9]+(?:\.[0-9]+)?)+")
 _SETS = re.compile(
     r"\\mathbb[ ]?\{?[ ]?(?P<name>[RQZNC])[ ]?\}?|(?:all )?(?P<word>real numbers|reals|integers)"
 )
+_SUCH = re.compile(r"\\mid(?![A-Za-z])|:|\|")
 _JUNCTION = re.compile(r"[ ](?:and|or)[ ]")
 
 
@@ -76,13 +79,21 @@ def _ordered(kind: str, brackets: str, keys: Sequence[Key]) -> Key:
 
 
 def _bracketed(text: str, reader: Reader) -> Form | None:
+    french = _FRENCH.fullmatch(text)
+    if french and (french["left"] == "]" or french["right"] == "["):
+        left, right = "[" if french["left"] == "[" else "(", "]" if french["right"] == "]" else ")"
+        return _bracketed(f"{left}{french['inner']}{right}", reader)
     found = enclosed(text)
     if found is None:
         return None
     left, inner, right = (side.replace("\\", "") for side in found)
     inner = found[1]
     if left + right == "{}":
-        return _set(inner, reader) if found[0] == r"\{" or parts(inner) else None
+        return (
+            _set(inner, reader)
+            if found[0] == r"\{" or parts(inner) or _SUCH.search(inner)
+            else None
+        )
     pieces = parts(inner)
     if pieces is None:
         if left + right == "[]" and inner:
@@ -100,9 +111,21 @@ def _ordered_form(kind: str, brackets: str, members: Sequence[Form]) -> Form:
     shown = f"{brackets[0]}{', '.join(m.shown for m in members)}{brackets[1]}"
     bare = _bare_keys(members)
     also: tuple[Key, ...] = () if bare is None else ((kind, *bare),)
-    slots = (("marks", _marks(members)),) if bare is not None else ()
+    own = (kind, *(m.own for m in members))
+    slots: tuple[tuple[str, Key], ...] = (("order", own if bare is None else (kind, *bare)),)
+    if bare is not None:
+        slots += (("marks", _marks(members)),)
     named = "interval" if len(members) == 2 and any(m.kind == "infinity" for m in members) else kind
-    return Form(named, (kind, *(m.own for m in members)), shown, also, slots)
+    if kind == "list":
+        also += _rows(members)
+    return Form(named, own, shown, also, slots)
+
+
+def _rows(members: Sequence[Form]) -> tuple[Key, ...]:
+    """``[[1, 2], [3, 4]]`` may be a matrix."""
+    if not all(m.kind == "list" for m in members) or len({len(m.own) for m in members}) > 1:  # type: ignore[arg-type]
+        return ()
+    return (("matrix", *(m.own[1:] for m in members)),)  # type: ignore[index]
 
 
 def _bare_keys(members: Sequence[Form]) -> tuple[Key, ...] | None:
@@ -117,26 +140,25 @@ def _marks(members: Sequence[Form]) -> Key:
 
 def _set(inner: str, reader: Reader) -> Form | None:
     pieces = parts(inner) or [inner]
-    if len(pieces) == 1 and re.search(r"\\mid|:|\|", inner):
+    if len(pieces) == 1 and _SUCH.search(inner):
         return _described(inner, reader)
     return collection([reader(piece) for piece in pieces], braces=True)
 
 
 def _described(inner: str, reader: Reader) -> Form | None:
     """``{x | x > 3}`` is what follows the bar."""
-    pieces = re.split(r"\\mid|:|\|", inner, maxsplit=1)
+    pieces = _SUCH.split(inner, maxsplit=1)
     form = reader(pieces[1].strip())
     return form if form.kind in ("interval", "set") else None
 
 
 def collection(members: Sequence[Form], braces: bool = False) -> Form:
     """Values in any order. Words are a list in its order: who came first is often the question."""
+    members = _by_name(members)
     keys = [m.own for m in members]
     if not braces and all(m.kind == "words" for m in members):
         shown = ", ".join(m.shown for m in members)
-        return Form(
-            "list", ("list", *keys), shown, (("words", " ".join(m.shown for m in members)),)
-        )
+        return Form("list", ("list", *keys), shown, (("word", " ".join(m.shown for m in members)),))
     order = sorted(set(keys) if braces else keys, key=repr)
     shown = "{" + ", ".join(sorted({m.shown for m in members})) + "}"
     bare = _bare_keys(members)
@@ -151,6 +173,32 @@ def collection(members: Sequence[Form], braces: bool = False) -> Form:
     if len(order) == 1 and braces:
         also.append(keys[0])
     return Form("set", ("set", tuple(order)), shown, tuple(also), slots)
+
+
+def _by_name(members: Sequence[Form]) -> Sequence[Form]:
+    """``y = 2, x = 1`` in the order in which a tuple would have them."""
+    names = [name_of(m) for m in members]
+    if None in names or len(set(names)) < len(names):
+        return members
+    return [
+        member
+        for _, member in sorted(zip(names, members, strict=True), key=lambda pair: str(pair[0]))
+    ]
+
+
+def _one_name(members: Sequence[Form]) -> Form | None:
+    """``x = 1 or x = 2`` and ``x = 1, 2`` are values of x."""
+    first, *others = map(name_of, members)
+    if first is None or any(other not in (None, first) for other in others):
+        return None
+    bare = [unmarked(m) for m in members]
+    if any(
+        m.kind in ("words", "formula", "interval") or m.slots[:1] == members[0].slots[:1]
+        for m in bare
+    ):
+        return None
+    values = collection(bare, braces=True)
+    return marked(values, "name", first, values.kind, f"{first} = {values.shown}")
 
 
 def _bare(text: str, reader: Reader) -> Form | None:
@@ -170,7 +218,7 @@ def _bare(text: str, reader: Reader) -> Form | None:
         return None
     if any(m.kind == "formula" for m in members):
         return None
-    return collection(members)
+    return _one_name(members) or collection(members)
 
 
 def _joined(members: Sequence[Form]) -> Form | None:
@@ -217,7 +265,7 @@ def _union(text: str, reader: Reader) -> Form | None:
 
 def _matrix(text: str, reader: Reader) -> Form | None:
     found = _MATRIX.fullmatch(text)
-    if not found or r"\begin" in found["body"]:
+    if not found or r"\begin" in found["body"] or (found["left"] and found["name"][0] in "pbvBV"):
         return None
     lines = [line.strip() for line in found["body"].replace(r"\hline", "").split(r"\\")]
     rows = [[reader(cell.strip()) for cell in line.split("&")] for line in lines if line]

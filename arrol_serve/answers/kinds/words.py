@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from arrol_serve.answers.kinds.form import Form
+from arrol_serve.answers.kinds.form import Form, Key
 
 _YES = frozenset(
     [
@@ -42,6 +42,21 @@ _NO = frozenset(
         "nie",
     ]
 )
+_SAME = {
+    "dne": "does not exist",
+    "doesn't exist": "does not exist",
+    **dict.fromkeys(
+        ["no solutions", "there is no solution", "there are no solutions"], "no solution"
+    ),
+    **dict.fromkeys(["no real solutions", "no real roots", "no real root"], "no real solution"),
+    "infinitely many solutions": "infinitely many",
+    "undef": "undefined",
+}
+"""Ways to say that there is nothing to name."""
+_ALSO: dict[str, tuple[Key, ...]] = {
+    "no solution": (("set", ()),),
+    "no real solution": (("set", ()),),
+}
 _EDGE = "\"'`*_.,;:!?“”‘’«»「」()[] "
 _SPACES = re.compile(r"\s+")
 _WORDY = re.compile(r"[^\W\d_]{2,}|[^\W\d_][ ][^\W\d_]")
@@ -70,4 +85,5 @@ def spelt(text: str) -> Form:
     bare = plain.strip(_EDGE) if plain.count("(") == plain.count(")") else plain
     bare = (bare or plain).casefold()
     bare = re.sub(r"^(?:the|an?)[ ](?=\w{3})", "", bare)
-    return Form("words", ("word", bare), bare)
+    bare = _SAME.get(bare, bare)
+    return Form("words", ("word", bare), bare, _ALSO.get(bare, ()))

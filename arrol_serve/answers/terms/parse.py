@@ -15,6 +15,8 @@ _CLOSE = {"(": ")", "[": "]", "{": "}", "|": "|"}
 _TIMES = frozenset(["cdot", "times", "ast"])
 _CONSTANTS = frozenset(["pi", "infinity", "infty"])
 _BRACKETS = {"lfloor": ("floor", "rfloor"), "lceil": ("ceil", "rceil")}
+_OF_ANGLES = frozenset(["sin", "cos", "tan", "cot", "sec", "csc"])
+_ALIASES = {"asin": "arcsin", "acos": "arccos", "atan": "arctan"}
 _INVERSE = {"sin": "arcsin", "cos": "arccos", "tan": "arctan", "cot": "arccot"}
 
 
@@ -32,6 +34,8 @@ class _Parser:
         self._tokens, self._at, self._sign, self._depth = found, 0, sign, 0
         self._bars = 0
         self._summed = False
+        self._index = ""
+        self._in_degrees = False
 
     def peek(self, ahead: int = 0) -> Token:
         at = self._at + ahead
@@ -136,6 +140,8 @@ class _Parser:
                 tree = ("div", tree, ("num", Fraction(100)))
             elif not self._take("°"):
                 return tree
+            elif self._in_degrees:
+                tree = ("div", ("mul", tree, ("const", "pi")), ("num", Fraction(180)))
 
     def _atom(self) -> Tree:
         token = self._next()
@@ -158,7 +164,7 @@ class _Parser:
     def _variable(self, name: str) -> Tree:
         if self._take("_"):
             name += "_" + self._raw()
-        elif name in ("e", "i"):
+        elif name in ("e", "i") and name != self._index:
             return ("const", name)
         if self._is_call(name):
             raise NotTerm("a function's name")
@@ -219,9 +225,9 @@ class _Parser:
         self._expect("}")
         self._expect("^")
         high = self._exponent()
-        self._summed = True
+        self._summed, self._index = True, index.text
         tree = (name, index.text, low, high, self._product())
-        self._summed = False
+        self._summed, self._index = False, ""
         return tree
 
     def _group(self) -> Tree:
@@ -237,6 +243,7 @@ class _Parser:
         return self._atom()
 
     def _function(self, name: str) -> Tree:
+        name = _ALIASES.get(name, name)
         if name in ("sqrt", "cbrt"):
             return self._root(3 if name == "cbrt" else None)
         if name == "binom":
@@ -245,7 +252,9 @@ class _Parser:
         power = self._exponent() if self._take("^") else None
         if power == ("neg", ("num", Fraction(1))) and name in _INVERSE:
             name, power = _INVERSE[name], None
+        outer, self._in_degrees = self._in_degrees, name in _OF_ANGLES
         argument = self._argument()
+        self._in_degrees = outer
         if name in ("lg", "log") and base is None:
             name, base = ("log", ("num", Fraction(10))) if name == "lg" else ("ln", None)
         tree: Tree = ("fn", "ln" if name == "log" else name, argument)
