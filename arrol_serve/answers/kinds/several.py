@@ -218,6 +218,8 @@ def _bare(text: str, reader: Reader) -> Form | None:
         return None
     if any(m.kind == "formula" for m in members):
         return None
+    if " or " in text and all({m.own, *m.also} & {members[0].own, *members[0].also} for m in members):
+        return members[0]  # "1/2 or 0.5"
     return _one_name(members) or collection(members)
 
 

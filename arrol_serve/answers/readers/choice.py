@@ -19,7 +19,7 @@ _SEVERAL = re.compile(
 )
 _LETTER = re.compile(
     r"[\s*_`'\"$“「\[({（【]*(?:\\(?:text\w*|math\w+|boxed)\{)*[(（]?(?:(?:the\s+)?(?:option|choice"
-    r"|letter|answer|选项|选|most likely|probably|likely|definitely|clearly|therefore|thus)\s*:?\s*)*"
+    r"|letter|answer|选项|选|most likely|probably|likely|definitely|clearly|therefore|thus)(?:\s*:\s*|\s+)?){0,6}"
     r"[\s*$(（\[{\"']*(?P<letter>(?-i:[A-Z]))(?![A-Za-z0-9'’_^\[(]|\s*[=+*/^<>]|[ ]?-[ ]?\d)",
     re.IGNORECASE,
 )

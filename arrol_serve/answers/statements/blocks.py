@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+from arrol_serve.answers.statements.gist import is_loose
+from arrol_serve.answers.statements.peel import peel
+
 MAX_BLOCK = 1200
 _BLANK = re.compile(r"[ \t]*\n\s*")
 _BLOCKS = (
@@ -29,7 +32,15 @@ _ABBREVIATION = re.compile(
 )
 _OPENS = re.compile(r"\W*(?:After|In|With|By|If|For|When|Since|At|On|As|Given|To|From|During)\b")
 """A clause that the answer follows."""
+_INITIALS = re.compile(r"(?<=\b[A-Z])\.[ ][A-Z]\.[ ][A-Z][a-z]")
+"""J. K. Rowling"""
 _FOLLOWS = re.compile(r"\.[*\"')]{0,2}\s+[A-Z0-9a-z]")
+_ASIDE = re.compile(
+    r"(?:the|an?|its?|s?he|they|th[ai]s|these|there|who|with|for|not|but|in|on|at|of|to|by|from|we|you|is|are|was|has"
+    r"|have|i\.e|e\.g|namely|meaning|making|giving|also|then|while|when|if|rounded|assuming|based|given|after|so|since|because|which|where|as|thus|hence"
+    r"|therefore|leaving)\b|\S+\s+(?:is|are|was|were|has|have)\b",
+    re.IGNORECASE,
+)
 _OPEN = "([{"
 _BRACKETS = re.compile(r"[(\[{)\]}]")
 _DOLLAR = re.compile(r"(?<!\\)\$")
@@ -56,7 +67,7 @@ def sentence(text: str, at: int) -> tuple[str, int]:
         inside = _protected(window) if inside is None else inside
         if inside[stop] or (found[0] == "." and _abbreviates(window, stop)):
             continue
-        if found[0][0] == "," and _OPENS.match(window):
+        if found[0][0] == "," and (_OPENS.match(window) or _goes_on(window, found)):
             continue
         return window[:stop], at + stop
     return window, at + len(window)
@@ -64,11 +75,18 @@ def sentence(text: str, at: int) -> tuple[str, int]:
 
 def _abbreviates(window: str, stop: int) -> bool:
     """``St. Louis`` goes on."""
+    if _INITIALS.match(window, stop):
+        return True
     return (
         bool(_ABBREVIATION.search(window, max(0, stop - 8), stop))
         and bool(_FOLLOWS.match(window, stop))
         and not _is_letter_alone(window[:stop])
     )
+
+
+def _goes_on(window: str, comma: re.Match[str]) -> bool:
+    """Whether words follow words, as in a list: "red, green" and "Paris, France", but not "Paris, the"."""
+    return not _ASIDE.match(window, comma.end()) and is_loose(peel(window[: comma.start()]))
 
 
 def _is_letter_alone(said: str) -> bool:

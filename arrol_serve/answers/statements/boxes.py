@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from arrol_serve.answers.statements.statement import Statement, Trust
 
-_BOX = re.compile(r"\\(?:boxed|fbox|framebox)(?![A-Za-z])\s*|(?<![A-Za-z\\])boxed(?=\{)")
+_BOX = re.compile(r"\\(?:boxed|fbox|framebox|answer)(?![A-Za-z])\s*|(?<![A-Za-z\\])boxed(?=\{)")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _BARE_END = re.compile(r"[\s$]")
 MAX_BOXES = 24
@@ -30,7 +30,7 @@ _SENTENCE = re.compile(r"\n[ \t]*\n|\n[ \t]*[*\-#0-9]|[.!?。](?=\s)")
 
 def find(text: str) -> Iterator[Statement]:
     """Boxes of ``text`` that hold something and are not denied, those of one sentence joined."""
-    boxes = list(_boxes(text)) if "box" in text else []
+    boxes = list(_boxes(text)) if "box" in text or r"\answer" in text else []
     if len(boxes) > 1:
         boxes = [b for b in boxes if not _DENIED.search(text, max(0, b.start - 16), b.start)]
     while boxes:

@@ -86,9 +86,14 @@ class _Choice:
     def best(self) -> Statement | None:
         """The last of the most trusted, before a problem of the reply's own making."""
         for at in spills(self._text) if self._found else ():
-            if first := self._first([s for s in self._found if s.end <= at]):
+            if first := self._first([s for s in self._found if s.end <= at]) or self._before(at):
                 return first
         return self._first(self._found)
+
+    def _before(self, at: int) -> Statement | None:
+        """Nothing but an answer above the reply's own problem."""
+        said = self._text[:at].strip()
+        return lines.alone(said) if said and len(said) <= lines.MAX_ALONE and "\n" not in said else None
 
     def _first(self, found: Sequence[Statement]) -> Statement | None:
         usable = (read for s in found if (read := self._usable(s)) is not None)

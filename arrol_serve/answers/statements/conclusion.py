@@ -10,6 +10,8 @@ from arrol_serve.answers.statements.statement import Statement, Trust
 _SENTENCES = re.compile(r"(?<=[.!?。])[*_]*\s+|\n+")
 _OPTION = re.compile(
     r"\b(?:is|are|be) (?:most likely |probably )?(?:option )?\(([A-Z])\)(?=[ .,;:*])"
+    r"|\b(?:[Ss]o|[Tt]hus|[Hh]ence|[Tt]herefore|(?:correct|best|right)(?: [a-z]+)? is|(?:option|choice|answer|letter)),?"
+    r" [*(]{0,3}([A-J])[)*]{0,3}[.!]?\W*$"
 )
 _HENCE = re.compile(
     r"\W*(?:(?:therefore|thus|hence|so|consequently|altogether|in total|also|folglich|deshalb|daher|somit|damit"
@@ -25,11 +27,14 @@ _NO_CLAIM = re.compile(
 )
 """Where a number that no verb marks may be anything."""
 _WINDOW = 600
+_NOTED = re.compile(r"<<[^<>\n]{0,80}>>")
+"""A calculator's notes in GSM8K."""
+_SYMBOLS = " \n✅✓🎯☑∎■□◼🎉\ufe0f"
 
 
 def find(text: str) -> Statement | None:
     """Only of a reply that came to its end, and where the sentence is about one number."""
-    said = text.rstrip()[-_WINDOW:]
+    said = _NOTED.sub("", text.rstrip()[-_WINDOW:]).rstrip(_SYMBOLS)
     if not said.rstrip("*_ ").endswith((".", "。", "!")):
         return None
     sentences = [s for s in _SENTENCES.split(said) if s.strip(" *_")]
@@ -37,7 +42,7 @@ def find(text: str) -> Statement | None:
         return None
     last = sentences[-1].strip()
     option = _OPTION.search(last)
-    answer = option[1] if option else None
+    answer = option[1] or option[2] if option else None
     if answer is None:
         alone = (len(sentences) == 1 or bool(_HENCE.match(last))) and not _NO_CLAIM.search(last)
         answer = aim(last.rstrip("*_ ")[:-1], alone)

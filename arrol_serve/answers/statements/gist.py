@@ -17,7 +17,7 @@ _MARKED_LETTER = re.compile(
     r"|answer)\s+)\(?([A-Z])\b\)?|\[([A-Z])\]|\b(?:is|are)\s([A-Z])$"
 )
 _YES_NO = re.compile(
-    r"^(yes|no|true|false|ja|nein|sí|si|oui|non|да|нет|valid|invalid)\b(?=[,.:;!—–-]|\s+(?:because"
+    r"^(?!no\.\s*\d)(yes|no|true|false|ja|nein|sí|si|oui|non|да|нет|valid|invalid)\b(?=[,.:;!—–-]|\s+(?:because"
     r"|since|the|it|he|she|they|this|that|there|you|not)\b|\s*\()",
     re.IGNORECASE,
 )
@@ -47,6 +47,7 @@ _VERB = re.compile(
 )
 
 
+_AGAIN = re.compile(r",? (?:or|i\.e\.,?|that is,?|which is) |\s\((?![A-Za-z]\)$)(?=[^()]*\)$)")
 _PROSE = re.compile(r"(?<![\\A-Za-z])[a-z]{4,}")
 _MONEY = re.compile(r"[$€£¥₹₽]|dollar|euro|USD", re.IGNORECASE)
 
@@ -78,7 +79,7 @@ def gist(said: str) -> str:
     bare = _MATH.sub(lambda m: m[1] or m[2], text)
     if bare != text and not is_loose(bare):
         return bare
-    for part in (_lead_word, _by_emphasis, _by_letter, _by_mathematics, _by_equals, _by_amount):
+    for part in (_lead_word, _by_alternative, _by_emphasis, _by_letter, _by_mathematics, _by_equals, _by_amount):
         found = part(text)
         if found is not None:
             return found
@@ -88,6 +89,12 @@ def gist(said: str) -> str:
 def _lead_word(text: str) -> str | None:
     found = _YES_NO.match(text)
     return found[1] if found else None
+
+
+def _by_alternative(text: str) -> str | None:
+    """ "90 minutes (1.5 hours)" and "1 hour 30 minutes, or 90 minutes" say it twice."""
+    first, again, _ = _AGAIN.sub("\x00", text, count=1).partition("\x00")
+    return peel(first) if again and any(c.isdigit() for c in first) and _typed(peel(first)) else None
 
 
 def _typed(text: str) -> bool:

@@ -12,7 +12,7 @@ from arrol_serve.answers.statements.statement import Statement, Trust
 
 _HASHES = re.compile(r"(?:^|(?<=[\s.!)\]]))#{4}[ \t]*(?P<said>[^\s#][^\n#]{0,200})$", re.MULTILINE)
 _LABEL = re.compile(
-    r"^[ \t>*_]*(?:A|Ans|R|Result|Final|Solution|答|Отв)[*_]*[ ]?(?:[:：]|\.(?=[ ]\S)"
+    r"^[ \t>*_]*(?:A|Ans|R|Result|Final|Solution|Guess|Prediction|Verdict|Label|答|Отв)[*_]*[ ]?(?:[:：]|\.(?=[ ]\S)"
     r"|=>)[*_]*[ \t]*(?P<said>\S[^\n]{0,200})$",
     re.MULTILINE,
 )
@@ -127,7 +127,7 @@ def alone(text: str) -> Statement | None:
         last != said
         and len(last) <= 60
         and "=" not in last
-        and last[0] not in "-*"
+        and (last[0] not in "-*" or last.startswith("**"))
         and _strict(last)
     ):
         at = text.rfind(last)
@@ -144,6 +144,8 @@ def first(text: str) -> Statement | None:
     said = peel(text[begin:end])
     kind = kind_of(said).kind
     if kind not in _FIRST or (kind == "quantity" and len(said.split()) > 3):
+        return None
+    if "=" in said or _HEADING.match(said):
         return None
     if not _BLANK.match(text, end) and not _EXPLAINED.match(text, end):
         return None

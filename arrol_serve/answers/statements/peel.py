@@ -16,6 +16,7 @@ _EDGES = (
     re.compile(r"^\*\*([^*].*?)\*\*$", re.DOTALL),
     re.compile(r"^__([^_].*?)__$", re.DOTALL),
     re.compile(r"^\*([^*]+)\*$"),
+    re.compile(r"^_([^_]+)_$"),
     re.compile(r"^`([^`]+)`$"),
     re.compile(r"^\"([^\"]+)\"$"),
     re.compile(r"^“([^”]+)”$"),
@@ -46,8 +47,12 @@ _FILLER = re.compile(
     re.IGNORECASE,
 )
 _TAIL = re.compile(
-    r"(?:(?<=[A-H)）])(?:(?:是|选项|项|項)?(?:正确|正確|符合题意)的?|选项|选項|项|項)|(?<=[0-9A-Za-z)])(?:です|になります|となります|입니다|이다)|\s*<eo[as]>|\s*<\|[a-z_]+\|>|</s>|\s*\\\\|\s*[✅✓🎯☑∎■□◼🎉]️?|\s+[–—|-]+|\s*\.?\s*\*+|(?<=[^\s:,;])[:,;])+$"
+    r"(?:(?<=[A-H)）])(?:(?:是|选项|项|項)?(?:正确|正確|符合题意)的?|选项|选項|项|項)"
+    r"|(?<=[0-9A-Za-z)])(?:です|になります|となります|입니다|이다)"
+    r"|\s*<eo[as]>|\s*<\|[a-z_]{1,24}\|>|</s>|\s*\\\\|\s[–—|-]{1,8}|(?<=[^\s:,;])[:,;])$"
 )
+_TAIL_WINDOW = 40
+_SYMBOLS = " \t\n\r✅✓🎯☑∎■□◼🎉\ufe0f"
 BRACKETS = re.compile(r"[\[\](){}<>](?:[ ]?[\[\](){}<>])*")
 _DOLLAR_AT_END = re.compile(r"[^\\0-9 ]\$$")
 _STRAY = re.compile(r"^(?:\*\*|__|\*|_)+\s*(?![*_])|\s*(?:\*\*|__)$")
@@ -60,7 +65,7 @@ def peel(text: str) -> str:
         before = text
         if BRACKETS.fullmatch(text.strip()):
             return text.strip()
-        text = _TAIL.sub("", text.strip()).strip(" \t\n")
+        text = _without_tail(text.strip()).strip(" \t\n")
         for edge in _EDGES:
             found = edge.match(text)
             if found:
@@ -71,6 +76,21 @@ def peel(text: str) -> str:
         text = _LABEL.sub("", text)
         text = _FILLER.sub("", text)
         text = _unbalanced(text)
+        if text == before:
+            break
+    return text
+
+
+def _without_tail(text: str) -> str:
+    """``text`` without the marks that end a line, one after the other."""
+    for _ in range(12):
+        before = text
+        text = text.rstrip(_SYMBOLS)
+        bare = text.rstrip("*").rstrip()
+        if len(bare) < len(text):
+            text = bare[:-1] if bare.endswith(".") else bare
+        window = text[-_TAIL_WINDOW:]
+        text = text[: len(text) - len(window)] + _TAIL.sub("", window)
         if text == before:
             break
     return text

@@ -24,6 +24,8 @@ _BETWEEN = re.compile(
     r"[\[<-]{1,4} ?(?:BEGIN|START)[ _](?:FINAL[ _])?ANSWER ?[\]>-]{1,4}(.{0,2000}?)[\[<-]{1,4} ?END\b",
     re.DOTALL,
 )
+_FINISH = re.compile(r"\bFinish\[([^\[\]\n]{1,200})\]")
+"""The last action of ReAct."""
 _GLM = re.compile(r"<\|begin_of_box\|>(.{0,2000}?)<\|end_of_box\|>", re.DOTALL)
 
 
@@ -41,6 +43,8 @@ def find(text: str) -> Iterator[Statement]:
             yield _marked(found.start(1), found.end(1), text, "[[ ]]")
     for found in ends(_BETWEEN.finditer(text)):
         yield _marked(found.start(1), found.end(1), text, "tag BEGIN ANSWER")
+    for found in ends(_FINISH.finditer(text)):
+        yield _marked(found.start(1), found.end(1), text, "Finish[ ]")
     for box in ends(_GLM.finditer(text)):
         yield _marked(box.start(1), box.end(1), text, "box tokens")
 
