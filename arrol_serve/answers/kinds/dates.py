@@ -35,7 +35,8 @@ _WRITTEN_DAY = re.compile(
     re.IGNORECASE,
 )
 _OTHERS = (
-    "januar janvier enero gennaio janeiro januari января", "februar février febrero febbraio fevereiro februari февраля",
+    "januar janvier enero gennaio janeiro januari января", "februar février febrero febbraio fevereiro"
+    " februari февраля",
     "märz mars marzo março maart марта", "april avril abril aprile апреля", "mai mayo maggio maio mei мая",
     "juni juin junio giugno junho июня", "juli juillet julio luglio julho июля",
     "august août agosto augustus августа", "september septembre septiembre settembre setembro сентября",
@@ -49,10 +50,12 @@ _FOREIGN = re.compile(
 )
 _CAPITAL = "|".join(f"{m[:3].title()}(?:{m[3:]})?" for m in _MONTHS)
 _NAMED_DAY = re.compile(
-    rf"(?:(?P<m>{_CAPITAL})\.?[ ]{_DAY}|(?:the[ ])?(?P<d2>[0-9]{{1,2}})(?:st|nd|rd|th)?[ ](?:of[ ])?(?P<m2>{_CAPITAL}))"
+    rf"(?:(?P<m>{_CAPITAL})\.?[ ]{_DAY}|(?:the[ ])?(?P<d2>[0-9]{{1,2}})(?:st|nd|rd|th)?[ ](?:of["
+    rf" ])?(?P<m2>{_CAPITAL}))"
 )
 _TIME = re.compile(
-    r"(?P<h>[0-9]{1,2})(?:[:.]|h(?=[0-9]{2}$))(?P<m>[0-5][0-9])(?::(?P<s>[0-5][0-9]))?[ ]?(?P<half>[ap]\.?[ ]?m\.?)?(?:Uhr)?",
+    r"(?P<h>[0-9]{1,2})(?:[:.]|h(?=[0-9]{2}$))(?P<m>[0-5][0-9])(?::(?P<s>[0-5][0-9]))?["
+    r" ]?(?P<half>[ap]\.?[ ]?m\.?)?(?:Uhr)?",
     re.I,
 )
 _HOUR = re.compile(r"(?P<h>[0-9]{1,2})[ ]?(?P<half>[ap]\.?[ ]?m\.?)", re.IGNORECASE)

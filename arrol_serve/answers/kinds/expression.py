@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from arrol_serve.answers.kinds.form import Form, number
+from arrol_serve.answers.kinds.form import Form, Key, number
 from arrol_serve.answers.terms.evaluate import mp
 from arrol_serve.answers.terms.term import Term, read_term
 from arrol_serve.answers.terms.tokens import NotTerm
@@ -35,7 +35,11 @@ def _form(term: Term, text: str) -> Form:
         decimals = re.fullmatch(r".*?\.([0-9]{6,}).*", text) if not term.names else None
         return number(term.exact, "expression", len(decimals[1]) if decimals else None)
     if term.names:
-        also = (("formula", re.sub(r"[_{}]", "", text)),) if _CHEMICAL.fullmatch(text) else ()
+        also: tuple[Key, ...] = (
+            (("formula", re.sub(r"[_{}]", "", text)),) if _CHEMICAL.fullmatch(text) else ()
+        )
+        if text in ("a", "b", "c", "d"):
+            also = (("choice", text.upper()),)
         return Form("expression", term.key, text, also)
     value = term.values[0]
     shown = mp.nstr(value, 12) if not isinstance(value, Fraction) else str(value)

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from arrol_serve.answers.kinds.form import Form, Key
 
 _ONE = re.compile(
-    r"(?:(?:the )?(?:option|choice|answer|letter|opción|opção|alternativa|letra|lettre|lettera|选项|選項)[ ]?:?[ ]?)?"
+    r"(?:(?:the )?(?:option|choice|answer|letter|opción|opção|alternativa|letra|lettre|lettera|选项"
+    r"|選項)[ ]?:?[ ]?)?"
     r"[(\[{]?[ ]?(?P<letter>[A-Z])[ ]?[)\]}.:]?\.?(?:选项|選項|项|項)?",
     re.IGNORECASE,
 )
@@ -22,7 +23,7 @@ _RUN = re.compile(r"[A-H]{2,8}")
 _MORE = re.compile(r"(?<![\w])\(([A-Z])\)")
 _WITH_TEXT = re.compile(
     r"(?:(?:option|choice)[ ])?(?:\([ ]?(?P<a>[A-Za-z])[ ]?\)[ .:-]?|(?P<b>[A-Z])[ ]?[).:][ ]"
-    r"|(?P<b2>[A-Z])[ ]-[ ](?=[A-Za-z]{3})|(?P<c>[A-D])[ ]?\()"
+    r"|(?P<b3>[a-h])\)[ ]|(?P<b2>[A-Z])[ ]-[ ](?=[A-Za-z]{3})|(?P<c>[A-D])[ ]?\()"
     r"[ ]?(?P<rest>\S.*)"
 )
 
@@ -46,7 +47,7 @@ def with_text(text: str) -> tuple[str, str, list[str]] | None:
     found = _WITH_TEXT.fullmatch(text)
     if not found:
         return None
-    letter = (found["a"] or found["b"] or found["b2"] or found["c"]).upper()
+    letter = (found["a"] or found["b"] or found["b2"] or found["b3"] or found["c"]).upper()
     rest = found["rest"]
     more = _MORE.findall(rest)
     return letter, rest[:-1] if found["c"] and rest.endswith(")") else rest, more

@@ -11,7 +11,8 @@ from arrol_serve.answers.kinds.form import Form, marked
 Reader = Callable[[str], Form]
 _CONGRUENT = re.compile(
     r"(?:(?P<name>[A-Za-z](?:[ ]?_[ ]?[A-Za-z0-9])?)[ ]?(?:\\equiv|=)[ ]?)?(?P<rest>[^=()]{1,40}?)[ ]?"
-    r"\(?[ ]?\\?(?:p|b)?mod(?:ulo)?(?![A-Za-z])[ ]?(?:\{(?P<group>[^{}]{1,20})\}|(?P<modulus>[^(){}]{1,20}))[ ]?\)?"
+    r"\(?[ ]?\\?(?:p|b)?mod(?:ulo)?(?![A-Za-z])[ ]?(?:\{(?P<group>[^{}]{1,20})\}"
+    r"|(?P<modulus>[^(){}]{1,20}))[ ]?\)?"
 )
 _GROWTH = re.compile(
     r"(?P<sign>\\?(?:Theta|Omega)|\\mathcal[ ]?\{?[ ]?O[ ]?\}?|[Oo])[ ]?\([ ]?(?P<of>.{1,60})[ ]?\)"

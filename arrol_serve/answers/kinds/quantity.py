@@ -20,7 +20,8 @@ _NUMBER = (
     r"(?:[ ]?(?:\\times|\\cdot|\*|x)[ ]?10[ ]?\^[ ]?\{?[-+]?[0-9]+\}?|[eE][-+]?[0-9]+)?)"
 )
 _BEFORE = re.compile(
-    rf"(?P<sign>[-+]?)[ ]?(?P<unit>(?:US[ ]?)?USD|EUR|GBP|INR|JPY|CNY|RMB|[€£¥₹₽₩]|R\$|Rs\.?|US\$)[ ]?(?P<number>{_NUMBER})(?P<rest>.*)"
+    rf"(?P<sign>[-+]?)[ ]?(?P<unit>(?:US[ ]?)?USD|EUR|GBP|INR|JPY|CNY|RMB|[€£¥₹₽₩]|R\$|Rs\.?"
+    rf"|US\$)[ ]?(?P<number>{_NUMBER})(?P<rest>.*)"
 )
 _AFTER = re.compile(
     rf"(?P<number>{_NUMBER})[ ]?(?P<rest>(?:[^0-9 +*/=<>({{\\^-]|\\(?:frac[ ]?\{{[ A-Za-z]|mu|Omega)).*)"

@@ -24,7 +24,8 @@ from arrol_serve.answers.spelling import MAX_ANSWER, clean
 
 _PROSE = re.compile(r"(?<![^\W\d_])[^\W\d_]{4,}")
 _FUNCTION = re.compile(
-    r"(?<![A-Za-z])(?:(?:sqrt|cbrt|log|ln|exp|a?(?:rc)?(?:sin|cos|tan)|abs|floor|ceil)[ ]?[(0-9_]|pi(?![A-Za-z]))"
+    r"(?<![A-Za-z])(?:(?:sqrt|cbrt|log|ln|exp|a?(?:rc)?(?:sin|cos|tan)|abs|floor|ceil)[ ]?[(0-9_]"
+    r"|pi(?![A-Za-z]))"
 )
 """Programs spell formulas without backslashes."""
 _OTHER_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2}")

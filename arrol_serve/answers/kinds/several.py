@@ -14,7 +14,8 @@ from arrol_serve.answers.terms.tokens import NotTerm
 Reader = Callable[[str], Form]
 _UNION = re.compile(r"\\cup(?![A-Za-z])")
 _MATRIX = re.compile(
-    r"(?:(?P<left>[(\[]) ?)?\\begin\{(?P<name>[pbvBV]?(?:small)?matrix|array)\}(?:\{[clr|]*\})?(?P<body>.*)\\end\{(?P=name)\} ?(?(left)[)\]])"
+    r"(?:(?P<left>[(\[]) ?)?\\begin\{(?P<name>[pbvBV]?(?:small)?matrix|array)\}(?:\{[clr"
+    r"|]*\})?(?P<body>.*)\\end\{(?P=name)\} ?(?(left)[)\]])"
 )
 _RATIO = re.compile(
     r"(?P<a>[0-9]+(?:\.[0-9]+)?)(?P<rest>(?:[ ]?(?::|to)[ ]?[0-9]+(?:\.[0-9]+)?){1,4})"
@@ -218,7 +219,9 @@ def _bare(text: str, reader: Reader) -> Form | None:
         return None
     if any(m.kind == "formula" for m in members):
         return None
-    if " or " in text and all({m.own, *m.also} & {members[0].own, *members[0].also} for m in members):
+    if " or " in text and all(
+        {m.own, *m.also} & {members[0].own, *members[0].also} for m in members
+    ):
         return members[0]  # "1/2 or 0.5"
     return _one_name(members) or collection(members)
 

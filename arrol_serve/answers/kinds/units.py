@@ -17,9 +17,11 @@ _TABLE = {
         "1e-9": "nm nanometer nanometers nanometre nanometres",
         "1e-6": "um micrometer micrometers micrometre micrometres micron microns",
         "0.001": "mm millimeter millimeters millimetre millimetres 毫米 мм",
-        "0.01": "cm centimeter centimeters centimetre centimetres zentimeter centímetros 厘米 公分 センチメートル см",
+        "0.01": "cm centimeter centimeters centimetre centimetres zentimeter centímetros 厘米 公分"
+        " センチメートル см",
         "1": "m meter meters metre metres metros mètres 米 公尺 メートル 미터 м метров метра",
-        "1000": "km kilometer kilometers kilometre kilometres kilómetros kilomètres 千米 公里 キロメートル 킬로미터"
+        "1000": "km kilometer kilometers kilometre kilometres kilómetros kilomètres 千米 公里"
+        " キロメートル 킬로미터"
                 " км километров километра",
         "0.0254": "in inch inches 英寸",
         "0.3048": "ft foot feet 英尺",
@@ -29,10 +31,12 @@ _TABLE = {
     "time": {
         "0.001": "ms millisecond milliseconds",
         "1": "s sec secs second seconds sekunden segundos secondes 秒 초 секунд секунды",
-        "60": "min mins minute minutes minuten minutos minuti 分钟 分鐘 分 분 минут минуты menit phút นาที মিনিট",
+        "60": "min mins minute minutes minuten minutos minuti 分钟 分鐘 分 분 минут минуты menit phút"
+        " นาที মিনিট",
         "3600": "h hr hrs hour hours stunde stunden hora horas heure heures ora ore uren 小时 小時 時間 시간"
                 " час часа часов jam giờ saa ชั่วโมง ঘণ্টা",
-        "86400": "day days tag tage tagen dagen día días dia dias jour jours giorni 天 日間 일 день дня дней hari"
+        "86400": "day days tag tage tagen dagen día días dia dias jour jours giorni 天 日間 일 день дня"
+        " дней hari"
                  " ngày siku วัน দিন",
         "604800": "week weeks woche wochen weken semana semanas semaine semaines settimane 周 星期 週間 주"
                   " неделя недели недель minggu tuần",
@@ -44,7 +48,8 @@ _TABLE = {
     "mass": {
         "0.000001": "mg milligram milligrams 毫克",
         "0.001": "g gram grams gramm gramme grammes gramos 克 グラム 그램 г грамм граммов",
-        "1": "kg kilogram kilograms kilogramm kilogramme kilogrammes kilogramos kilo kilos 千克 公斤 キログラム"
+        "1": "kg kilogram kilograms kilogramm kilogramme kilogrammes kilogramos kilo kilos 千克 公斤"
+        " キログラム"
              " キロ 킬로그램 кг килограмм килограммов",
         "0.45359237": "lb lbs pound pounds",
         "0.028349523125": "oz ounce ounces",
@@ -56,7 +61,8 @@ _TABLE = {
         "0.003785411784": "gal gallon gallons",
     },
     "dollar": {
-        "1": "USD dollar dollars bucks usd US_dollar US_dollars U.S._dollars dólares ドル 美元 美金 달러 доллар"
+        "1": "USD dollar dollars bucks usd US_dollar US_dollars U.S._dollars dólares ドル 美元 美金 달러"
+        " доллар"
              " доллара долларов",
         "0.01": "cent cents ¢ 美分",
     },

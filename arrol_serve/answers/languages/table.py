@@ -23,7 +23,8 @@ class Language(NamedTuple):
 
 _EN_FINAL = (
     "the an my our your this its final correct right best overall required desired closest most likely"
-    " appropriate accurate suitable probable reasonable numerical numeric actual only chosen selected choice letter option"
+    " appropriate accurate suitable probable reasonable numerical numeric actual only chosen selected"
+    " choice letter option"
 )
 _EN_COPULA = (
     "(?:(?:would|will|should|must|can|has_to|have_to)_(?:then_|therefore_|thus_|only_|simply_)?be)"

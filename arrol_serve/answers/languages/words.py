@@ -62,7 +62,8 @@ _WORD = re.compile(r"[^\s*_(\[{>#:：.,;|\"]+")
 _NEXT_WORD = re.compile(r"[\s*_]{1,4}([^\W\d_][^\s:：*_.,]{0,14})")
 _MARKS = r"(?:[\"'*_`)\]}|]|[ ]?</?(?:b|strong|em|i|u|p|span|h\d)>)*"
 _ASIDE_EN = (
-    r"(?:[ ](?:to(?![ ]be\b)|for|of|in|from|among|as(?=[ ]an?[ ]\w+[ ]is\b)|value|choice|option|letter|number|expression|that|I|we|you"
+    r"(?:[ ](?:to(?![ ]be\b)|for|of|in|from|among|as(?=[ ]an?[ ]\w+[ ]is\b)|value|choice|option|letter"
+    r"|number|expression|that|I|we|you"
     r")\b[^\n.:=]{0,80}?)?"
 )
 _ASIDE = (

@@ -19,7 +19,8 @@ _SEVERAL = re.compile(
 )
 _LETTER = re.compile(
     r"[\s*_`'\"$“「\[({（【]*(?:\\(?:text\w*|math\w+|boxed)\{)*[(（]?(?:(?:the\s+)?(?:option|choice"
-    r"|letter|answer|选项|选|most likely|probably|likely|definitely|clearly|therefore|thus)(?:\s*:\s*|\s+)?){0,6}"
+    r"|letter|answer|选项|选|most likely|probably|likely|definitely|clearly|therefore|thus)(?:\s*:\s*"
+    r"|\s+)?){0,6}"
     r"[\s*$(（\[{\"']*(?P<letter>(?-i:[A-Z]))(?![A-Za-z0-9'’_^\[(]|\s*[=+*/^<>]|[ ]?-[ ]?\d)",
     re.IGNORECASE,
 )
@@ -29,7 +30,8 @@ _LOWER = re.compile(
 _PROSE = re.compile(r"\s+(?!(?:because|since|as|and|or|is|with|for|given|due|which|so|but)\b)[a-z]")
 _LINE = re.compile(
     r"\W*(?P<a>[A-Z])\W*|[*_]*\(?(?P<b>[A-Z])[).:：][*_]*\s.*|(?P<c>[A-H]{2,8})"
-    r"|(?P<d>\([a-z]\)|(?:[Oo]ption|[Cc]hoice|[Ll]etter|[Ss]elect|[Cc]hoose|[Pp]ick)[ ]\(?[A-Za-z]\)?|[b-hj-z])[).]?"
+    r"|(?P<d>\([a-z]\)|(?:[Oo]ption|[Cc]hoice|[Ll]etter|[Ss]elect|[Cc]hoose|[Pp]ick)[ ]\(?[A-Za-z]\)?"
+    r"|[b-hj-z])[).]?"
     r"|(?P<e>[A-Z])(?:选项|選項|项|項)[。.]?|(?P<f>[A-Z])[ ][-–—][ ]\S.*"
 )
 _MARKED = re.compile(

@@ -21,12 +21,13 @@ _REMARK = re.compile(
     r"|the same|properly|indeed|therefore|thus|formatted|provided|given(?! by)|shown|based|found|obtained"
     r"|in the|as a|an? (?:[a-z-]+ ){0,2}(?:single|number|integer|value|fraction|expression|multiple|positive)"
     r"|expressed|written|rounded|already|also|true that|now|derived|determined"
-    r"|calculated|between|asking|that|what|how|if"
+    r"|calculated|computed|solved|between|asking|that|what|how|if"
     r"|above|below|here|yours|still|likely to|available|impossible to|a matter)\b|^as follows\W*$",
     re.IGNORECASE,
 )
 _BUT = re.compile(
-    r"^not [^.\n]{1,60}?(?:,? but (?:rather |instead )?(?:it is |it's )?|[,;:] (?:rather|instead|it is|it's),? )"
+    r"^not [^.\n]{1,60}?(?:,? but (?:rather |instead )?(?:it is |it's )?|[,;:] (?:rather|instead|it is"
+    r"|it's),? )"
     r"(?P<said>[^\n]+)",
     re.IGNORECASE,
 )
@@ -93,7 +94,11 @@ class _Choice:
     def _before(self, at: int) -> Statement | None:
         """Nothing but an answer above the reply's own problem."""
         said = self._text[:at].strip()
-        return lines.alone(said) if said and len(said) <= lines.MAX_ALONE and "\n" not in said else None
+        return (
+            lines.alone(said)
+            if said and len(said) <= lines.MAX_ALONE and "\n" not in said
+            else None
+        )
 
     def _first(self, found: Sequence[Statement]) -> Statement | None:
         usable = (read for s in found if (read := self._usable(s)) is not None)

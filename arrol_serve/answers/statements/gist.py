@@ -79,7 +79,15 @@ def gist(said: str) -> str:
     bare = _MATH.sub(lambda m: m[1] or m[2], text)
     if bare != text and not is_loose(bare):
         return bare
-    for part in (_lead_word, _by_alternative, _by_emphasis, _by_letter, _by_mathematics, _by_equals, _by_amount):
+    for part in (
+        _lead_word,
+        _by_alternative,
+        _by_emphasis,
+        _by_letter,
+        _by_mathematics,
+        _by_equals,
+        _by_amount,
+    ):
         found = part(text)
         if found is not None:
             return found
@@ -94,7 +102,9 @@ def _lead_word(text: str) -> str | None:
 def _by_alternative(text: str) -> str | None:
     """ "90 minutes (1.5 hours)" and "1 hour 30 minutes, or 90 minutes" say it twice."""
     first, again, _ = _AGAIN.sub("\x00", text, count=1).partition("\x00")
-    return peel(first) if again and any(c.isdigit() for c in first) and _typed(peel(first)) else None
+    return (
+        peel(first) if again and any(c.isdigit() for c in first) and _typed(peel(first)) else None
+    )
 
 
 def _typed(text: str) -> bool:

@@ -12,7 +12,8 @@ from arrol_serve.answers.statements.statement import Statement, Trust
 
 _HASHES = re.compile(r"(?:^|(?<=[\s.!)\]]))#{4}[ \t]*(?P<said>[^\s#][^\n#]{0,200})$", re.MULTILINE)
 _LABEL = re.compile(
-    r"^[ \t>*_]*(?:A|Ans|R|Result|Final|Solution|Guess|Prediction|Verdict|Label|答|Отв)[*_]*[ ]?(?:[:：]|\.(?=[ ]\S)"
+    r"^[ \t>*_]*(?:A|Ans|R|Result|Final|Solution|Guess|Correct|Selected|Option|Choice|Prediction|Verdict"
+    r"|Label|答|Отв)[*_]*[ ]?(?:[:：]|\.(?=[ ]\S)"
     r"|=>)[*_]*[ \t]*(?P<said>\S[^\n]{0,200})$",
     re.MULTILINE,
 )
@@ -40,6 +41,8 @@ _LED = re.compile(r"[*\"']*(yes|no|true|false)[*\"']*[,.:;–—]", re.IGNORECAS
 _HEADING = re.compile(
     r"(?:Step|Part|Case|Schritt|Paso|Étape|Шаг|步骤|第)[ ]?[0-9]|.*:\s*$", re.IGNORECASE
 )
+_LETTERED = re.compile(r"[A-Za-z][).:] \S+ \S")
+"""``#### b) Area of the base`` with text under it."""
 _NEXT_OPTION = re.compile(r"\s*[*_ ]*\(?B[).:]")
 _BARE_LABEL = re.compile(r"[A-Z][ ]?[:：]")
 _OPTION = re.compile(r"[*_ ]*\(?[A-Z][).:]")
@@ -77,7 +80,8 @@ def find(text: str) -> Iterator[Statement]:
     for found in ends(_HASHES.finditer(text)) if "####" in text else ():
         rest = text[found.end() :].strip()
         if not rest or kind_of(found["said"].strip()).kind in _TYPED:
-            heading = not rest and bool(_HEADING.match(found["said"]))
+            said = found["said"]
+            heading = bool(_HEADING.match(said)) if not rest else bool(_LETTERED.match(said))
             if not heading:
                 yield _line(found, "####", Trust.STATED)
     for found in ends(_LABEL.finditer(text)):
@@ -138,7 +142,8 @@ def alone(text: str) -> Statement | None:
 def first(text: str) -> Statement | None:
     """A first line that is an answer and nothing else, and a blank line or an explanation under it."""
     begin = len(text) - len(text.lstrip())
-    end = text.find("\n", begin, begin + MAX_ALONE)
+    led = _FIRST_SENTENCE.match(text, begin)
+    end = led.end(1) if led else text.find("\n", begin, begin + MAX_ALONE)
     if end < 0 or not text[end:].strip():
         return None
     said = peel(text[begin:end])
@@ -147,11 +152,14 @@ def first(text: str) -> Statement | None:
         return None
     if "=" in said or _HEADING.match(said):
         return None
-    if not _BLANK.match(text, end) and not _EXPLAINED.match(text, end):
+    if not led and not _BLANK.match(text, end) and not _EXPLAINED.match(text, end):
         return None
     return Statement(begin, end, said, "the first line is nothing else", Trust.ALONE)
 
 
+_FIRST_SENTENCE = re.compile(
+    r"([^\s.]{1,20}(?: [^\s.]{1,20}){0,2})\.[ ]+(?=(?:This|That|Because|Since|It|The|Here)\b)"
+)
 _BLANK = re.compile(r"[ \t]*\n[ \t]*\n")
 _TAG = re.compile(r"</?(?:b|strong|em|i|u|p|span|div|h[1-6])>", re.IGNORECASE)
 _WORD = re.compile(r"[\"'*]*[^\W\d_]{2,30}[\"'*]*\.?")

@@ -58,13 +58,20 @@ _FIRST = re.compile(
     r"|(?:yes|no|true|false|ja|oui|sí|да|evet)\b)"
 )
 _PICKED = re.compile(
-    r"\b(?:choose|pick|select|go with|opt for)(?: the)?(?: option| choice| answer| letter)? [*(]{0,3}(?P<said>[A-Z])"
+    r"\b(?:choose|pick|select|go with|opt for)(?: the)?(?: option| choice| answer"
+    r"| letter)? [*(]{0,3}(?P<said>[A-Z])"
     r"(?=[)*]{0,3}(?:[.,;:!]|\s*$|\s(?:because|since|as)\b))"
 )
 _CORRECTED = re.compile(
     r"\b(?:[Ww]ait|[Aa]ctually|[Cc]orrection|[Ss]orry|[Oo]ops|[Nn]o)\b[\s,.:;!—–-]{1,4}(?:no\b[\s,.]{0,2})?"
-    r"(?:[Aa]ctually[\s,]{0,2})?(?:[Ii]t|[Tt]hat|[Tt]his)(?:'s|’s| is| should be| must be) (?P<said>[^\n]{1,60})"
+    r"(?:[Aa]ctually[\s,]{0,2})?(?:[Ii]t|[Tt]hat|[Tt]his)(?:'s|’s| is| should be"
+    r"| must be) (?P<said>[^\n]{1,60})"
 )
+_DENIED = re.compile(
+    r"\b(?:isn|wasn|not)(?:['’]t)? [^.,;\n]{1,40}[.,;] ?(?:but )?(?:[Ii]t['’]s"
+    r"|[Ii]t is) (?P<said>[^\n]{1,60})"
+)
+_SUPPOSED = re.compile(r"(?:^|[.:;(\n])[^.;\n]{0,40}\b[Ii]f\b[^.;\n]{0,120}$")
 _SO = re.compile(r",?\s*so\b(?: that)?\s*(?P<said>[^.\n]*\d[^.\n]*)", re.IGNORECASE)
 _ITEM = re.compile(r"[ \t]*(?:[-*•–>]|\d{1,2}[.)])[ \t]+(?P<said>[^\n]{1,200})(?:\n|$)")
 
@@ -83,7 +90,11 @@ def find(text: str) -> Iterator[Statement]:
         said, end = sentence(text, at)
         source = text[match.start() : at].strip()
         yield Statement(match.start(), end, said, f'"{source}"', Trust.LINE)
-    for pattern, trust in ((_PICKED, Trust.LINE), (_CORRECTED, Trust.STATED)):
+    for pattern, trust in (
+        (_PICKED, Trust.LINE),
+        (_CORRECTED, Trust.STATED),
+        (_DENIED, Trust.STATED),
+    ):
         for match in ends(pattern.finditer(text)):
             said, end = sentence(text, match.start("said"))
             if _is_typed(said):
@@ -111,6 +122,8 @@ def _after(text: str, label: Label) -> Statement | None:
     joint = copula(text, label)
     if joint is not None:
         said = " ".join((label.text + joint[0]).split())
+        if "would" in joint[0] and _SUPPOSED.search(text, max(0, label.start - 160), label.start):
+            return None
         return _stated(text, label, joint.end(), said)
     heading = _HEADING.match(text, label.end)
     if heading is not None and _line_start(text, label.start) and heading.end() < len(text):

@@ -15,7 +15,8 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _WIDE = re.compile(
-    r"[【《〖［（]\s*(?:最终|正确|参考|最終)?(?:答案|答え|答|解答|정답|(?:final )?answer)\s*[】》〗］）][ :：]*",
+    r"[【《〖［（]\s*(?:最终|正确|参考|最終)?(?:答案|答え|答|解答|정답"
+    r"|(?:final )?answer)\s*[】》〗］）][ :：]*",
     re.IGNORECASE,
 )
 _END_OF_ANSWER = re.compile(r"<eoa>|<eos>|<\|[a-z_]{2,20}\|>|【|\n[ \t]*\n")
