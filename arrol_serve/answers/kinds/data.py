@@ -9,6 +9,7 @@ from typing import Any
 from arrol_serve.answers.jsonish import canonical, load
 from arrol_serve.answers.kinds.form import Form, Key
 from arrol_serve.answers.kinds.words import spelt
+from arrol_serve.answers.python_text import BROKEN, literal, parsed
 
 MAX_CODE = 20_000
 MAX_LITERAL = 1_000
@@ -34,9 +35,9 @@ def _literal(text: str) -> Any:
     if len(text) > MAX_LITERAL:
         return None
     try:
-        value = ast.literal_eval(text)
+        value = literal(text)
         canonical(value)
-    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
+    except BROKEN:
         return None
     return value
 
@@ -52,6 +53,6 @@ def _python(text: str) -> str | None:
     if len(text) > MAX_CODE:
         return None
     try:
-        return ast.dump(ast.parse(text))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ast.dump(parsed(text))
+    except BROKEN:
         return None

@@ -195,7 +195,8 @@ def _word(text: str) -> Form | None:
     if found:
         return number(Fraction(int(found["n"])), "integer")
     value = spoken(text) if text[:1].isalpha() and len(text) < 120 else None
-    value = ORDINALS.get(text.casefold()) if value is None else value
+    nth = ORDINALS.get(text.casefold())
+    value = Fraction(nth) if value is None and nth is not None else value
     return (
         None
         if value is None

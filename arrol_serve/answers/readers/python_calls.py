@@ -6,6 +6,8 @@ import ast
 import re
 from typing import Any
 
+from arrol_serve.answers.python_text import BROKEN, literal, parsed
+
 _CALLS = re.compile(r"\[\s*[A-Za-z_][\w.]*\(.*\)\s*\]|[A-Za-z_][\w.]*\(.*\)", re.DOTALL)
 _FENCE = re.compile(r"```(?:tool_code|python|tool_call)?[ \t]*\n(.*?)```", re.DOTALL)
 MAX_PYTHON = 4000
@@ -18,10 +20,10 @@ def find(text: str) -> list[tuple[str, dict[str, Any]]]:
     if len(code) > MAX_PYTHON or not _CALLS.fullmatch(code):
         return _literal(code)
     try:
-        body = ast.parse(code, mode="eval").body
+        body = parsed(code, "eval")
         calls = body.elts if isinstance(body, ast.List) else [body]
         return [_read(call) for call in calls]
-    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
+    except BROKEN:
         return []
 
 
@@ -40,8 +42,8 @@ def _literal(code: str) -> list[tuple[str, dict[str, Any]]]:
     if len(code) > MAX_PYTHON or not code.startswith(("{", "[")):
         return []
     try:
-        value = ast.literal_eval(code)
-    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
+        value = literal(code)
+    except BROKEN:
         return []
     calls = value if isinstance(value, list) else [value]
     keys = [(c.get("name"), c.get("arguments")) for c in calls if isinstance(c, dict)]

@@ -114,7 +114,8 @@ def alone(text: str) -> Statement | None:
         return None
     if len(said) <= MAX_ALONE and "\n" not in said:
         bare = _LEAD.sub("", _TAG.sub("", said), count=1) if len(said) < 60 else said
-        if _is_answer(said) or (bare != said and _strict(peel(bare))):
+        bare = bare.rstrip(".") if bare != said else said
+        if _is_answer(said) or _strict(peel(bare)):
             return Statement(0, len(text), bare, "the reply is nothing else", Trust.ALONE)
     explained = first(text)
     if explained is not None and _EXPLAINED.match(text, explained.end):

@@ -62,6 +62,10 @@ _PICKED = re.compile(
     r"| letter)? [*(]{0,3}(?P<said>[A-Z])"
     r"(?=[)*]{0,3}(?:[.,;:!]|\s*$|\s(?:because|since|as)\b))"
 )
+_CHINESE = re.compile(
+    r"(?:^|[，,。：:\s]|选项)(?P<said>[A-H])(?:选项|选項|项|項)?是?(?:正确|正確|最合适|符合题意)(?!的)",
+    re.MULTILINE,
+)
 _CORRECTED = re.compile(
     r"\b(?:[Ww]ait|[Aa]ctually|[Cc]orrection|[Ss]orry|[Oo]ops|[Nn]o)\b[\s,.:;!—–-]{1,4}(?:no\b[\s,.]{0,2})?"
     r"(?:[Aa]ctually[\s,]{0,2})?(?:[Ii]t|[Tt]hat|[Tt]his)(?:'s|’s| is| should be"
@@ -92,6 +96,7 @@ def find(text: str) -> Iterator[Statement]:
         yield Statement(match.start(), end, said, f'"{source}"', Trust.LINE)
     for pattern, trust in (
         (_PICKED, Trust.LINE),
+        (_CHINESE, Trust.LINE),
         (_CORRECTED, Trust.STATED),
         (_DENIED, Trust.STATED),
     ):
