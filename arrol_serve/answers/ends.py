@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar
 
-KEPT = 12
+KEPT = 8
 """Items kept at either end."""
 T = TypeVar("T")
 

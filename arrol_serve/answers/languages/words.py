@@ -15,7 +15,7 @@ from arrol_serve.answers.languages.table import LANGUAGES, UNSPACED, Language
 Kind = Literal["answer", "option", "result"]
 _ENGLISH, *_OTHERS = LANGUAGES
 _BEHIND = 60
-MAX_NOUNS = 40
+MAX_NOUNS = 16
 """Labels that are looked at, from either end of a text."""
 _CHOICE = frozenset(["choice", "letter", "option"])
 """English qualifiers that may follow the noun."""

@@ -26,6 +26,7 @@ _EDGES = (
     re.compile(r"^<<<?([^<>]+)>>>?$"),
     re.compile(r"^「(.*?)」$"),
 )
+_OPENERS = frozenset("`\"'$\\*_“<[「")
 _LABEL = re.compile(
     r"^(?:\\text\{)?(?:(?:the |my |our )?(?:final |correct )?(?:answer|ans)(?: choice"
     r"| option)?(?:\s*[:：=]|\s+is\b:?)|[:：=>]+|答案(?:是|为|：|:)"
@@ -66,7 +67,7 @@ def peel(text: str) -> str:
         if BRACKETS.fullmatch(text.strip()):
             return text.strip()
         text = _without_tail(text.strip()).strip(" \t\n")
-        for edge in _EDGES:
+        for edge in _EDGES if text[:1] in _OPENERS else ():
             found = edge.match(text)
             if found:
                 text = (

@@ -16,6 +16,7 @@ from arrol_serve.answers.languages.words import (
     labels,
     without_closing,
 )
+from arrol_serve.answers.statements import asides
 from arrol_serve.answers.statements.blocks import block_at, sentence
 from arrol_serve.answers.statements.gist import AMOUNT, is_loose
 from arrol_serve.answers.statements.peel import peel
@@ -57,24 +58,6 @@ _FIRST = re.compile(
     r"[*_`\"'(\[{$\\]*(?:[-−+]?[\d.]|[A-Z](?![^\W_])|\\|[a-z]?[ ]?="
     r"|(?:yes|no|true|false|ja|oui|sí|да|evet)\b)"
 )
-_PICKED = re.compile(
-    r"\b(?:choose|pick|select|go with|opt for)(?: the)?(?: option| choice| answer"
-    r"| letter)? [*(]{0,3}(?P<said>[A-Z])"
-    r"(?=[)*]{0,3}(?:[.,;:!]|\s*$|\s(?:because|since|as)\b))"
-)
-_CHINESE = re.compile(
-    r"(?:^|[，,。：:\s]|选项)(?P<said>[A-H])(?:选项|选項|项|項)?是?(?:正确|正確|最合适|符合题意)(?!的)",
-    re.MULTILINE,
-)
-_CORRECTED = re.compile(
-    r"\b(?:[Ww]ait|[Aa]ctually|[Cc]orrection|[Ss]orry|[Oo]ops|[Nn]o)\b[\s,.:;!—–-]{1,4}(?:no\b[\s,.]{0,2})?"
-    r"(?:[Aa]ctually[\s,]{0,2})?(?:[Ii]t|[Tt]hat|[Tt]his)(?:'s|’s| is| should be"
-    r"| must be) (?P<said>[^\n]{1,60})"
-)
-_DENIED = re.compile(
-    r"\b(?:isn|wasn|not)(?:['’]t)? [^.,;\n]{1,40}[.,;] ?(?:but )?(?:[Ii]t['’]s"
-    r"|[Ii]t is) (?P<said>[^\n]{1,60})"
-)
 _SUPPOSED = re.compile(r"(?:^|[.:;(\n])[^.;\n]{0,40}\b[Ii]f\b[^.;\n]{0,120}$")
 _SO = re.compile(r",?\s*so\b(?: that)?\s*(?P<said>[^.\n]*\d[^.\n]*)", re.IGNORECASE)
 _ITEM = re.compile(r"[ \t]*(?:[-*•–>]|\d{1,2}[.)])[ \t]+(?P<said>[^\n]{1,200})(?:\n|$)")
@@ -94,17 +77,7 @@ def find(text: str) -> Iterator[Statement]:
         said, end = sentence(text, at)
         source = text[match.start() : at].strip()
         yield Statement(match.start(), end, said, f'"{source}"', Trust.LINE)
-    for pattern, trust in (
-        (_PICKED, Trust.LINE),
-        (_CHINESE, Trust.LINE),
-        (_CORRECTED, Trust.STATED),
-        (_DENIED, Trust.STATED),
-    ):
-        for match in ends(pattern.finditer(text)):
-            said, end = sentence(text, match.start("said"))
-            if _is_typed(said):
-                source = text[match.start() : match.start("said")].strip()
-                yield Statement(match.start(), end, said, f'"{source}"', trust)
+    yield from asides.find(text, safe)
     for match in ends(_BEFORE.finditer(safe)):
         yield Statement(
             match.start(), match.end(), match["letter"], f'"{match[0].strip()}"', Trust.LINE
@@ -162,7 +135,7 @@ def _stated(text: str, label: Label, at: int, said: str) -> Statement | None:
     if label.kind == "result":
         trust = Trust.LINE
         last = not any(c.isdigit() for c in text[end:])
-        if not _is_typed(content) or not (label.final or last or said[-1] in ":：*"):
+        if not (label.final or last or said[-1] in ":：*") or not _is_typed(content):
             return None
     return Statement(label.start, end, content, f'"{said[:60].strip()}"', trust)
 

@@ -35,18 +35,18 @@ def find(text: str) -> Iterator[Statement]:
         closing = _closing(text, opening)
         if closing is not None:
             yield _marked(opening.end(), closing, text, f"tag {opening[0].strip()}")
-    for opening in ends(_WIDE.finditer(text)):
+    for opening in () if text.isascii() else ends(_WIDE.finditer(text)):
         end = _END_OF_ANSWER.search(text, opening.end())
         stop = end.start() if end else len(text)
         yield _marked(opening.end(), stop, text, opening[0].strip(" :："))
     for found in _DOUBLE.finditer(text, max(0, len(text) - 200)):
         if not text[found.end() :].strip(" .*_\n"):
             yield _marked(found.start(1), found.end(1), text, "[[ ]]")
-    for found in ends(_BETWEEN.finditer(text)):
+    for found in ends(_BETWEEN.finditer(text)) if "ANSWER" in text else ():
         yield _marked(found.start(1), found.end(1), text, "tag BEGIN ANSWER")
-    for found in ends(_FINISH.finditer(text)):
+    for found in ends(_FINISH.finditer(text)) if "Finish[" in text else ():
         yield _marked(found.start(1), found.end(1), text, "Finish[ ]")
-    for box in ends(_GLM.finditer(text)):
+    for box in ends(_GLM.finditer(text)) if "<|begin_of_box|>" in text else ():
         yield _marked(box.start(1), box.end(1), text, "box tokens")
 
 
