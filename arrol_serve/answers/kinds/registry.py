@@ -14,6 +14,7 @@ from arrol_serve.answers.kinds import (
     modular,
     number,
     quantity,
+    ratio,
     relation,
     several,
     words,
@@ -126,6 +127,6 @@ _SIMPLE: tuple[Callable[[str], Form | None], ...] = (
     letters.read,
     words.yes_or_no,
     dates.read,
-    several.ratio,
+    ratio.read,
     quantity.read,
 )

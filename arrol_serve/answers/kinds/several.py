@@ -1,10 +1,9 @@
-"""Answers with parts: tuples, lists, sets, intervals and their unions, matrices, ratios."""
+"""Answers with parts: tuples, lists, sets, intervals and their unions, matrices."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 
 from arrol_serve.answers.kinds.form import Form, Key, marked, name_of, unmarked
 from arrol_serve.answers.kinds.split import at_top, enclosed, parts
@@ -17,13 +16,9 @@ _MATRIX = re.compile(
     r"(?:(?P<left>[(\[]) ?)?\\begin\{(?P<name>[pbvBV]?(?:small)?matrix|array)\}(?:\{[clr"
     r"|]*\})?(?P<body>.*)\\end\{(?P=name)\} ?(?(left)[)\]])"
 )
-_RATIO = re.compile(
-    r"(?P<a>[0-9]+(?:\.[0-9]+)?)(?P<rest>(?:[ ]?(?::|to)[ ]?[0-9]+(?:\.[0-9]+)?){1,4})"
-)
 _EMPTY = re.compile(r"(?:the )?empty set|\\emptyset|\\\{[ ]?\\\}|\{[ ]?\}")
 _INFINITY = re.compile(r"(?P<sign>[-+]?)[ ]?(?:\\infty|\\infin|[Ii]nf(?:inity)?|oo)")
-_FRENCH = re.compile(r"(?P<left>[\[\]])(?P<inner>[^\[\]]{1,80}[,;][^\[\]]{1,80})(?P<right>[\[\]])")
-"""``]a, b[`` is (a, b)."""
+_OUTWARD = re.compile(r"(?P<left>[\[\]])(?P<inner>[^\[\]]{1,80}[,;][^\[\]]{1,80})(?P<right>[\[\]])")
 _NUMBERS = re.compile(r"[-+]?[0-9]+(?:\.[0-9]+)?(?:[ ][-+]?[0-9]+(?:\.[0-9]+)?)+")
 _SETS = re.compile(
     r"\\mathbb[ ]?\{?[ ]?(?P<name>[RQZNC])[ ]?\}?|(?:all )?(?P<word>real numbers|reals|integers)"
@@ -39,6 +34,7 @@ def read(text: str, reader: Reader) -> Form | None:
         _infinite,
         _matrix,
         _union,
+        _outward,
         _bracketed,
         _plus_minus,
         _bare,
@@ -79,11 +75,16 @@ def _ordered(kind: str, brackets: str, keys: Sequence[Key]) -> Key:
     return (kind if kind != "interval" else brackets, *keys)
 
 
+def _outward(text: str, reader: Reader) -> Form | None:
+    """``]1, 2[`` is (1, 2)."""
+    found = _OUTWARD.fullmatch(text)
+    if not found or (found["left"] == "[" and found["right"] == "]"):
+        return None
+    left, right = "[" if found["left"] == "[" else "(", "]" if found["right"] == "]" else ")"
+    return _bracketed(f"{left}{found['inner']}{right}", reader)
+
+
 def _bracketed(text: str, reader: Reader) -> Form | None:
-    french = _FRENCH.fullmatch(text)
-    if french and (french["left"] == "]" or french["right"] == "["):
-        left, right = "[" if french["left"] == "[" else "(", "]" if french["right"] == "]" else ")"
-        return _bracketed(f"{left}{french['inner']}{right}", reader)
     found = enclosed(text)
     if found is None:
         return None
@@ -283,16 +284,3 @@ def _matrix(text: str, reader: Reader) -> Form | None:
     if name == "matrix" and all(len(row) == 1 for row in keys):
         also = (("tuple", *(row[0] for row in keys)),)
     return Form("matrix", (name, *keys), f"[{shown}]", also)
-
-
-def ratio(text: str) -> Form | None:
-    """``6:8`` is ``3:4``, and is what 3/4 may mean."""
-    found = _RATIO.fullmatch(text)
-    if not found:
-        return None
-    values = [Fraction(n) for n in re.findall(r"[0-9]+(?:\.[0-9]+)?", text)]
-    if not all(values):
-        return None
-    scaled = tuple(value / values[-1] for value in values)
-    also: tuple[Key, ...] = (("num", scaled[0]),) if len(values) == 2 else ()
-    return Form("ratio", ("ratio", *scaled), ":".join(str(v) for v in scaled), also)

@@ -133,6 +133,10 @@ def measure(text: str) -> Unit | None:
     known = unit(plain) or unit(plain.rstrip("."))
     if known is not None or len(plain) > MAX_UNIT:
         return known
+    return _multiplied(plain)
+
+
+def _multiplied(plain: str) -> Unit | None:
     powers: Counter[str] = Counter()
     size, at, divides = Fraction(1), 0, False
     while at < len(plain):
