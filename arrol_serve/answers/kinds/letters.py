@@ -19,6 +19,11 @@ _SEVERAL = re.compile(
     r"|[ ]?[和与及與][ ]?)"
     r"[(\[{]?[A-Z][)\]}]?){1,9}"
 )
+_CIRCLED = re.compile(r"[①-⑳](?:[ ]?(?:,[ ]?|和|与)?[ ]?[①-⑳])*")
+_ROMAN = re.compile(
+    r"(?:(?:statements?|both)[ ])?(?P<all>(?:I{1,3}|I?V|VI{1,3}|I?X)(?:(?:,[ ]|[ ]and[ ]|,[ ]and[ ]|[ ]&[ ])"
+    r"(?:I{1,3}|I?V|VI{1,3}|I?X))*)(?P<only>[ ]only)?"
+)
 _RUN = re.compile(r"[A-H]{2,8}")
 _MORE = re.compile(r"(?<![\w])\(([A-Z])\)")
 _WITH_TEXT = re.compile(
@@ -35,11 +40,28 @@ def read(text: str) -> Form | None:
         return letters(found["letter"].upper())
     if _RUN.fullmatch(text) and "".join(sorted(set(text))) == text:
         return letters(text)
+    numbered = _numbered(text)
+    if numbered is not None:
+        return numbered
     if _SEVERAL.fullmatch(text):
         single = re.findall(r"(?<![a-z])[A-Z](?![a-z])", text)
         if len(set(single)) == len(single) and max(single) <= "Z":
             return letters("".join(sorted(single)))
     return None
+
+
+def _numbered(text: str) -> Form | None:
+    """``I and III only``, ``①③``: statements by their numbers, several or marked as such."""
+    roman = _ROMAN.fullmatch(text)
+    if roman and (len(text) > len(roman["all"]) or not roman["all"].isalpha()):
+        found = re.findall(r"[IVX]+", roman["all"])
+    elif _CIRCLED.fullmatch(text):
+        found = re.findall(r"[①-⑳]", text)
+    else:
+        return None
+    order = sorted(set(found))
+    also: tuple[Key, ...] = (("word", order[0].casefold()),) if len(order) == 1 else ()
+    return Form("choice", ("statements", *order), ", ".join(order), also)
 
 
 def with_text(text: str) -> tuple[str, str, list[str]] | None:

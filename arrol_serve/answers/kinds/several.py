@@ -132,7 +132,7 @@ def _rows(members: Sequence[Form]) -> tuple[Key, ...]:
 
 def _bare_keys(members: Sequence[Form]) -> tuple[Key, ...] | None:
     """The members without their units and labels; None where none has any."""
-    bare = tuple(m.also[0] if m.also else m.own for m in members)
+    bare = tuple(m.also[0] if m.also and m.kind != "set" else m.own for m in members)
     return None if all(b == m.own for b, m in zip(bare, members, strict=True)) else bare
 
 

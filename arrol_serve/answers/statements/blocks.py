@@ -27,7 +27,7 @@ _END = re.compile(
     re.IGNORECASE,
 )
 _ABBREVIATION = re.compile(
-    r"(?:^|[\s(*$])(?:[A-Z]|St|Mr|Mrs|Ms|Dr|Mt|Ft|Jr|Sr|No|vs|Prof|U\.S|approx|ca|e\.g|i\.e|Inc|Co"
+    r"(?:^|[\s(*$])(?:[A-Z]|St|Mr|Mrs|Ms|Dr|Mt|Ft|Jr|Sr|No|vs|Rs|Prof|U\.S|approx|ca|e\.g|i\.e|Inc|Co"
     r"|Ltd|a\.m|p\.m|a|p)$"
 )
 _OPENS = re.compile(r"\W*(?:After|In|With|By|If|For|When|Since|At|On|As|Given|To|From|During)\b")

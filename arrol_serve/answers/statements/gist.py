@@ -22,12 +22,15 @@ _YES_NO = re.compile(
     re.IGNORECASE,
 )
 _AMOUNT = (
-    r"(?:(?:US|R|A|C)?\\?\$|[€£¥₹₽]|USD[ ])?[ ]?(?<![A-Za-z0-9_.])[-−]?(?:\\?\$)?"
+    r"(?:[ ]?\d+[ ](?:hours?|hrs?|h|feet|ft|minutes?|min|days?|weeks?|years?)(?:,|[ ]and)?[ ]\d+[ ]"
+    r"(?:minutes?|min|seconds?|sec|inch(?:es)?|in|hours?|days?|months?)\b"
+    r"|[ ]?(?<![\d.:])\d{1,3}:\d{1,2}(?::\d{1,2})?(?![\d:])(?:[ ]?[AaPp]\.?[Mm]\b\.?)?"
+    r"|(?:(?:US|R|A|C)?\\?\$|[€£¥₹₽]|USD[ ])?[ ]?(?<![A-Za-z0-9_.])[-−]?(?:\\?\$)?"
     r"(?:\\[dt]?frac\s*\{-?\d+\}\s*\{\d+\}"
     r"|\d{1,3}(?:[, \u202f\u2009\u00a0]\d{3})+(?:[.,]\d+)?(?!\d)|\d+[ ]\d+/\d+|\d+(?:[.,]\d+)?|\.\d+)"
     r"(?:[ ]?(?:×|x|\*|\\times|\\cdot)[ ]?10[ ]?\^?[ ]?\{?[-−]?[\d⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+\}?"
     r"|[eE][-+]?\d+)?(?:/\d+)?(?:[ ]?(?:\\?%|percent\b|°))?(?:[ ]?(?:\\?\$|€|£|₽|₹|USD\b|EUR\b"
-    r"|dollars\b|Euro\b|euros\b))?"
+    r"|dollars\b|Euro\b|euros\b))?)"
 )
 AMOUNT = re.compile(_AMOUNT)
 _NEXT_TO_LETTERS = re.compile(r"[A-Za-z_^\\{]$")
@@ -187,7 +190,9 @@ def _amounts(text: str) -> list[tuple[int, str]]:
         before = text[max(0, start - 40) : start]
         if not any(c.isdigit() for c in amount) or _NEXT_TO_LETTERS.search(before):
             continue
-        score = 3 * bool(_VERB.search(before)) - 2 * bool(_ASIDE.search(before))
+        score = 3 * bool(_VERB.search(before)) - 2 * (
+            ":" not in amount and bool(_ASIDE.search(before))
+        )
         score += 2 * bool(_MONEY.search(amount))
         scored.append((score, amount.strip(" ,")))
     return scored

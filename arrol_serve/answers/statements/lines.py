@@ -12,7 +12,8 @@ from arrol_serve.answers.statements.statement import Statement, Trust
 
 _HASHES = re.compile(r"(?:^|(?<=[\s.!)\]]))#{4}[ \t]*(?P<said>[^\s#][^\n#]{0,200})$", re.MULTILINE)
 _LABEL = re.compile(
-    r"^[ \t>*_]*(?:A|Ans|R|Result|Final|Solution|Guess|Correct|Selected|Option|Choice|Prediction|Verdict"
+    r"^[ \t>*_]*(?:A|Ans|R|Result|Final|FINAL|Solution|Guess|Correct|Selected|Option|Choice|Prediction"
+    r"|Verdict"
     r"|Label|答|Отв)[*_]*[ ]?(?:[:：]|\.(?=[ ]\S)"
     r"|=>)[*_]*[ \t]*(?P<said>\S[^\n]{0,200})$",
     re.MULTILINE,

@@ -112,7 +112,7 @@ def _after(text: str, label: Label) -> Statement | None:
 def _unjoined(text: str, label: Label) -> Statement | None:
     """``Cevap 24.``, "lautet die Antwort 24", ``**Answer** 24``: what follows must be an answer by itself."""
     gap = _BARE.match(text, label.end)
-    shouted = label.text.isupper() and _line_start(text, label.start)
+    shouted = (label.text.isupper() or label.final) and _line_start(text, label.start)
     if gap is None or not _FIRST.match(text, gap.end()):
         return None
     if label.english and not (gap["shut"] or shouted):
