@@ -45,7 +45,8 @@ _SPACING = re.compile(
 )
 _DRESS = re.compile(
     r"\\(?:text(?:bf|it|rm|sf|tt|up|normal)?|math(?:rm|bf|it|sf|tt|normal|cal)|mbox|hbox|emph"
-    r"|operatorname\*?|bold(?:symbol)?|bm|underline|boxed|fbox|color\{[a-z]+\}|phantom)[ ]?"
+    r"|vec|overrightarrow|operatorname\*?|bold(?:symbol)?|bm|underline|boxed|fbox|color\{[a-z]+\}"
+    r"|phantom)[ ]?"
     r"\{([^{}]*)\}"
 )
 _SAME = (

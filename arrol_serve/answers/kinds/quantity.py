@@ -31,6 +31,7 @@ _NOUN = re.compile(rf"{_WORD}(?:[ ](?:[^\W\d_]\b|{_WORD})){{0,4}}\.?")
 _POWERED = re.compile(r"[A-Za-z°/]+(?:\^\{?-?[0-9]\}?)?(?:[ /·][A-Za-z]+(?:\^\{?-?[0-9]\}?)?)*")
 _LETTERS = {"k": 10**3, "K": 10**3, "M": 10**6, "m": 10**6, "B": 10**9, "bn": 10**9}
 """Behind a currency and its number."""
+_UNITS = re.compile(r"(?:sq\.? |square |cubic )?units?(?:[ ]?\^[ ]?\{?[23]\}?)?\.?")
 _JOINING = re.compile(
     r"\b(?:and|or|und|y|et|to|plus|minus|if|when|where|times|for|than|below|under|squared|cubed|factorial"
     r"|mod|modulo|negative|in|out of|divided|choose|over)\b",
@@ -108,14 +109,14 @@ def _priced(form: Form, currency: str, rest: str) -> Form | None:
     if factor is not None:
         form, rest = _scaled(form, factor), others
     known = unit({"R$": "BRL", "US$": "USD", "US USD": "USD", "Rs.": "Rs"}.get(currency, currency))
-    if rest and not _is_noun(rest.lstrip("/ ")) and rest != "USD":
+    if rest and not is_noun(rest.lstrip("/ ")) and rest != "USD":
         return None
     return _measured(form, known) if known else form
 
 
 def _named(form: Form, rest: str) -> Form | None:
     first, _, others = rest.partition(" ")
-    if first.casefold() in _SCALE and (not others or _is_noun(others)):
+    if first.casefold() in _SCALE and (not others or is_noun(others)):
         form, rest = _scaled(form, _SCALE[first.casefold()]), others
         if not rest:
             return form
@@ -125,13 +126,14 @@ def _named(form: Form, rest: str) -> Form | None:
     known = measure(rest)
     if known is not None:
         return _measured(form, known)
-    if _is_noun(rest):
+    if is_noun(rest):
         return _counted(form, rest)
     return None
 
 
-def _is_noun(rest: str) -> bool:
-    if rest in ("°", "°C", "°F"):
+def is_noun(rest: str) -> bool:
+    """Whether it may be counted: "cousins", "square units"."""
+    if rest in ("°", "°C", "°F") or _UNITS.fullmatch(rest):
         return True
     if _NOUN.fullmatch(rest):
         return not _JOINING.search(rest) and (len(rest) > 1 or not rest.isascii())

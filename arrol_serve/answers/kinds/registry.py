@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from arrol_serve.answers.kinds import (
+    closed,
     data,
     dates,
     expression,
@@ -129,4 +130,5 @@ _SIMPLE: tuple[Callable[[str], Form | None], ...] = (
     dates.read,
     ratio.read,
     quantity.read,
+    closed.read,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from arrol_serve.answers.kinds.registry import kind_of
 from arrol_serve.answers.statements.statement import Statement, Trust
 
 _BOX = re.compile(r"\\(?:boxed|fbox|framebox|answer)(?![A-Za-z])\s*|(?<![A-Za-z\\])boxed(?=\{)")
@@ -99,7 +100,7 @@ def _without_names(between: str) -> str:
 def _joined(run: list[Statement]) -> Statement:
     if len(run) == 1:
         return run[0]
-    texts = list(dict.fromkeys(box.text for box in run))
+    texts = list({kind_of(box.text).own: box.text for box in reversed(run)}.values())[::-1]
     return Statement(
         run[0].start,
         run[-1].end,

@@ -149,7 +149,7 @@ def _by_mathematics(text: str) -> str | None:
 
 
 def _by_equals(text: str) -> str | None:
-    _, equals, tail = text.rpartition("=")
+    _, equals, tail = without_dollars(text).rpartition("=")
     if not equals or len(tail) > 120:
         return None
     value = peel(tail)

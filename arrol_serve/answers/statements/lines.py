@@ -48,7 +48,8 @@ _NEXT_OPTION = re.compile(r"\s*[*_ ]*\(?B[).:]")
 _BARE_LABEL = re.compile(r"[A-Z][ ]?[:：]")
 _OPTION = re.compile(r"[*_ ]*\(?[A-Z][).:]")
 _TOTAL = re.compile(
-    r"[ \t>*_]*(?:Therefore|Thus|Hence|So|Conclusion|Total|Sum|Output|Value|Final value|Insgesamt|Итого|Всего"
+    r"[ \t>*_]*(?:Therefore|Thus|Hence|So|Conclusion|Total|Sum|Output|Value|Total [a-z]+|Final value"
+    r"|Insgesamt|Итого|Всего"
     r"|合计|共)[*_]*[ ]?[:：=]?[*_ ]*(?P<said>\S[^\n]{0,60})"
 )
 """A last line; what follows must be an answer by itself."""
