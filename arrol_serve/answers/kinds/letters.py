@@ -28,7 +28,7 @@ _RUN = re.compile(r"[A-H]{2,8}")
 _MORE = re.compile(r"(?<![\w])\(([A-Z])\)")
 _WITH_TEXT = re.compile(
     r"(?:(?:option|choice)[ ])?(?:\([ ]?(?P<a>[A-Za-z])[ ]?\)[ .:-]?|(?P<b>[A-Z])[ ]?[).:][ ]"
-    r"|(?P<b3>[a-h])\)[ ]|(?P<b2>[A-Z])[ ]-[ ](?=[A-Za-z]{3})|(?P<c>[A-D])[ ]?\()"
+    r"|(?P<b3>[a-h])\)[ ]|(?P<b2>[A-Z])[ ]-[ ](?=[A-Za-z]{3})|(?P<c>[A-D])[ ]\()"
     r"[ ]?(?P<rest>\S.*)"
 )
 

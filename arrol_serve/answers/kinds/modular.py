@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from fractions import Fraction
 
-from arrol_serve.answers.kinds.form import Form, marked
+from arrol_serve.answers.kinds.form import Form, Key, marked
 
 Reader = Callable[[str], Form]
 _CONGRUENT = re.compile(
@@ -41,7 +41,8 @@ def _congruence(text: str, reader: Reader) -> Form | None:
         return None
     size = abs(modulus.value)
     least = rest.value % size
-    form = Form("congruence", ("congruent", least, size), f"{least} mod {size}", value=None)
+    also: tuple[Key, ...] = (("num", least),) if found["name"] is None else ()
+    form = Form("congruence", ("congruent", least, size), f"{least} mod {size}", also)
     return (
         form
         if found["name"] is None

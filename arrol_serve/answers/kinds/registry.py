@@ -11,6 +11,7 @@ from arrol_serve.answers.kinds import (
     data,
     dates,
     expression,
+    family,
     letters,
     modular,
     number,
@@ -24,12 +25,14 @@ from arrol_serve.answers.kinds.form import Form
 from arrol_serve.answers.kinds.split import parts
 from arrol_serve.answers.spelling import MAX_ANSWER, clean
 
+_ABOUT = re.compile(r"(?<=[0-9]) (?:\(?approx(?:\.|imately)?\)?)$")
 _PROSE = re.compile(r"(?<![^\W\d_])[^\W\d_]{4,}")
 _FUNCTION = re.compile(
     r"(?<![A-Za-z])(?:(?:sqrt|cbrt|log|ln|exp|a?(?:rc)?(?:sin|cos|tan)|abs|floor|ceil)[ ]?[(0-9_]"
     r"|pi(?![A-Za-z]))"
 )
 """Programs spell formulas without backslashes."""
+_GIVEN = re.compile(r"\\in(?![A-Za-z])[ ]?\\mathbb|integer|\\begin\{(?:cases|array)\}")
 _OTHER_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2}")
 MAX_DEPTH = 6
 """Levels of parts within parts."""
@@ -65,7 +68,7 @@ def _approximate(text: str) -> str:
     ):
         if text.casefold().startswith(word) and any(char.isdigit() for char in text):
             return text[len(word) :].strip()
-    return text
+    return _ABOUT.sub("", text)
 
 
 def _read(text: str, depth: int) -> Form:
@@ -96,6 +99,8 @@ def _read(text: str, depth: int) -> Form:
 
 def _ordered(text: str) -> tuple[Callable[..., Form | None], ...]:
     """``x = 1 or x = 2`` is two answers, ``(x, y) = (1, 2)`` is one."""
+    if _GIVEN.search(text):
+        return family.read, several.read, relation.read
     if parts(text) is None:
         return modular.read, relation.read, several.read
     return several.read, relation.read

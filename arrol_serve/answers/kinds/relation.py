@@ -26,6 +26,7 @@ _POINT = re.compile(
     r"\([ ]?(?P<names>[A-Za-z](?:_[A-Za-z0-9])?(?:[ ]?,[ ]?[A-Za-z](?:_[A-Za-z0-9])?){1,5})[ ]?\)[ ]?=[ ]?"
     r"\((?P<values>[^()]{1,200})\)"
 )
+_SIZE = re.compile(r"\|[ ]?(?P<name>[A-Za-z])[ ]?\|")
 _COORDINATES = frozenset(["x", "y", "z", "r", r"\theta", r"\rho", r"\phi"])
 _PROSE = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{3,}")
 _MODULUS = re.compile(r"\(?[ ]?(?:\\pmod|\\bmod|\\mod|mod)(?![A-Za-z])")
@@ -78,7 +79,11 @@ def _named(name: re.Match[str], sides: list[str], reader: Reader) -> Form | None
         return None
     called = name["name"]
     if called in _COORDINATES and not name["of"]:
-        as_curve = _implicit(sides) if len(sides) == 2 and value.kind == "expression" else None
+        as_curve = (
+            _implicit(sides)
+            if len(sides) == 2 and value.kind == "expression" and not value.slots
+            else None
+        )
         if as_curve is not None:
             return replace(as_curve, also=(value.own, *value.also))
     return _labelled(called, value)
@@ -87,7 +92,8 @@ def _named(name: re.Match[str], sides: list[str], reader: Reader) -> Form | None
 def _labelled(name: str, value: Form) -> Form:
     """A symbol is a mark; a word such as "Area" says nothing."""
     symbol = re.sub(r"[\\{} ']|mathrm|text", "", name)
-    if len(symbol) > 1 and "_" not in symbol and not name.startswith("\\"):
+    segment = len(symbol) == 2 and symbol.isupper()
+    if len(symbol) > 1 and "_" not in symbol and not name.startswith("\\") and not segment:
         return value
     return marked(value, "name", symbol, value.kind, f"{symbol} = {value.shown}")
 
@@ -124,11 +130,14 @@ def _inequality(text: str, reader: Reader) -> Form | None:
     (low, high), sign = sides, found[0]
     if _NAME.fullmatch(high) and not _NAME.fullmatch(low):
         low, high, sign = high, low, sign.translate(str.maketrans("<>", "><"))
-    if not _NAME.fullmatch(low):
+    size = _SIZE.fullmatch(low)
+    if not _NAME.fullmatch(low) and not size:
         return None
     bound = reader(high)
     if bound.kind in ("words", "formula"):
         return None
+    if size:
+        return _within(size["name"], high, bound, sign, reader)
     closed = sign.endswith("=")
     if sign.startswith("<"):
         shown = f"(-infinity, {bound.shown}{']' if closed else ')'}"
@@ -137,6 +146,23 @@ def _inequality(text: str, reader: Reader) -> Form | None:
         shown = f"{'[' if closed else '('}{bound.shown}, infinity)"
         form = interval("[" if closed else "(", bound.own, ("infinite", "+"), ")", shown)
     return _labelled(low, form)
+
+
+def _within(name: str, high: str, bound: Form, sign: str, reader: Reader) -> Form:
+    """``|x| < 2`` is (-2, 2), ``|x| > 2`` what lies outside."""
+    least, closed = reader(f"-({high})"), sign.endswith("=")
+    if sign.startswith("<"):
+        left, right = ("[", "]") if closed else ("(", ")")
+        shown = f"{left}{least.shown}, {bound.shown}{right}"
+        return _labelled(name, interval(left, least.own, bound.own, right, shown))
+    left, right = ("]", "[") if closed else (")", "(")
+    outer = (
+        interval("(", ("infinite", "-"), least.own, left, "").own,
+        interval(right, bound.own, ("infinite", "+"), ")", "").own,
+    )
+    order = tuple(sorted(outer, key=repr))
+    shown = f"outside {least.shown} and {bound.shown}"
+    return _labelled(name, Form("interval", ("union", order), shown))
 
 
 def _between(sides: list[str], signs: list[str], reader: Reader) -> Form | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 
 from arrol_serve.answers.kinds.form import Form, Key, marked, name_of, unmarked
 from arrol_serve.answers.kinds.split import at_top, enclosed, parts
@@ -11,7 +12,7 @@ from arrol_serve.answers.terms.term import read_term
 from arrol_serve.answers.terms.tokens import NotTerm
 
 Reader = Callable[[str], Form]
-_UNION = re.compile(r"\\cup(?![A-Za-z])")
+_UNION = re.compile(r"\\cup(?![A-Za-z])|(?<=[)\]])[ ]?[Uu][ ]?(?=[(\[])")
 _MATRIX = re.compile(
     r"(?:(?P<left>[(\[]) ?)?\\begin\{(?P<name>[pbvBV]?(?:small)?matrix|array)\}(?:\{[clr"
     r"|]*\})?(?P<body>.*)\\end\{(?P=name)\} ?(?(left)[)\]])"
@@ -24,6 +25,7 @@ _SETS = re.compile(
     r"\\mathbb[ ]?\{?[ ]?(?P<name>[RQZNC])[ ]?\}?|(?:all )?(?P<word>real numbers|reals|integers)"
 )
 _SUCH = re.compile(r"\\mid(?![A-Za-z])|:|\|")
+_POSITIVE = re.compile(r"\\mathbb[ ]?\{?[ ]?R[ ]?\}?[ ]?(?:\^|_)[ ]?\{?[ ]?\+[ ]?\}?")
 _JUNCTION = re.compile(r"[ ](?:and|or)[ ]")
 
 
@@ -49,6 +51,9 @@ def read(text: str, reader: Reader) -> Form | None:
 def _nothing(text: str, _: Reader) -> Form | None:
     if _EMPTY.fullmatch(text):
         return Form("set", ("set", ()), "{}")
+    if _POSITIVE.fullmatch(text):
+        zero: Key = ("num", Fraction(0))
+        return interval("(", zero, ("infinite", "+"), ")", "(0, infinity)")
     found = _SETS.fullmatch(text)
     if found:
         name = found["name"] or found["word"][0].upper()
