@@ -232,6 +232,7 @@ EQUAL: dict[str, list[tuple[str, str]]] = {
         ("5'6\"", "66 inches"), ("5 m s^{-1}", "5 m/s"),
         ("30 miles per hour", "30 mph"), (r"9 \frac{\text{m}}{\text{s}^2}", "9 m/s^2"), ("3 小时", "180 min"),
         ("US$5", "$5.00"), ("$3M", "$3,000,000"), ("three days", "72 hours"), ("1 L", "1000 cm^3"),
+        (r"25\pi \text{ cm}^2", r"0.0025\pi \text{ m}^2"), (r"9\pi \text{ square units}", r"9\pi"),
     ],
     "Expressions and equations": [
         (r"\frac{\sqrt{3}}{3}", r"\frac{1}{\sqrt{3}}"), ("√8", r"2\sqrt{2}"), ("(a+b)^2", "a^2+2ab+b^2"),
@@ -251,6 +252,8 @@ EQUAL: dict[str, list[tuple[str, str]]] = {
         (r"\begin{pmatrix}1&2\\ 3&4\end{pmatrix}", r"\begin{bmatrix}1&2\\[2pt]3&4\end{bmatrix}"),
         (r"\begin{pmatrix}1&2\\ 3&4\end{pmatrix}", "[[1, 2], [3, 4]]"), ("(x, y) = (1, 2)", "y = 2, x = 1"),
         ("x = 1, 2", r"x \in \{1, 2\}"), ("]1, 2]", "(1, 2]"), ("no solution", r"\emptyset"),
+        (r"k\pi, k \in \mathbb{Z}", r"x = n\pi \text{ for } n \in \mathbb{Z}"), ("|x| < 2", "(-2, 2)"), ("1或2", "1, 2"),
+        (r"\begin{cases}x=1\\y=2\end{cases}", "x = 1, y = 2"),
     ],
     "Letters, words, dates": [
         ("(B)", "B"), (r"\text{B}", "B"), ("B. 12", "B"), ("A and C", "C, A"), ("Option A", "A"),
