@@ -33,6 +33,7 @@ from arrol_serve.bundled import MODEL_NAME
 from benchmarks.latency import ARMS, BODY, server
 from benchmarks.processes import Running
 from benchmarks.record import RESULTS, write_result
+from trainer.evaluation.reporting.statistics import bootstrap
 
 CONCURRENT, HEAVY, SAMPLES, BESIDE, WAITING = 32, 4, 16, 20, 1000
 PLAIN_TURNS = 6
@@ -175,12 +176,10 @@ def added(plain: Times) -> dict[str, list[float]]:
     Rounds that follow each other are compared, since the machine's speed drifts over more than a round.
     """
     ours, vllm = (np.reshape(plain[arm], (-1, CONCURRENT)) for arm in ("arrol-serve", "vLLM"))
-    chosen = np.random.default_rng(0).integers(len(ours), size=(2000, len(ours)))
     found = {}
     for name, percentile in (("p50", 50), ("p99", 99)):
         gaps = np.percentile(ours, percentile, axis=1) - np.percentile(vllm, percentile, axis=1)
-        bounds = np.percentile(gaps[chosen].mean(axis=1), [2.5, 97.5])
-        found[name] = [float(gaps.mean()), *map(float, bounds)]
+        found[name] = [float(gaps.mean()), *bootstrap(gaps, draws=2000)]
     return found
 
 

@@ -31,6 +31,7 @@ from benchmarks.render.soak import soak
 from benchmarks.render.training import training
 from benchmarks.render.trl import trl
 from benchmarks.render.unpruned import unpruned
+from benchmarks.render.words import listed
 
 PAGE = RESULTS.parent.parent / "docs" / "benchmarks.md"
 BLOCK = re.compile(r"(<!-- result: (\w+) -->\n).*?(<!-- end of result -->)", re.DOTALL)
@@ -43,10 +44,10 @@ def runs() -> str:
     for name in result_names():
         result = read_result(name)
         made = result.provenance
-        seeds = ", ".join(map(str, result.seeds)) or "none needed"
+        seeds = listed(result.seeds) or "none needed"
         sha = (made.git_sha or "unknown")[:9]
         lines.append(
-            f"| {name} | `{made.command}` | {made.machine} | {made.date} | {sha} | {seeds} |"
+            f"| {name} | `{made.command}` | {made.place} | {made.date} | {sha} | {seeds} |"
         )
         notes += [f"{name}: {result.note}"] if result.note else []
     return "\n\n".join(["\n".join(lines), *notes, f"Versions: {_versions()}."])

@@ -23,6 +23,7 @@ from arrol_serve.bundled import HEADS, MODEL, MODEL_NAME
 from arrol_serve.engine.plugin.wire import KEY, packed
 from benchmarks.plots.plugin_cost import cost_plot
 from benchmarks.record import write_result
+from trainer.evaluation.reporting.statistics import bootstrap
 
 PLAIN, IDLE, SCORING = ARMS = ("plain vLLM", "plugin idle", "scoring on")
 PROBE, GROUP = 32, 16
@@ -129,12 +130,9 @@ def summarise(rates: dict[str, list[float]]) -> list[dict[str, Any]]:
 def ratio(values: list[float], others: list[float]) -> dict[str, Any]:
     """Median of the ratios, its 95 % bootstrap interval, and all of them."""
     ratios = np.array(values) / np.array(others)
-    chosen = np.random.default_rng(0).integers(0, len(ratios), (10_000, len(ratios)))
-    low, high = np.percentile(np.median(ratios[chosen], axis=1), [2.5, 97.5])
-    median = float(np.median(ratios))
     return {
-        "median": median,
-        "interval": [float(low), float(high)],
+        "median": float(np.median(ratios)),
+        "interval": bootstrap(ratios, of=np.median),
         "all": ratios.round(4).tolist(),
     }
 

@@ -20,6 +20,7 @@ from arrol_serve.bundled import MODEL_NAME
 from benchmarks.latency import ARMS, server
 from benchmarks.processes import Running
 from benchmarks.record import write_result
+from trainer.evaluation.reporting.statistics import bootstrap
 
 MODES = ("buffered", "progress")
 QUESTION = [{"role": "user", "content": "What is 947*83-17+29-64?"}]
@@ -49,13 +50,6 @@ def streamed(
     return {"tokens_per_second": rate, "cpu_s": spent, "events": events, "bytes": size}
 
 
-def interval(values: np.ndarray) -> list[float]:
-    """95 % bootstrap interval of the median."""
-    rng = np.random.default_rng(0)
-    draws = np.median(values[rng.integers(0, len(values), (10_000, len(values)))], axis=1)
-    return [float(edge) for edge in np.percentile(draws, [2.5, 97.5])]
-
-
 def summarise(found: dict[str, list[dict[str, float]]]) -> list[dict[str, Any]]:
     """Medians of each mode, and its ratio to the buffered search of the same round."""
     plain = np.array([one["tokens_per_second"] for one in found[MODES[0]]])
@@ -68,7 +62,7 @@ def summarise(found: dict[str, list[dict[str, float]]]) -> list[dict[str, Any]]:
                 "arm": mode,
                 **medians,
                 "ratio_to_buffered": float(np.median(ratios)),
-                "interval": interval(ratios),
+                "interval": bootstrap(ratios, of=np.median),
                 "ratios": ratios.round(4).tolist(),
             }
         )

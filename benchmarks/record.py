@@ -29,6 +29,11 @@ class Provenance(BaseModel):
     """Architecture, cores that the run might use, processor, memory, GPUs."""
     date: str
 
+    @property
+    def place(self) -> str:
+        """The machine in proper English."""
+        return self.machine.replace(" 1 cores", " 1 core")
+
 
 class Result(BaseModel):
     """One file of ``results/``."""
@@ -46,8 +51,11 @@ class Result(BaseModel):
     def where(self) -> str:
         """Where and how it was measured, for the end of a caption."""
         made = self.provenance
-        machine = made.machine.replace(" 1 cores", " 1 core")
-        return f"{machine}, {made.date}, `{made.command}`"
+        return f"{made.place}, {made.date}, `{made.command}`"
+
+    def ending(self) -> str:
+        """The end of a caption: the same, and what a reader must know."""
+        return f"{self.where()}. {self.note}".rstrip()
 
     @model_validator(mode="after")
     def _rows_and_seeds(self) -> Result:

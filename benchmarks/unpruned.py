@@ -23,6 +23,7 @@ from benchmarks.latency import ARMS as SERVERS
 from benchmarks.latency import server
 from benchmarks.processes import Running
 from benchmarks.record import write_result
+from trainer.evaluation.reporting.statistics import bootstrap
 
 ARMS: dict[str, dict[str, Any]] = {
     "vLLM n=16": {},
@@ -95,10 +96,8 @@ def summarise(found: dict[str, list[dict[str, float]]]) -> list[dict[str, Any]]:
         ratios = np.array(
             [b["seconds"] / p["seconds"] for b, p in zip(blocks, found[PLAIN], strict=True)]
         )
-        chosen = np.random.default_rng(0).integers(0, len(ratios), (10_000, len(ratios)))
-        low, high = np.percentile(ratios[chosen].mean(axis=1), [2.5, 97.5])
         means = {name: float(np.mean([b[name] for b in blocks])) for name in (*FIGURES, "tokens")}
-        relative = {"relative": float(ratios.mean()), "interval": [float(low), float(high)]}
+        relative = {"relative": float(ratios.mean()), "interval": bootstrap(ratios)}
         rows.append({"arm": arm, **means, **relative})
     return rows
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.record import read_result
+from benchmarks.render.words import levels
 
 
 def accuracy() -> str:
@@ -10,7 +11,7 @@ def accuracy() -> str:
     result = read_result("accuracy")
     settings = result.settings
     lines = [
-        f"{settings['questions']} held-out questions of levels {settings['levels']}, "
+        f"{settings['questions']} held-out questions of {levels(settings['levels'])}, "
         f"N = {settings['samples']}, temperature {settings['temperature']:g}, "
         f"probe at {settings['probe']} tokens ({settings['probe_share_of_mean_length']:.0%} of the "
         f"mean length of {settings['mean_length']:.0f}). Tokens and speed are relative to "

@@ -20,9 +20,8 @@ def behaviour() -> str:
         f"| {row['system']} | {row['check']} | {row['verdict']} | {row['detail'].replace('|', '/')} |"
         for row in result.rows
     ]
-    made = result.provenance
     text = (
         f"{result.settings['samples']} samples a search; arrol-serve runs with "
-        f"`{' '.join(result.settings['server'])}`. {made.machine}, {made.date}, `{made.command}`."
+        f"`{' '.join(result.settings['server'])}`. {result.where()}."
     )
     return "\n\n".join([text, "\n".join(lines), "What was seen:", "\n".join(seen)])

@@ -12,7 +12,6 @@ SHOWN = ("0.1", "0.3", "0.5")
 def group_signal() -> str:
     """A row for each set of runs."""
     result = read_result("group_signal")
-    made = result.provenance
     heads = " | ".join(f"known at {t}" for t in SHOWN)
     lines = [
         f"| runs | groups | without signal | {heads} | tokens saved at best | seconds saved at best |",
@@ -28,7 +27,7 @@ def group_signal() -> str:
         "Without signal: the survivors all right or all wrong. Known at t: the posterior gave a group less "
         "than t of being mixed at the probe; in brackets how many of these were mixed after all. At best: "
         "with perfect foresight, as a share of a pruned step. "
-        f"{made.machine}, {made.date}, `{made.command}`."
+        f"{result.where()}."
     )
     return "\n\n".join([text, "\n".join(lines)])
 

@@ -10,7 +10,7 @@ from benchmarks.record import read_result
 def load() -> str:
     """Percentiles by figure and server; memory of waiting requests."""
     result = read_result("load")
-    settings, made = result.settings, result.provenance
+    settings = result.settings
     lines = ["| figure | server | p50, ms | p99, ms | requests |", "|---|---|---|---|---|"]
     lines += [
         f"| {row['figure']} | {row['arm']} | {row['p50_ms']:.1f} | {row['p99_ms']:.1f} "
@@ -25,7 +25,7 @@ def load() -> str:
         f"`plain`: {settings['concurrent']} at once; beside {settings['searches']} searches of "
         f"{settings['samples']} candidates, which are `n={settings['samples']}` on vLLM. The HTTP side "
         "and the client have one core for themselves, where there are more. "
-        f"{made.machine}, {made.date}, `{made.command}`."
+        f"{result.where()}."
     )
     waiting = f"Memory of a request that waits, among {settings['waiting']}: {memory}."
     return "\n\n".join([text, "\n".join(lines), _added(settings), waiting])

@@ -10,11 +10,10 @@ from benchmarks.record import read_result
 def plugin_cost() -> str:
     """What the plugin costs."""
     result = read_result("plugin_cost")
-    note = f" {result.note}" if result.note else ""
     lines = [
         f"{result.settings['sequences']} sequences at once, a probe at "
         f"{result.settings['probe']} of {result.settings['tokens']} tokens, {result.settings['lives']} "
-        f"pairs of processes. {result.where()}.{note} On an 8B model the head is "
+        f"pairs of processes. {result.ending()} On an 8B model the head is "
         f"{result.settings['head_flops_share_of_an_8B_model']:.4%} of the FLOPs per token "
         "(counted, not measured).",
         "",

@@ -31,7 +31,7 @@ def scaling() -> str:
         f"At least {result.settings['rollouts']} rollouts a row and arm, temperature "
         f"{result.settings['temperature']:g}, {result.settings['sequences']} sequences at once; "
         f"unless it varies: N = 16, 16 groups, level 6, probe at 32 (16 where the level varies), keep "
-        f"0.5. {_where(result)}"
+        f"0.5. {result.ending()}"
     )
     return "\n\n".join(
         [text, "\n".join(lines), "![Cost of a pruned search](benchmarks/results/scaling.png)"]
@@ -52,7 +52,7 @@ def step_time() -> str:
     text = (
         f"Microseconds a step, median of {result.settings['repeats']} calls (fewer for the largest), "
         f"{result.settings['threads']} CPU thread. Scoring reads the whole distribution of "
-        f"every row in every step; at a probe the head runs besides, here for all rows. {_where(result)}"
+        f"every row in every step; at a probe the head runs besides, here for all rows. {result.ending()}"
     )
     picture = "![Time a step](benchmarks/results/step_time.png)"
     return "\n\n".join([text, "\n".join(lines), picture, _projection(result)])
@@ -68,9 +68,3 @@ def _projection(result: Result) -> str:
         f"pass over the logits, scoring adds {shares} rows. Launch times of the small kernels are not in "
         "it; a head on the hidden state alone needs no logits and adds next to nothing."
     )
-
-
-def _where(result: Result) -> str:
-    made = result.provenance
-    note = f" {result.note}" if result.note else ""
-    return f"{made.machine}, {made.date}, `{made.command}`.{note}"

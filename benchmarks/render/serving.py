@@ -10,14 +10,13 @@ from benchmarks.record import read_result
 def serving(name: str = "serving") -> str:
     """Accuracy, tokens, seconds and goodput of every arm."""
     result = read_result(name)
-    settings, made = result.settings, result.provenance
+    settings = result.settings
     parts = [
         f"N = {settings['samples']}, temperature {settings['temperature']:g}, at most "
         f"{settings['max_tokens']} tokens, questions of {settings['data']}; the ways take turns, block by "
         f"block. Tokens and "
         f"goodput (correct answers a second) are relative to {settings['baseline']}, with 95 % intervals "
-        f"over blocks; accuracy is paired with our uniform vote. {made.machine}, {made.date}, "
-        f"`{made.command}`. {result.note}".rstrip()
+        f"over blocks; accuracy is paired with our uniform vote. {result.ending()}"
     ]
     for prompt in settings["prompts"]:
         for concurrency in sorted({row["concurrency"] for row in result.rows}):

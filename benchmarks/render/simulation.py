@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.record import read_result
+from benchmarks.render.words import listed
 
 SHOWN = (
     "keep 0.5, quality vote",
@@ -23,14 +24,13 @@ def groups() -> str:
         "|---|---|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {', '.join(map(str, row['levels']))} | {row['temperature']:g} | {row['pass@1']:.3f} "
+        f"| {listed(row['levels'])} | {row['temperature']:g} | {row['pass@1']:.3f} "
         f"| {row['concentration']:.2f} | {row['collision']:.3f} | {row['silent']:.3f} "
         f"| {_auc(row['auc_probe'])} | {_auc(row['auc_end'])} |"
         for row in result.rows
     ]
-    made = result.provenance
     text = f"{result.settings['questions']} questions a row, N = {result.settings['samples']}, probe at "
-    text += f"{result.settings['probe']} tokens. {made.machine}, {made.date}, `{made.command}`."
+    text += f"{result.settings['probe']} tokens. {result.where()}."
     return "\n".join([text, "", *lines])
 
 
@@ -86,7 +86,7 @@ def _fits(result: Any) -> list[str]:
     ]
     for model in result.settings["models"]:
         curves = {r["method"]: r["gain"] for r in result.rows if r["model"] == model["result"]}
-        where = f"{', '.join(map(str, model['levels']))} at {model['temperature']:g}"
+        where = f"{listed(model['levels'])} at {model['temperature']:g}"
         for point in model["points"]:
             gain = _at(model["auc_probe"]["value"], aucs, curves[point["method"]])
             low, high = point["gain_interval"]

@@ -8,7 +8,7 @@ from benchmarks.record import read_result
 def soak() -> str:
     """Outcomes by kind of request, and the server at rest after each round."""
     result = read_result("soak")
-    settings, made = result.settings, result.provenance
+    settings = result.settings
     counted = [row for row in result.rows if row["part"] == "outcome"]
     rest = [row for row in result.rows if row["part"] == "idle"]
     outcomes = sorted({row["outcome"] for row in counted})
@@ -28,8 +28,7 @@ def soak() -> str:
     text = (
         f"{settings['concurrent']} clients at once for {settings['minutes']:g} minutes. "
         f"Findings: {'; '.join(settings['wrong']) or 'none'}. The API server's idle memory grew by "
-        f"{settings['bytes_per_request']:.0f} bytes a request. {made.machine}, {made.date}, "
-        f"`{made.command}`."
+        f"{settings['bytes_per_request']:.0f} bytes a request. {result.where()}."
     )
     return "\n\n".join(
         [text, "\n".join(lines), "\n".join(held), "![The soak](benchmarks/results/soak.png)"]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from benchmarks.plots.training import clock_of
 from benchmarks.record import Result, read_result
+from benchmarks.render.words import levels, listed
 from benchmarks.training.arms import RECIPE
 from trainer.config import load_config
 from trainer.run.metrics import BUCKETS
@@ -44,9 +45,8 @@ def _caption(result: Result) -> str:
     changes = settings["changes"]
     recipe = load_config(RECIPE)
     prompts = changes.get("rollout.prompts", recipe.rollout.prompts)
-    levels = changes.get("data.levels", recipe.data.levels)
+    which = levels(changes.get("data.levels", recipe.data.levels))
     before = [value for row in result.rows for value in row["pass@1_before"]]
-    which = f"level {levels[0]}" if len(levels) == 1 else f"levels {', '.join(map(str, levels))}"
     seconds = (
         ""
         if clock_of(result.rows) == "seconds"
@@ -54,7 +54,7 @@ def _caption(result: Result) -> str:
     )
     return (
         f"Training the bundled model on {which} at temperature {changes['rollout.temperature']:g}, "
-        f"{prompts} prompts a step, {settings['steps']} steps, seeds {settings['seeds']}, "
+        f"{prompts} prompts a step, {settings['steps']} steps, seeds {listed(settings['seeds'])}; "
         f"{changes['optim.minibatches']} optimizer steps a step, pruned from step "
         f"{changes['prune.cold_start'] + 1} on; GRPO, keep 0.5 and the "
         f"probe at 32 tokens unless named. Before training pass@1 is {min(before):.3f}. Differences are "

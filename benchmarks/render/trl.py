@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmarks.record import read_result
+from benchmarks.render.words import listed
 
 
 def trl() -> str:
     """Steps per hour, peak memory and accuracy, a row an arm."""
     result = read_result("trl")
-    settings, made = result.settings, result.provenance
+    settings = result.settings
     lines = [
         "| trainer | s/step | steps an hour | of TRL's | peak memory, GiB | pass@1 at the end |",
         "|---|---|---|---|---|---|",
@@ -23,8 +24,8 @@ def trl() -> str:
         for row in result.rows
     ]
     text = (
-        f"{settings['trl']}, {settings['steps']} steps, seeds {settings['seeds']}; seconds are medians of "
-        f"the steps on which pruning is in force. {made.machine}, {made.date}, `{made.command}`."
+        f"{settings['trl']}, {settings['steps']} steps, seeds {listed(settings['seeds'])}; seconds are "
+        f"medians of the steps on which pruning is in force. {result.where()}."
     )
     return "\n\n".join([text, "\n".join(lines)])
 

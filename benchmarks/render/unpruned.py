@@ -18,11 +18,10 @@ def unpruned() -> str:
     """Seconds and CPU seconds of a block, by arm."""
     result = read_result("unpruned")
     settings = result.settings
-    note = f" {result.note}" if result.note else ""
     lines = [
         f"{settings['at_once']} questions of level {settings['level']} at once, N = {settings['samples']}, "
         f"{settings['blocks']} blocks, the arms in turn; CPU seconds of a block are those of the engine's "
-        f"process and of all others. {result.where()}.{note}",
+        f"process and of all others. {result.ending()}",
         "",
         "| arm | seconds of plain vLLM | seconds a block | CPU, engine | CPU, the rest | tokens |",
         "|---|---|---|---|---|---|",

@@ -9,7 +9,6 @@ from typing import Any
 
 from trainer.rewards.functions import resolve, said
 
-KEYWORDS = ("question", "reply", "gold", "key")
 LISTS = ("prompts", "completions")
 """A function that names either takes lists."""
 

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
 
 
 def bootstrap(
-    values: Sequence[float], *, seed: int = 0, draws: int = 10_000
+    values: Sequence[float] | Floats,
+    *,
+    of: Callable[..., Any] = np.mean,
+    seed: int = 0,
+    draws: int = 10_000,
 ) -> tuple[float, float]:
-    """95 % percentile interval of the mean, resampling questions."""
+    """95 % percentile interval of the mean, or of what ``of`` says, resampling questions."""
     data = np.asarray(values, dtype=np.float64)
     rng = np.random.default_rng(seed)
-    means = data[rng.integers(0, len(data), (draws, len(data)))].mean(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
+    found = of(data[rng.integers(0, len(data), (draws, len(data)))], axis=1)
+    low, high = np.percentile(found, [2.5, 97.5])
     return float(low), float(high)
 
 
