@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from functools import cache
 from typing import Any
 
@@ -13,6 +11,7 @@ import yaml
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from arrol_serve.api.document.examples import CHAT, COMPLETION, MESSAGES, RESPONSES
+from arrol_serve.cli import main
 from arrol_serve.config import ServerConfig
 from arrol_serve.sampling_plan import Selectors, resolve
 from tests.paths import ROOT
@@ -28,18 +27,14 @@ def document() -> Any:
     return yaml.load(COMMITTED.read_text(), loader)  # noqa: S506  # both are safe ones
 
 
-def test_openapi_yaml_is_what_the_app_serves() -> None:
-    made = subprocess.run(
-        [sys.executable, "-m", "arrol_serve", "openapi"],
-        stdout=subprocess.PIPE,
-        check=True,
-        text=True,
-    )
+def test_openapi_yaml_is_what_the_app_serves(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["openapi"])
+    made = capsys.readouterr().out
     committed = COMMITTED.read_text()
-    (ours,), (theirs,) = (VLLM.findall(text) for text in (made.stdout, committed))
+    (ours,), (theirs,) = (VLLM.findall(text) for text in (made, committed))
     if ours != theirs:
         pytest.skip(f"openapi.yaml is of another vLLM:{theirs}")
-    assert made.stdout == committed, "run make openapi"
+    assert made == committed, "run make openapi"
 
 
 def test_openapi_yaml_is_an_openapi_document() -> None:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 
 from tests.engine import apart
 from tests.engine.figures import FIGURES, RECORDED, all_figures
-from tests.paths import ROOT
+from tests.warm.command import PYTHON, run
 
 
 def run_apart(command: str, **environment: str) -> dict[str, Any]:
@@ -22,15 +20,8 @@ def run_apart(command: str, **environment: str) -> dict[str, Any]:
         "VLLM_LOGGING_LEVEL": "ERROR",
         "HF_HUB_OFFLINE": "1",
     }
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.engine.apart", command],
-        cwd=ROOT,
-        env=os.environ | quiet | environment,
-        capture_output=True,
-        text=True,
-        timeout=280,
-        check=False,
-    )
+    words = [*PYTHON, "tests.engine.apart", command]
+    done = run(words, 280, os.environ | quiet | environment)
     assert done.returncode == 0, done.stderr[-3000:]
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result

@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,8 @@ from safetensors.torch import load_file
 
 from arrol_serve.quality.artifact import load_head
 from tests.paths import MODEL, ROOT
+from tests.warm import command as warm
+from tests.warm.command import PYTHON
 from trainer.run import checkpoint
 from trainer.run.log import read_metrics
 from trainer.run.metric_names import documented
@@ -45,7 +46,7 @@ LIMIT_S = 280.0
 
 
 def command(*words: str) -> list[str]:
-    return [sys.executable, "-m", "trainer.cli", *words]
+    return [*PYTHON, "trainer.cli", *words]
 
 
 def policy(out: Path, *words: str, **changes: Any) -> list[str]:
@@ -57,24 +58,26 @@ def policy(out: Path, *words: str, **changes: Any) -> list[str]:
 
 
 def run(words: list[str]) -> str:
-    done = subprocess.run(
-        words, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, check=False
-    )
+    done = warm.run(words, LIMIT_S)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 
 
+def run_by_itself(words: list[str]) -> None:
+    """By a Python started for it, as a user's is, with hashes of its own."""
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
 def failed(words: list[str]) -> str:
-    done = subprocess.run(
-        words, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, check=False
-    )
+    done = warm.run(words, LIMIT_S)
     assert done.returncode == 1
     return done.stderr
 
 
 def interrupt(words: list[str], out: Path, number: int, *, after: int) -> int:
     """Start a run, send it a signal when ``after`` steps are logged, return its exit status."""
-    process = subprocess.Popen(words, cwd=ROOT, stderr=subprocess.DEVNULL)
+    process = warm.Command(words)
     try:
         deadline = time.monotonic() + LIMIT_S
         while len(read_metrics(out)) < after:
@@ -110,7 +113,7 @@ def figures(out: Path) -> list[dict[str, Any]]:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three uninterrupted steps, two of them pruned."""
     out: Path = tmp_path_factory.mktemp("runs") / "whole"
-    run(policy(out))
+    run_by_itself(policy(out))
     return out
 
 
@@ -162,7 +165,7 @@ def test_one_generation_is_for_several_steps_and_a_run_killed_between_them_goes_
     changes = {"rollout.batches": 2, "run.steps": 4, "algorithm.old": "engine"}
     changes |= {"optim.minibatches": 2, "algorithm.train_of_group": 4}
     whole, out = tmp_path / "whole", tmp_path / "killed"
-    run(policy(whole, **changes))
+    run_by_itself(policy(whole, **changes))
     rows = read_metrics(whole)
     assert [row["off_policy"] for row in rows] == [0, 1, 0, 1]
     assert ["sync_gap" in row for row in rows] == [False, True, False, True]
@@ -229,7 +232,7 @@ def test_rollouts_of_the_first_step_are_kept_and_shown(whole: Path) -> None:
 
 
 def test_a_stale_engine_is_noticed(tmp_path: Path) -> None:
-    words = [sys.executable, "-m", "tests.trainer.apart", "stale", str(tmp_path / "weights")]
+    words = [*PYTHON, "tests.trainer.apart", "stale", str(tmp_path / "weights")]
     told = json.loads(run(words).splitlines()[-1])
     assert told["first"] < 1e-4
     assert len(told["stale"]) == len(told["synced"]) == 4
@@ -239,7 +242,7 @@ def test_a_stale_engine_is_noticed(tmp_path: Path) -> None:
 
 
 def test_weights_that_were_not_loaded_are_noticed_in_bfloat16(tmp_path: Path) -> None:
-    words = [sys.executable, "-m", "tests.trainer.apart", "forgotten", str(tmp_path / "weights")]
+    words = [*PYTHON, "tests.trainer.apart", "forgotten", str(tmp_path / "weights")]
     told = json.loads(run(words).splitlines()[-1])
     assert told["exact"]
     assert told["gap"] < 0.5  # log-probabilities do not tell

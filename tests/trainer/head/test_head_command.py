@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
-import time
 from itertools import product
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from arrol_serve.belief import Belief
 from arrol_serve.engine.plugin.recording import FeatureRecord
 from arrol_serve.quality.artifact import load_head
 from tests.paths import MODEL, ROOT
+from tests.warm.command import PYTHON, kill_once_there, run
 from trainer.errors import BrokenShard
 from trainer.head.data import HeadData
 from trainer.head.recompute import Recomputer
@@ -29,19 +28,11 @@ LIMIT_S = 200
 
 
 def command(*words: str) -> list[str]:
-    return [sys.executable, "-m", "trainer.cli", "head", *words]
+    return [*PYTHON, "trainer.cli", "head", *words]
 
 
 def head(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*words),
-        cwd=ROOT,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
+    return run(command(*words), LIMIT_S, os.environ | environment)
 
 
 def weights(folder: Path) -> bytes:
@@ -50,9 +41,10 @@ def weights(folder: Path) -> bytes:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a head in ``one`` and its rollouts in ``work``."""
+    """A folder with a head in ``one`` and its rollouts in ``work``; by a Python of its own."""
     folder = tmp_path_factory.mktemp("made")
-    done = head(*SMALL.split(), "--work", str(folder / "work"), "--out", str(folder / "one"))
+    words = command(*SMALL.split(), "--work", str(folder / "work"), "--out", str(folder / "one"))
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S)
     assert done.returncode == 0, done.stderr[-3000:]
     return folder
 
@@ -131,16 +123,7 @@ def test_killed_and_with_a_broken_shard_it_ends_as_an_unbroken_run(
 ) -> None:
     work = tmp_path / "work"
     words = [*SMALL.split(), "--work", str(work), "--out", str(tmp_path / "late")]
-    process = subprocess.Popen(
-        command(*words), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    end = time.monotonic() + LIMIT_S
-    while not (work / "000000.npz").exists():
-        assert process.poll() is None
-        assert time.monotonic() < end
-        time.sleep(0.02)
-    process.kill()
-    process.wait()
+    kill_once_there(command(*words), work / "000000.npz", LIMIT_S)
     assert not (tmp_path / "late").exists()
     shard = work / "000000.npz"
     shard.write_bytes(shard.read_bytes()[:-1000])

@@ -1,4 +1,7 @@
-"""LoRA adapters on the real server: each is searched with its own head, or by confidence."""
+"""A server with LoRA adapters, each searched with its own head or by confidence, and a reasoning parser.
+
+The bundled model does not think by itself: a grammar makes it write the tags.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,20 @@ from openai import OpenAI
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
-from arrol_serve.bundled import HEADS, MODEL
+from arrol_serve.bundled import HEADS, MODEL, MODEL_NAME
 from tests.server.conftest import start, tail
 
 HEAD = HEADS / "arrol-tiny"
 ASK: Any = [{"role": "user", "content": "What is 12*3+5?"}]
+GRAMMAR = {"regex": r"<think>[0-9]{2}</think>\\boxed\{4[12]\}"}
+STRUCTURED = {"backend": "xgrammar", "enable_in_reasoning": True}
+THINKING: dict[str, Any] = {
+    "model": MODEL_NAME,
+    "messages": [{"role": "user", "content": "What is 6*7?"}],
+    "seed": 1,
+    "max_tokens": 60,
+    "extra_body": {"structured_outputs": GRAMMAR, "arrol": {"samples": 6}},
+}
 
 
 def adapter(folder: Path) -> str:
@@ -41,7 +53,9 @@ def adapted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAI]:
     (own / "head.json").write_text(json.dumps(card | {"id": "own-head", "version": "own"}))
     at = adapter(folder / "lora")
     words = ["--enable-lora", "--max-lora-rank", "8", "--lora-modules", f"own={at}", f"bare={at}"]
-    process, server = start(folder / "log", *words, "--head", f"own={own}")
+    words += ["--head", f"own={own}", "--reasoning-parser", "qwen3"]
+    words += ["--structured-outputs-config", json.dumps(STRUCTURED)]
+    process, server = start(folder / "log", *words)
     with server.client() as client:
         yield client
     process.terminate()
@@ -84,3 +98,22 @@ def test_adapters_have_aliases(adapted: OpenAI) -> None:
     reply: Any = adapted.chat.completions.create(model="own-vote16", messages=ASK, max_tokens=30)
     assert reply.model == "own-vote16"
     assert (reply.arrol["head"]["id"], reply.arrol["samples"]["started"]) == ("own-head", 16)
+
+
+def test_the_winner_keeps_its_reasoning_under_both_names(adapted: OpenAI) -> None:
+    reply: Any = adapted.chat.completions.create(**THINKING)
+    message = reply.choices[0].message
+    assert len(message.reasoning) == 2
+    assert message.reasoning_content == message.reasoning
+    assert message.content == rf"\boxed{{{reply.arrol['answer']}}}"
+    assert reply.arrol["answer"] in ("41", "42")
+
+
+def test_a_stream_keeps_reasoning_and_content_apart(adapted: OpenAI) -> None:
+    chunks: Any = adapted.chat.completions.create(**THINKING, stream=True)
+    deltas = [chunk.choices[0].delta for chunk in chunks if chunk.choices]
+    reasoning = "".join(getattr(delta, "reasoning", None) or "" for delta in deltas)
+    mirrored = "".join(getattr(delta, "reasoning_content", None) or "" for delta in deltas)
+    assert len(reasoning) == 2
+    assert mirrored == reasoning
+    assert "".join(delta.content or "" for delta in deltas) in (r"\boxed{41}", r"\boxed{42}")
