@@ -10,6 +10,8 @@ from arrol_serve.answers.statements.statement import Statement, Trust
 
 _BOX = re.compile(r"\\(?:boxed|fbox|framebox|answer)(?![A-Za-z])\s*|(?<![A-Za-z\\])boxed(?=\{)")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+_BARE = re.compile(r"[\w+\-−.$\\(]")
+"""What a box without braces may begin with."""
 _BARE_END = re.compile(r"[\s$]")
 MAX_BOXES = 24
 """Boxes that are looked at, from the end."""
@@ -51,7 +53,8 @@ def _boxes(text: str) -> Iterator[Statement]:
         else:
             inner = _BARE_END.split(text[opening : opening + 200], maxsplit=1)[0].rstrip(".,;")
             after = opening + len(inner)
-        if inner is not None and inner.strip() and inner[0] != "}":
+        bare = inner is not None and text[opening : opening + 1] != "{"
+        if inner is not None and inner.strip() and not (bare and not _BARE.match(inner)):
             percent = _PERCENT.match(text, after)
             said = _signed(text, match.start(), inner.strip()) + (percent[0] if percent else "")
             yield Statement(
