@@ -94,6 +94,7 @@ RENDERERS: dict[str, Callable[[], str]] = {
     "training": training,
     "training_probes": partial(training, name="training_probes"),
     "training_batch": partial(training, name="training_batch"),
+    "training_evidence": partial(training, name="training_evidence"),
     "group_signal": group_signal,
     "trl": trl,
     "paper": paper,

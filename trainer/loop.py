@@ -80,7 +80,7 @@ class Trainer:
         check_backend(config.sync.backend, remote=remote, ranks=ranks.size)
         self._adapters = sends_adapters(config.sync, config.lora, remote=remote)
         self.config, self.run = config, run
-        self.done, self.cursor, self.off_policy = 0, 0, 0
+        self.done, self.cursor, self.off_policy, self.examined = 0, 0, 0, 0
         self.pending: list[Experience] = []
         """Sampled already, for the next steps."""
         folder = model_folder(config)
@@ -148,20 +148,24 @@ class Trainer:
             try:
                 return self._steps(log, stopping)
             except (ReplicaLost, ReplicaRefused, RewardLost):
-                self.save()  # nothing of the step that failed is in the state
+                self.save()  # the state is that between two steps, wherever it happened
                 raise
             finally:
                 log.close()
 
     def _steps(self, log: MetricsLog | NoLog, stopping: Stopping) -> bool:
         self._push()
-        if self.done == 0 and self.exam.sets:
-            log.write({"step": 0, **self._examine()})
+        if self.exam.due(self.done) and (self.done == 0 or self.examined < self.done):
+            log.write({"step": self.done, **self._examine()})
         while self.done < self.config.run.steps and not self._exhausted:
             if self.ranks.any(stopping.asked):
                 break
-            row = self.step()
-            log.write({"step": self.done, **row})
+            row: dict[str, Any] = {}
+            try:
+                self.step(row)
+            finally:  # engines and judges may be lost after the update: the step has been made
+                if row:
+                    log.write({"step": self.done, **row})
             if self.done % self.config.checkpoint.every == 0 or self.best.step == self.done:
                 self.save()
         self.save()
@@ -169,39 +173,35 @@ class Trainer:
             print(f"\n{self.best.ended(self.done, self.config.eval)}", file=sys.stderr)
         return self.done >= self.config.run.steps or self._exhausted
 
-    def step(self) -> dict[str, Any]:
-        """One step; what it did, in numbers."""
+    def step(self, row: dict[str, Any]) -> None:
+        """One step. ``row`` gets what it did, in numbers, from when the state has it on."""
         clock, step = Stopwatch(), self.done
         found = self._batch(clock)
         rows = train_rows(found.groups, self.config.algorithm, dynamic=self.sampler.dynamic)
         sampled = len(found.groups) * self.config.rollout.samples  # what a group stands for
         report = self.learner.update(rows, step, sampled, stale=self.off_policy > 0)
-        figures: dict[str, float] = {}
         with clock.phase("head"):
             recorded = head_rows(found.features, found.groups)
-            if self.head is not None and recorded is not None:
-                figures = self.head.learn(recorded, step)
+            figures = self.head.learn(recorded, step) if self.head and recorded else {}
         every = self.config.log.rollouts_every
         self.ranks.on_first(
             lambda: keep_rollouts(self.run.path, step + 1, every, found.groups, rows)
         )
         self._remember(found.groups)
         self.cursor, self.done = found.cursor, step + 1
-        examined = bool(self.exam.sets) and self.done % self.config.eval.every == 0
-        row: dict[str, Any] = rollout_metrics(found.groups) | update_metrics(rows, report) | figures
-        row["off_policy"] = self.off_policy
+        row |= rollout_metrics(found.groups) | update_metrics(rows, report) | figures
+        row |= {"off_policy": self.off_policy} | clock.row()
+        examined = self.exam.due(self.done)
         if not self.pending or examined:  # else nothing is sampled before the next step
             with clock.phase("sync"):
                 row["sync_gap"] = self._push()
-            row["sync_exact"] = float(self.sync.weights.exact)
-            row["sync_bytes"] = self.sync.bytes_sent
+            row |= self.sync.figures
         row |= clock.row()
         if seconds := row.get("seconds/generate"):  # a rank may have its rollouts from another
             ahead = [found, *self.pending]
             row["tokens_per_s"] = sum(tokens_generated(batch.groups) for batch in ahead) / seconds
         if examined:
             row |= self._examine()
-        return row
 
     def _batch(self, clock: Stopwatch) -> Experience:
         """What this step is trained on; sampled now where nothing is pending."""
@@ -248,6 +248,7 @@ class Trainer:
         row = self.exam.figures(self.engine, self.pool, calibration)
         if metric := self.config.eval.keep_best:
             self.best.saw(self.done, row, metric)
+        self.examined = self.done
         return row | {"seconds/eval": time.perf_counter() - began}
 
     @property
@@ -269,6 +270,7 @@ class Trainer:
             "best": asdict(self.best),
             "pending": packed(self.pending),
             "off_policy": self.off_policy,
+            "examined": self.examined,
             "trusts_engine": self.learner.trusts_engine,
             "tokens_per_pass": self.learner.budget.lowered,
             "torch_rng": torch.get_rng_state(),
@@ -288,6 +290,7 @@ class Trainer:
         self.history, self.best = SuccessHistory(**state["history"]), Best(**state.get("best", {}))
         self.done, self.cursor = state["done"], state["cursor"]
         self.pending, self.off_policy = unpacked(state["pending"], self.source), state["off_policy"]
+        self.examined = state.get("examined", self.done)
         self.learner.trusts_engine = state["trusts_engine"]
         self.learner.budget.lower_to(state.get("tokens_per_pass"))
         torch.set_rng_state(state["torch_rng"])

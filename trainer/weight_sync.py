@@ -84,9 +84,10 @@ class WeightSync:
         return self.check(learner, version)
 
     @property
-    def bytes_sent(self) -> int:
-        """By the last sync, to each engine."""
-        return self._transfer.staged_bytes
+    def figures(self) -> dict[str, float]:
+        """Of the last sync: whether weights were compared bit by bit, bytes sent to each engine."""
+        size = self._transfer.staged_bytes
+        return {"sync_exact": float(self.weights.exact), "sync_bytes": size}
 
     def _compare(self, sent: int, version: str) -> None:
         self.weights.exact = True

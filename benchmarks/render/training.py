@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import stdev
 
 from benchmarks.plots.training import clock_of
 from benchmarks.record import Result, read_result
@@ -35,6 +36,8 @@ def training(name: str = "training") -> str:
             f"| {row['arm']} | {len(row['seeds'])} | {row[f'{clock}_per_step']:.2f} | {phases} "
             f"| {speed:.2f}x | {_mean(row['pass@1']):.3f} | {gains} |"
         )
+    if found := _intervals(result, gain):
+        lines += ["", found]
     if "groups_whole" in result.rows[0]:
         lines += ["", *_signal(result)]
     return "\n".join([*lines, "", f"![Training](benchmarks/results/{name}.png)"])
@@ -62,6 +65,31 @@ def _caption(result: Result) -> str:
     )
 
 
+STUDENT = (4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
+"""Quantiles 0.975 of Student's t with 2 degrees of freedom and more."""
+
+
+def _intervals(result: Result, gain: str) -> str:
+    """Of the mean differences, where there are seeds enough; empty: nowhere."""
+    base = result.settings.get("base", "none")
+    parts = [
+        f"{row['arm']} {_interval(row['gain_over_base'])} and {_interval(row[gain])}"
+        for row in result.rows
+        if row["arm"] != base and len(row["seeds"]) > 2
+    ]
+    if not parts:
+        return ""
+    return (
+        "95 % intervals of the mean differences, by Student's t over seeds, after equal steps and after "
+        f"equal seconds: {'; '.join(parts)}."
+    )
+
+
+def _interval(values: Sequence[float]) -> str:
+    error = STUDENT[len(values) - 3] * stdev(values) / len(values) ** 0.5
+    return f"{_mean(values) - error:+.3f} to {_mean(values) + error:+.3f}"
+
+
 def _signal(result: Result) -> list[str]:
     """What is left to learn from, and how long it takes."""
     clock = clock_of(result.rows)
@@ -69,21 +97,23 @@ def _signal(result: Result) -> list[str]:
     lines = [
         "| rollouts pruned by | groups with signal | variance in groups "
         "| right among the kept: hard, medium, easy prompts "
-        f"| {' | '.join(f's to pass@1 {goal}' for goal in goals)} |",
-        "|---" * (4 + len(goals)) + "|",
+        f"| {' | '.join(f's to pass@1 {goal}' for goal in goals)} "
+        "| rollouts an optimizer step | squared norm of its gradient times these |",
+        "|---" * (6 + len(goals)) + "|",
     ]
     for row in result.rows:
         kept = ", ".join(_figure(row[f"kept_positive/{name}"]) for name in BUCKETS)
         times = " | ".join(_times(row["time_to"][goal][clock]) for goal in goals)
         lines.append(
             f"| {row['arm']} | {row['groups_mixed'] / row['groups']:.2f} | {row['reward_var']:.3f} | {kept} "
-            f"| {times} |"
+            f"| {times} | {_figure(row.get('rollouts_per_update'), 0)} "
+            f"| {_figure(row.get('gradient2_rollouts'))} |"
         )
     return lines
 
 
-def _figure(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
+def _figure(value: float | None, digits: int = 2) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
 
 
 def _times(values: Sequence[float | None]) -> str:

@@ -77,6 +77,7 @@ ARMS: dict[str, Changes] = {
         "rollout.samples": 32,
         "prune.keep": 0.25,
     },
+    "none, 8 samples": {"prune.mode": "none", "rollout.samples": 8},
     "8 first, ipw": {
         "prune.mode": "none",
         "rollout.first": 8,
@@ -91,7 +92,7 @@ ARMS: dict[str, Changes] = {
 }
 """What differs from the recipe; GRPO unless named DAPO, keep 0.5 and the probe at 32 unless named."""
 BOTH = ("random", "both ends", "arrol, ipw", "arrol_signed, ipw", "both ends, ipw",
-        "arrol, 8 by PODS", "arrol, keep 0.25 of 32", "8 first, ipw")  # fmt: skip
+        "arrol, 8 by PODS", "arrol, keep 0.25 of 32", "none, 8 samples", "8 first, ipw")  # fmt: skip
 """Arms that are there tuned as well; ``fast`` is ``arrol``, tuned."""
 ARMS |= {f"{arm}, tuned": {**ARMS[arm], **TUNED} for arm in BOTH}
 

@@ -63,6 +63,7 @@ def _row(arm: str, base: str, paths: Sequence[Path], plain: Sequence[Rows]) -> d
         "quiet": all(cores is not None and cores <= QUIET for cores in busy),
         **_times(runs, plain, _batches(arm), _batches(base)),
         **{key: _mean([_steady(run, _batches(arm)) for run in runs], key) for key in MEANS},
+        **_noise([row for run in runs for row in _steady(run, _batches(arm))]),
         "pass@1_before": [curve[0][2] for curve in curves],
         "pass@1": [curve[-1][2] for curve in curves],
         "gain_over_base": [one[-1][2] - other[-1][2] for one, other in pairs],
@@ -93,6 +94,23 @@ def _times(runs: Sequence[Rows], plain: Sequence[Rows], each: int, base: int) ->
         found[f"speedup{name}"] = float(np.mean(ratios)) if known else None
         found |= {f"{kind}_{phase}": _phase(ours, f"{kind}/{phase}") for phase in PHASES}
     return found
+
+
+def _noise(rows: Rows) -> dict[str, float]:
+    """What an optimizer step's gradient is made of.
+
+    Where it is all noise its square is inversely proportional to the rollouts: the product is the same for
+    few rollouts and for many.
+    """
+    known = [row for row in rows if "grad_norm" in row and row.get("rollouts_trained")]
+    if not known:
+        return {}
+    sizes = np.array([row["rollouts_trained"] for row in known]) / COMMON["optim.minibatches"]
+    squares = np.array([row["grad_norm"] for row in known]) ** 2
+    return {
+        "rollouts_per_update": float(sizes.mean()),
+        "gradient2_rollouts": float(np.median(squares * sizes)),
+    }
 
 
 def _steady(run: Rows, batches: int) -> Rows:

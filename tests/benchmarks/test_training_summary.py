@@ -66,7 +66,8 @@ def test_a_busy_machine_is_told_and_its_seconds_are_the_processor_s(
         for row in rows[1:]:
             halves = {key.replace("seconds/", "seconds_cpu/"): value / 2
                       for key, value in row.items() if key.startswith("seconds/")}  # fmt: skip
-            row |= halves | {"groups_whole": 8, "groups": 8, "groups_mixed": 6, "reward_var": 0.2}
+            row |= halves | {"grad_norm": 0.1, "rollouts_trained": 100 if arm == "none" else 50}
+            row |= {"groups_whole": 8, "groups": 8, "groups_mixed": 6, "reward_var": 0.2}
         (run / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         turns = [{"seconds": 30.0, "others": 1.0}, {"seconds": 10.0, "others": 0.2}]
         (run / "turns.jsonl").write_text("".join(json.dumps(turn) + "\n" for turn in turns))
@@ -78,6 +79,9 @@ def test_a_busy_machine_is_told_and_its_seconds_are_the_processor_s(
     # From 0.3 to 0.5 in 12 steps of 5 s.
     assert rows[0]["time_to"]["0.5"] == {"seconds": [60.0], "seconds_cpu": [30.0]}
     assert rows[0]["time_to"]["0.55"]["seconds"] == [None]
+    # Two optimizer steps a step; the squared norm is 0.01.
+    sizes = [(row["rollouts_per_update"], row["gradient2_rollouts"]) for row in rows]
+    assert sizes == [(50, pytest.approx(0.5)), (25, pytest.approx(0.25))]
     monkeypatch.setattr("benchmarks.record.RESULTS", tmp_path)
     changes = common("sparse")
     settings = {"steps": ROWS, "seeds": [0], "changes": changes, "base": "none"}
@@ -87,7 +91,12 @@ def test_a_busy_machine_is_told_and_its_seconds_are_the_processor_s(
     assert "on levels 6, 7 at temperature 1, 16 prompts a step" in text
     assert "on processors" in text
     assert "| fast | 1 | 1.00 |" in text
-    assert "| none | 0.75 | 0.200 | -, -, - | 30 (1 of 1) | none of 1 |" in text
+    assert "| none | 0.75 | 0.200 | -, -, - | 30 (1 of 1) | none of 1 | 50 | 0.50 |" in text
+    assert "95 % intervals" not in text, "of one seed"
+    for row, gains in zip(rows, ([0.0] * 3, [-0.02, -0.04, -0.06]), strict=True):
+        row |= {"seeds": [0, 1, 2], "gain_over_base": gains, "gain_at_equal_seconds_cpu": gains}
+    write_result("training_sparse", settings, rows, folder=tmp_path)
+    assert "fast -0.090 to +0.010 and -0.090 to +0.010." in training("training_sparse")
 
 
 def test_neighbours_are_seen(tmp_path: Path) -> None:

@@ -38,6 +38,10 @@ class Exam:
     chat: ChatSection
     ranks: Ranks
 
+    def due(self, done: int) -> bool:
+        """Whether one is to be held after so many steps."""
+        return bool(self.sets) and done % self.options.every == 0
+
     def figures(
         self, engine: GroupSampler, pool: AnswerPool, calibration: Calibration | None = None
     ) -> Figures:

@@ -27,16 +27,26 @@ class MetricsLog:
         self._writers = open_writers(config, folder)
         self._path = folder / FILE
         rows = [row for row in read_metrics(folder) if start and row["step"] <= start]
+        lines = [json.dumps(row) + "\n" for row in rows]
         with replacing(self._path) as part:
-            part.write_text("".join(json.dumps(row) + "\n" for row in rows))
+            part.write_text("".join(lines))
         self._file = self._path.open("a")
+        self._last, self._line = (rows[-1], lines[-1]) if rows else ({}, "")
         self._progress = Progress(start, config.run.steps)
 
     def write(self, row: Mapping[str, Any]) -> None:
-        """``row`` has ``step``, counted from 1, and numbers; None: not known in this step."""
+        """``row`` has ``step``, counted from 1, and numbers; None: not known in this step.
+
+        What comes late for the last step, since its run ended before, is added to that step's row.
+        """
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        stamped = {"step": row["step"], "time": now, **row}
-        self._file.write(json.dumps(stamped, allow_nan=False) + "\n")
+        if row["step"] == self._last.get("step"):
+            self._file.truncate(self._file.tell() - len(self._line))
+            self._last = {**self._last, **row, "time": now}
+        else:
+            self._last = {"step": row["step"], "time": now, **row}
+        self._line = json.dumps(self._last, allow_nan=False) + "\n"
+        self._file.write(self._line)
         self._file.flush()
         figures = {k: float(v) for k, v in row.items() if k != "step" and v is not None}
         for writer in self._writers:

@@ -45,7 +45,11 @@ def main(folder: Path, which: str) -> None:
         began = time.monotonic()
         try:
             gap = sync.push(learner, str(number))
-            told[name] = {"gap": gap, "exact": sync.weights.exact, "bytes": sync.bytes_sent}
+            told[name] = {
+                "gap": gap,
+                "exact": sync.weights.exact,
+                "bytes": sync.figures["sync_bytes"],
+            }
         except SyncFailed as error:
             told[name] = {"refused": str(error)}
         told[name]["seconds"] = time.monotonic() - began
