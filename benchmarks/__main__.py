@@ -23,6 +23,7 @@ SUITE: dict[str, str] = {
     "soak": "a thousand random clients for minutes, of whom half leave: nothing lost or leaked",
     "training": "seconds a step, tokens and accuracy of pruned and unpruned training",
     "group_signal": "what ending whole groups at the probe could save in training",
+    "gradient_noise": "how much of a training step's gradient is signal",
     "trl": "steps an hour, memory and accuracy of TRL's GRPOTrainer and ours",
 }
 """Module of this package -> what it measures."""

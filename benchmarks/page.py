@@ -16,6 +16,7 @@ from benchmarks.render.accuracy import accuracy, limits
 from benchmarks.render.answers import answers
 from benchmarks.render.behaviour import behaviour
 from benchmarks.render.gpu import gpu
+from benchmarks.render.gradient_noise import gradient_noise
 from benchmarks.render.group_signal import group_signal
 from benchmarks.render.latency import latency
 from benchmarks.render.load import load
@@ -95,6 +96,7 @@ RENDERERS: dict[str, Callable[[], str]] = {
     "training_probes": partial(training, name="training_probes"),
     "training_batch": partial(training, name="training_batch"),
     "training_evidence": partial(training, name="training_evidence"),
+    "gradient_noise": gradient_noise,
     "group_signal": group_signal,
     "trl": trl,
     "paper": paper,

@@ -25,7 +25,7 @@ def training_plot(path: Path) -> Path:
     clock, base = clock_of(result["rows"]), result["settings"].get("base", "none")
     keeps = set(KEEPS.values()) <= set(rows)
     panels = 3 if keeps else 2
-    figure, axes = plt.subplots(1, panels, figsize=(5 * panels, 4.5))
+    figure, axes = plt.subplots(1, panels, figsize=(5.5 * panels, 5.5))
     _curves(axes[0], [rows[arm] for arm in (MAIN if keeps else rows)], clock)
     _phases(axes[1], list(rows.values()), clock, base)
     if keeps:
@@ -61,7 +61,8 @@ def _curves(axes: Axes, rows: Sequence[Row], clock: str) -> None:
     axes.set_xlabel(f"training {NAMES[clock]} (evaluation left out)")
     axes.set_ylabel("pass@1 on held-out questions")
     axes.set_title("mean of the seeds; thin: each seed")
-    axes.legend(title="pruned by", loc="lower right", fontsize=8)
+    below: Any = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14)}
+    axes.legend(title="pruned by", fontsize=8, ncol=2, **below)
     axes.grid(alpha=0.3)
 
 
@@ -78,7 +79,7 @@ def _phases(axes: Axes, rows: Sequence[Row], clock: str, base: str) -> None:
     axes.invert_yaxis()
     axes.set_xlim(0, left.max() * 1.15)
     axes.set_xlabel(f"{NAMES[clock]} a step once pruning is in force")
-    axes.set_title(f"phases, and steps per second relative to {base}")
+    axes.set_title(f"phases, and speed beside {base}")
     axes.legend(fontsize=8)
 
 

@@ -65,8 +65,8 @@ def _caption(result: Result) -> str:
     )
 
 
-STUDENT = (4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
-"""Quantiles 0.975 of Student's t with 2 degrees of freedom and more."""
+STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
+"""Quantiles 0.975 of Student's t with 1 degree of freedom and more."""
 
 
 def _intervals(result: Result, gain: str) -> str:
@@ -85,9 +85,16 @@ def _intervals(result: Result, gain: str) -> str:
     )
 
 
+def interval(values: Sequence[float]) -> tuple[float, float, float]:
+    """Mean of at least two seeds, with its 95 % interval."""
+    mean = _mean(values)
+    error = STUDENT[len(values) - 2] * stdev(values) / len(values) ** 0.5
+    return mean, mean - error, mean + error
+
+
 def _interval(values: Sequence[float]) -> str:
-    error = STUDENT[len(values) - 3] * stdev(values) / len(values) ** 0.5
-    return f"{_mean(values) - error:+.3f} to {_mean(values) + error:+.3f}"
+    _, low, high = interval(values)
+    return f"{low:+.3f} to {high:+.3f}"
 
 
 def _signal(result: Result) -> list[str]:

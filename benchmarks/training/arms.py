@@ -56,6 +56,10 @@ ARMS: dict[str, Changes] = {
     "both ends": {"prune.mode": "both_ends", "prune.lean": 0.5},
     "none, tuned": {"prune.mode": "none", **TUNED},
     "fast": {"prune.mode": "arrol", **TUNED},
+    "arrol, on-policy, tuned": {
+        "prune.mode": "arrol",
+        **{key: value for key, value in TUNED.items() if key != "rollout.batches"},
+    },
     "arrol, ipw": {"prune.mode": "arrol", "algorithm.correction": "ipw"},
     "arrol_signed, ipw": {
         "prune.mode": "arrol_signed",
@@ -95,6 +99,16 @@ BOTH = ("random", "both ends", "arrol, ipw", "arrol_signed, ipw", "both ends, ip
         "arrol, 8 by PODS", "arrol, keep 0.25 of 32", "none, 8 samples", "8 first, ipw")  # fmt: skip
 """Arms that are there tuned as well; ``fast`` is ``arrol``, tuned."""
 ARMS |= {f"{arm}, tuned": {**ARMS[arm], **TUNED} for arm in BOTH}
+RATES: dict[str, Changes] = {
+    "double rate": {"optim.lr": 2 * COMMON["optim.lr"]},
+    "falling rate": {"optim.lr": 1.5 * COMMON["optim.lr"], "optim.schedule": "linear"},
+}
+"""Whether a larger step makes up for fewer rollouts, and whether one that shrinks does."""
+ARMS |= {
+    f"{arm}, {name}": {**ARMS[arm], **changes}
+    for arm in ("none, tuned", "fast")
+    for name, changes in RATES.items()
+}
 
 
 def common(regime: str) -> Changes:
