@@ -30,7 +30,7 @@ def training(name: str = "training") -> str:
         phases = " | ".join(
             f"{row[f'{clock}_{p}'] or 0.0:.2f}" for p in ("generate", "logprob", "update")
         )
-        gains = " | ".join(_spread(row[k]) for k in ("gain_over_base", gain))
+        gains = " | ".join(spread(row[k]) for k in ("gain_over_base", gain))
         speed = row["speedup" if clock == "seconds" else "speedup_cpu"]
         lines.append(
             f"| {row['arm']} | {len(row['seeds'])} | {row[f'{clock}_per_step']:.2f} | {phases} "
@@ -135,5 +135,8 @@ def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
-def _spread(values: Sequence[float]) -> str:
+def spread(values: Sequence[float]) -> str:
+    """Mean, and lowest and highest where there are several."""
+    if len(values) == 1:
+        return f"{values[0]:+.3f}"
     return f"{_mean(values):+.3f} ({min(values):+.3f} to {max(values):+.3f})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.record import read_result
+from benchmarks.render.training import spread
 
 BEST = "arrol-serve, fast"
 
@@ -65,10 +66,10 @@ def _training() -> tuple[str, str, str]:
     return (
         "a training step, half of the rollouts ended at the probe",
         "unpruned GRPO, tuned as well",
-        f"{row['speedup_cpu']:.2f}x as fast; pass@1 after equal steps {_spread(row['gain_over_base'])}, "
-        f"after equal processor seconds {_spread(row['gain_at_equal_seconds_cpu'])}, over "
+        f"{row['speedup_cpu']:.2f}x as fast; pass@1 after equal steps {spread(row['gain_over_base'])}, "
+        f"after equal processor seconds {spread(row['gain_at_equal_seconds_cpu'])}, over "
         f"{len(row['seeds'])} seeds. Half as many samples and no pruning: {fewer['speedup_cpu']:.2f}x, "
-        f"{_spread(fewer['gain_over_base'])} and {_spread(fewer['gain_at_equal_seconds_cpu'])}, over "
+        f"{spread(fewer['gain_over_base'])} and {spread(fewer['gain_at_equal_seconds_cpu'])}, over "
         f"{len(fewer['seeds'])}",
     )
 
@@ -96,7 +97,3 @@ def _saved() -> str:
 def _scoring() -> float:
     row = next(row for row in read_result("plugin_cost").rows if row["arm"] == "scoring on")
     return float(1 - row["to_idle"]["median"])
-
-
-def _spread(values: list[float]) -> str:
-    return f"{sum(values) / len(values):+.3f} ({min(values):+.3f} to {max(values):+.3f})"
