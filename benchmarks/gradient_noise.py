@@ -107,7 +107,7 @@ def gradients(
             part = token_batch([rows[i] for i in places])
             advantage = torch.tensor([rows[i].advantage for i in places])[part.row]
             loss = -(advantage * model(part, config.rollout.temperature)).sum() / total
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
         yield torch.cat([weight.grad.flatten() for weight in model.parameters()]).numpy()  # type: ignore[union-attr]
 
 
