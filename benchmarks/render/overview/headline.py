@@ -64,13 +64,11 @@ def _training() -> tuple[str, str, str]:
     arms = {row["arm"]: row for row in result.rows}
     row, fewer = arms["arrol"], arms["none, 8 samples, tuned"]
     return (
-        "a training step, half of the rollouts ended at the probe",
-        "unpruned GRPO, tuned as well",
-        f"{row['speedup_cpu']:.2f}x as fast; pass@1 after equal steps {spread(row['gain_over_base'])}, "
-        f"after equal processor seconds {spread(row['gain_at_equal_seconds_cpu'])}, over "
-        f"{len(row['seeds'])} seeds. Half as many samples and no pruning: {fewer['speedup_cpu']:.2f}x, "
-        f"{spread(fewer['gain_over_base'])} and {spread(fewer['gain_at_equal_seconds_cpu'])}, over "
-        f"{len(fewer['seeds'])}",
+        "a training step, half of its rollouts pruned",
+        "unpruned, tuned",
+        f"{row['speedup_cpu']:.2f}x; pass@1 after equal steps {spread(row['gain_over_base'])}, processor "
+        f"seconds {spread(row['gain_at_equal_seconds_cpu'])} (half the samples, unpruned: "
+        f"{spread(fewer['gain_at_equal_seconds_cpu'])}); {len(row['seeds'])} seeds",
     )
 
 
