@@ -7,7 +7,6 @@ same chunks of questions with the same seeds, so that the machine's load touches
 from __future__ import annotations
 
 import argparse
-import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,16 +16,17 @@ from typing import Any, get_args
 import numpy as np
 from tqdm import tqdm
 
-from arrol_serve.answers.equivalence import equivalent
-from arrol_serve.answers.extract import extract
+from arrol_serve.answers.pool import AnswerPool
 from arrol_serve.answers.spec import AnswerSpec
-from arrol_serve.rollout import Fate, fate_of
-from arrol_serve.voting import Ballot, VoteRule, tally
+from arrol_serve.voting import VoteRule
 from benchmarks.plots.accuracy import accuracy_plot
 from benchmarks.record import write_result
 from trainer.engines.sampling import GroupRequest, SampledRollout, build_engine, sample_groups
+from trainer.evaluation.datasets import Item
+from trainer.evaluation.grading import grade
+from trainer.evaluation.reporting.methods import vote
 from trainer.evaluation.reporting.statistics import bootstrap
-from trainer.evaluation.reporting.uniform_vote import uniform_vote
+from trainer.evaluation.sampling import reply_of
 from trainer.prompts.arithmetic import EVALUATION_SEED, held_out_questions
 
 ROOT = Path(__file__).parent.parent
@@ -72,46 +72,6 @@ def arms(probe: int, samples: int) -> list[Arm]:
     ]
 
 
-def grade(group: Sequence[SampledRollout], gold: str, rule: VoteRule) -> float:
-    """1.0 if the vote over the group's finished rollouts is right; of a uniform one that is tied, the
-    chance that a lot falls on a right answer.
-    """
-    spec = AnswerSpec()
-    seen: list[str] = []
-    ballots = []
-    for rollout in group:
-        if fate_of(rollout.finish_reason, rollout.stop_reason) is not Fate.FINISHED:
-            continue
-        answer = extract(rollout.text, spec)
-        if answer is not None:
-            answer = next((s for s in seen if equivalent(s, answer, "math")), answer)
-            seen.append(answer)
-        ballots.append(
-            Ballot(rollout.index, answer, _probability(rollout), rollout.report["confidence"])
-        )
-    if rule == "uniform":
-        found = [b.answer for b in ballots]
-        return uniform_vote(found, [float(a is not None and _right(a, gold)) for a in found])
-    standings = tally(ballots, rule).standings
-    return float(bool(standings) and _right(standings[0].answer, gold))
-
-
-def _right(answer: str, gold: str) -> bool:
-    return equivalent(answer, gold, "math")
-
-
-def _probability(rollout: SampledRollout) -> float | None:
-    logit = rollout.report["quality"]
-    return None if logit is None else 1 / (1 + math.exp(-logit))
-
-
-def pass_at_1(group: Sequence[SampledRollout], gold: str) -> float:
-    """Share of the group's rollouts that are right."""
-    spec = AnswerSpec()
-    answers = [extract(rollout.text, spec) for rollout in group]
-    return sum(a is not None and _right(a, gold) for a in answers) / len(group)
-
-
 def evaluation_questions(count: int, levels: Sequence[int]) -> list[tuple[str, str]]:
     """``count`` held-out questions that take turns through ``levels``."""
     share = -(-count // len(levels))
@@ -119,7 +79,9 @@ def evaluation_questions(count: int, levels: Sequence[int]) -> list[tuple[str, s
     return [pair for turn in zip(*per_level, strict=True) for pair in turn][:count]
 
 
-def run(engine: Any, args: argparse.Namespace, all_arms: list[Arm]) -> list[float]:
+def run(
+    engine: Any, pool: AnswerPool, args: argparse.Namespace, all_arms: list[Arm]
+) -> list[float]:
     """Run every arm on every chunk; return pass@1 per question."""
     questions = evaluation_questions(args.questions, args.levels)
     single: list[float] = []
@@ -128,11 +90,15 @@ def run(engine: Any, args: argparse.Namespace, all_arms: list[Arm]) -> list[floa
         chunk = questions[start : start + args.chunk]
         for arm in all_arms[turn % len(all_arms) :] + all_arms[: turn % len(all_arms)]:
             groups = _sample(engine, arm, chunk, start, args)
-            for group, (_, gold) in zip(groups, chunk, strict=True):
+            for group, (question, gold) in zip(groups, chunk, strict=True):
+                replies = [reply_of(rollout) for rollout in group]
+                kept = grade(
+                    pool, arm.name, Item("", question, gold), replies, AnswerSpec()
+                ).samples
                 for rule in arm.rules:
-                    arm.right.setdefault(rule, []).append(grade(group, gold, rule))
+                    arm.right.setdefault(rule, []).append(vote(kept, rule))
                 if arm.policy is None:
-                    single.append(pass_at_1(group, gold))
+                    single.append(sum(one.right is True for one in kept) / len(kept))
     return single
 
 
@@ -210,11 +176,12 @@ def main() -> None:
     )
     parser.add_argument("--name", default="accuracy")
     args = parser.parse_args()
-    engine = build_engine(args.model, args.head)
+    engine, pool = build_engine(args.model, args.head), AnswerPool(workers=1, timeout_s=60.0)
     all_arms = arms(args.probe, args.samples)
     warm_up = argparse.Namespace(**{**vars(args), "questions": 8, "chunk": 8})
-    run(engine, warm_up, arms(args.probe, args.samples))
-    single = run(engine, args, all_arms)
+    run(engine, pool, warm_up, arms(args.probe, args.samples))
+    single = run(engine, pool, args, all_arms)
+    pool.close()
     rows = summarise(all_arms, single, args.samples)
     settings = {
         "questions": args.questions,

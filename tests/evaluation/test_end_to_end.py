@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ import pytest
 from arrol_serve.bundled import HEADS, MODEL_NAME
 from arrol_serve.quality.artifact import load_head, save_head
 from tests.paths import ROOT
+from tests.warm.command import PYTHON, kill_once_there, run
 from trainer.evaluation.cli import main
 from trainer.samples.kept import read_groups
 
@@ -24,20 +23,13 @@ LIMIT_S = 420.0
 pytestmark = pytest.mark.timeout(900)
 
 
-def start(out: Path, *words: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "trainer.evaluation.cli", *OPTIONS, *words, "--out", str(out)]
-    return subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+def command(out: Path, *words: str) -> list[str]:
+    return [*PYTHON, "trainer.evaluation.cli", *OPTIONS, *words, "--out", str(out)]
 
 
-def finish(process: subprocess.Popen[str]) -> tuple[str, str]:
-    try:
-        out, error = process.communicate(timeout=LIMIT_S)
-    finally:
-        process.kill()
-    assert process.returncode == 0, error[-3000:]
-    return out, error
+def finish(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
 
 
 def test_a_killed_run_goes_on_to_the_report_of_an_unbroken_one(
@@ -45,18 +37,13 @@ def test_a_killed_run_goes_on_to_the_report_of_an_unbroken_one(
 ) -> None:
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     records = killed / "records.jsonl"
-    process = start(killed, "--methods", METHODS)
-    end = time.monotonic() + LIMIT_S
-    while not (records.exists() and records.stat().st_size):
-        assert process.poll() is None, process.communicate()[1][-3000:]
-        assert time.monotonic() < end
-        time.sleep(0.02)
-    process.kill()
-    process.communicate()
+    kill_once_there(command(killed, "--methods", METHODS), records, LIMIT_S)
     kept = records.read_bytes()
-    finish(start(killed, "--methods", METHODS, "--k", "1,3"))
+    finish(run(command(killed, "--methods", METHODS, "--k", "1,3"), LIMIT_S))
     assert records.read_bytes().startswith(kept[: kept.rfind(b"\n") + 1])
-    table, _ = finish(start(whole, "--methods", METHODS, "--k", "3,1"))
+    words = command(whole, "--methods", METHODS, "--k", "3,1")
+    unbroken = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S)
+    table = finish(unbroken)  # by a Python of its own
     for name in ("report.json", "report.md", "accuracy.png", "by_k.png", "calibration.png"):
         assert (killed / name).read_bytes() == (whole / name).read_bytes(), name
     replies = [read_groups(folder / "replies.jsonl.gz") for folder in (killed, whole)]
@@ -89,7 +76,7 @@ def test_a_killed_run_goes_on_to_the_report_of_an_unbroken_one(
 def test_the_engine_has_room_for_one_long_question(tmp_path: Path) -> None:
     path = ask(tmp_path, "1+" * 200 + "1")
     words = ["--data", str(path), "--max-tokens", "16", "--methods", "uniform,quality"]
-    finish(start(tmp_path / "run", *words))
+    finish(run(command(tmp_path / "run", *words), LIMIT_S))
     report = json.loads((tmp_path / "run" / "report.json").read_text())
     assert [question["id"] for question in report["questions"]] == ["questions/1"]
     assert report["methods"][0]["tokens_per_question"] <= 4 * 16

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 
 from tests.evaluation.tuning.apart_live import BODIES, LATE, PROBES
-from tests.paths import ROOT
+from tests.warm.command import PYTHON, run
 
 LIMIT_S = 500
 pytestmark = pytest.mark.timeout(600)
@@ -18,14 +16,7 @@ pytestmark = pytest.mark.timeout(600)
 
 @pytest.fixture(scope="module")
 def found() -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.evaluation.tuning.apart_live"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
+    done = run([*PYTHON, "tests.evaluation.tuning.apart_live"], LIMIT_S)
     assert done.returncode == 0, done.stderr[-3000:]
     body: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return body

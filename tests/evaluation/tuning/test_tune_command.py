@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ from arrol_serve.presets import load_presets
 from arrol_serve.quality.artifact import load_manifest
 from tests.evaluation.tuning.replay_cases import plan_of
 from tests.paths import MODEL, ROOT
+from tests.warm.command import PYTHON, kill_once_there, run
 from trainer.evaluation.cli import main
 
 LIMIT_S = 400.0
@@ -24,39 +23,20 @@ WORDS = ["--data", "arithmetic:6", "--limit", "20", "--samples", "8", "--tempera
 WORDS += ["--policies", "40"]
 
 
-def start(out: Path, *words: str, **environment: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "trainer.evaluation.cli", "tune", *WORDS, *words]
-    return subprocess.Popen(
-        [*command, "--out", str(out)],
-        cwd=ROOT,
-        env=os.environ | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def tune(out: Path, *words: str) -> list[str]:
+    return [*PYTHON, "trainer.evaluation.cli", "tune", *WORDS, *words, "--out", str(out)]
 
 
-def finish(process: subprocess.Popen[str]) -> str:
-    try:
-        out, error = process.communicate(timeout=LIMIT_S)
-    finally:
-        process.kill()
-    assert process.returncode == 0, error[-3000:]
-    return out
+def finish(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
 
 
 def test_a_tuning_that_was_killed_goes_on_and_ends_with_presets(tmp_path: Path) -> None:
     records = tmp_path / "records.jsonl"
-    process = start(tmp_path)
-    end = time.monotonic() + LIMIT_S
-    while not (records.exists() and records.stat().st_size):
-        assert process.poll() is None, process.communicate()[1][-3000:]
-        assert time.monotonic() < end
-        time.sleep(0.02)
-    process.kill()
-    process.communicate()
+    kill_once_there(tune(tmp_path), records, LIMIT_S)
     kept = records.read_bytes()
-    said = finish(start(tmp_path))
+    said = finish(run(tune(tmp_path), LIMIT_S))
     assert records.read_bytes().startswith(kept[: kept.rfind(b"\n") + 1])
     assert len(records.read_text().splitlines()) == 20
     found = json.loads((tmp_path / "tune.json").read_text())
@@ -71,7 +51,10 @@ def test_a_tuning_that_was_killed_goes_on_and_ends_with_presets(tmp_path: Path) 
     assert (tmp_path / "tune.png").stat().st_size > 5000
     check_presets(tmp_path / "presets.json")
     # The pass is kept: a second choice needs no engine, and comes to the same.
-    finish(start(tmp_path, "--no-run", VLLM_CPU_KVCACHE_SPACE="nonsense"))
+    no_engine = os.environ | {"VLLM_CPU_KVCACHE_SPACE": "nonsense"}
+    words = tune(tmp_path, "--no-run")
+    done = subprocess.run(words, env=no_engine, cwd=ROOT, capture_output=True, text=True)
+    finish(done)  # by a Python of its own
     again = json.loads((tmp_path / "tune.json").read_text())
     assert again["presets"] == found["presets"]
     assert again["live"] == {}

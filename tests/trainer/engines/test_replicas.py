@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,13 +20,13 @@ from tests.paths import MODEL, ROOT
 from tests.trainer.servers import KEY, RunningReplica, launch
 from tests.trainer.test_ranks import by_two
 from tests.trainer.test_runs import figures, policy, weights
+from tests.warm.command import PYTHON, run
 from trainer.head.data import HeadData
 from trainer.run import checkpoint
 from trainer.run.log import read_metrics
 
 pytestmark = pytest.mark.timeout(600)
 LIMIT_S = 240
-ENVIRONMENT = os.environ | {"ARROL_ADMIN_KEY": KEY}
 
 
 @pytest.fixture(scope="module")
@@ -41,15 +40,7 @@ def replica(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningReplica
 
 
 def finish(words: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        words,
-        cwd=ROOT,
-        env=ENVIRONMENT | environment,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
+    return run(words, LIMIT_S, os.environ | {"ARROL_ADMIN_KEY": KEY} | environment)
 
 
 def ask(replica: RunningReplica, path: str, body: object = None, key: str = KEY) -> httpx.Response:
@@ -60,7 +51,7 @@ def ask(replica: RunningReplica, path: str, body: object = None, key: str = KEY)
 def test_a_replica_gives_the_same_rollouts_as_an_engine_in_process(
     replica: RunningReplica,
 ) -> None:
-    done = finish([sys.executable, "-m", "tests.trainer.engines.two_ways", replica.url])
+    done = finish([*PYTHON, "tests.trainer.engines.two_ways", replica.url])
     assert done.returncode == 0, done.stderr[-3000:]
     told = json.loads(done.stdout.splitlines()[-1])
     assert all(told["same"].values()), told["same"]
@@ -179,7 +170,8 @@ def test_groups_move_when_a_replica_dies_and_the_run_is_saved_when_all_have(
         **{"rollout.replicas": [first.url, second.url], "run.steps": 500, "checkpoint.every": 500},
     )
     with (tmp_path / "run.log").open("w") as log:
-        process = subprocess.Popen(words, cwd=ROOT, env=ENVIRONMENT, stderr=log)
+        environment = os.environ | {"ARROL_ADMIN_KEY": KEY}
+        process = subprocess.Popen(words, cwd=ROOT, env=environment, stderr=log)
     try:
         wait_for_steps(process, out, 2)
         first.kill()
@@ -234,7 +226,7 @@ def test_no_head_is_made_for_a_model_whose_weights_the_server_no_longer_has(
     put(replica, tmp_path / "trained")
     words = [*HEAD_WORDS.split(), "--url", replica.url, "--work", str(tmp_path / "work")]
     words += ["--out", str(tmp_path / "head")]
-    done = finish([sys.executable, "-m", "trainer.cli", "head", *words])
+    done = finish([*PYTHON, "trainer.cli", "head", *words])
     put(replica, MODEL)
     assert done.returncode == 1
     assert "holds other weights than --model" in done.stderr
@@ -260,7 +252,7 @@ def test_a_head_is_made_from_rollouts_of_a_running_server(
             str(tmp_path / name),
         ]
         words += ["--out", str(tmp_path / f"{name}-head")]
-        done = finish([sys.executable, "-m", "trainer.cli", "head", *words])
+        done = finish([*PYTHON, "trainer.cli", "head", *words])
         assert done.returncode == 0, done.stderr[-3000:]
         shards[name] = HeadData.load(tmp_path / name / "000000.npz")
         load_head(tmp_path / f"{name}-head")

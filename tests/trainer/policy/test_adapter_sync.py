@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +11,9 @@ import torch
 from safetensors.torch import save_file
 
 from arrol_serve.engine.plugin.adapters import FILE, header, merged_tensors
-from tests.paths import MODEL, ROOT
+from tests.paths import MODEL
 from tests.trainer.policy.test_loss import rows
+from tests.warm.command import PYTHON, run
 from trainer.config import load_config
 from trainer.engines.weight_transfer import sends_adapters
 from trainer.errors import ConfigError
@@ -23,8 +22,8 @@ from trainer.sections import LoraSection, SyncSection
 
 
 def syncs(folder: Path, which: str) -> dict[str, Any]:
-    words = [sys.executable, "-m", "tests.trainer.policy.adapter_syncs", str(folder), which]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
+    words = [*PYTHON, "tests.trainer.policy.adapter_syncs", str(folder), which]
+    done = run(words, 280)
     assert done.returncode == 0, done.stderr[-3000:]
     told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return told

@@ -18,7 +18,16 @@ from arrol_serve.quality.artifact import load_head
 from tests.paths import MODEL
 from tests.trainer.policy.test_loss import rows
 from tests.trainer.servers import launch
-from tests.trainer.test_runs import command, figures, interrupt, policy, run, same, weights
+from tests.trainer.test_runs import (
+    command,
+    figures,
+    interrupt,
+    policy,
+    run,
+    run_by_itself,
+    same,
+    weights,
+)
 from trainer.config import load_config
 from trainer.errors import ConfigError
 from trainer.policy.learner import Learner
@@ -80,7 +89,7 @@ def test_layers_that_are_not_there_are_refused() -> None:
 @pytest.fixture(scope="module")
 def adapted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out: Path = tmp_path_factory.mktemp("lora") / "whole"
-    run(policy(out, **LORA))
+    run_by_itself(policy(out, **LORA))
     return out
 
 
