@@ -12,8 +12,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.page.conftest import PATIENCE_MS, Visit
-from tests.server.conftest import FILE_KEY, Server, start, tail
+from tests.server.conftest import FILE_KEY, Server, start
 from tests.server.running.processes import engines
+from tests.starting import tail
 
 A_MINUTE = 40
 """Requests that a key may send: enough for these tests, few enough to be used up by one of them."""

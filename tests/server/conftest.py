@@ -18,8 +18,8 @@ import pytest
 from openai import AsyncOpenAI, OpenAI
 
 from benchmarks.processes import free_port
+from tests.starting import wait_ready
 
-START_LIMIT_S = float(os.environ.get("ARROL_TEST_START_S", "200"))
 KEEP_ALIVE_S = 0.2
 SLOW_REQUEST_S = 5.0
 OTHER_KEY = "the-environments-key"
@@ -98,21 +98,8 @@ def start(log: Path, *options: str, niceness: int = 0) -> tuple[subprocess.Popen
         process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=environment)
     url, admin_url = (f"http://127.0.0.1:{number}" for number in (port, admin))
     server = Server(url, "secret", log, process.pid, admin_url)
-    end = time.monotonic() + START_LIMIT_S
-    while time.monotonic() < end:
-        assert process.poll() is None, tail(log)
-        try:
-            with urllib.request.urlopen(f"{server.url}/health", timeout=2):
-                return process, server
-        except OSError:
-            time.sleep(0.3)
-    process.kill()
-    raise AssertionError(tail(log))
-
-
-def tail(log: Path) -> str:
-    """The end of a log; nothing of /dev/full, which has none."""
-    return log.read_text(errors="replace")[-4000:] if log.is_file() else ""
+    wait_ready(process, url, log)
+    return process, server
 
 
 @pytest.fixture(scope="session")

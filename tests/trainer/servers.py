@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.processes import free_port
 from tests.paths import ROOT
+from tests.starting import wait_ready
 
 KEY = "only-for-tests-0123456789"
-START_LIMIT_S = 200
 
 
 @dataclass(frozen=True)
@@ -34,13 +32,6 @@ class RunningReplica:
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def launch(log: Path, *options: str) -> RunningReplica:
@@ -61,15 +52,6 @@ def launch(log: Path, *options: str) -> RunningReplica:
             env=environment,
             start_new_session=True,
         )
-    end = time.monotonic() + START_LIMIT_S
-    while time.monotonic() < end:
-        assert process.poll() is None, log.read_text(errors="replace")[-4000:]
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
-                return RunningReplica(
-                    f"http://127.0.0.1:{admin}", f"http://127.0.0.1:{port}", process, log
-                )
-        except OSError:
-            time.sleep(0.3)
-    os.killpg(process.pid, signal.SIGKILL)
-    raise AssertionError(log.read_text(errors="replace")[-4000:])
+    public = f"http://127.0.0.1:{port}"
+    wait_ready(process, public, log)
+    return RunningReplica(f"http://127.0.0.1:{admin}", public, process, log)

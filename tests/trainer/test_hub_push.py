@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.processes import free_port
 from tests.paths import ROOT
-from tests.trainer.servers import free_port
 from trainer.errors import ConfigError
 from trainer.run.hub import check_name
 

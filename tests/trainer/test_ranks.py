@@ -18,8 +18,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from benchmarks.processes import free_port
 from tests.paths import ROOT
-from tests.trainer.servers import free_port
 from tests.trainer.test_runs import LIMIT_S, figures, policy, run, same, weights
 from tests.trainer.two_ranks import CASES, updates
 from trainer.engines.weight_transfer import check_backend

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import httpx
 import psutil
 
 from benchmarks.processes import free_port
+from tests.starting import wait_ready
 
 
 @dataclass(frozen=True)
@@ -46,16 +46,6 @@ def started_replicas(folder: Path, count: int) -> Iterator[list[Replica]]:
             process = stack.enter_context(subprocess.Popen(command, stdout=log, stderr=log))
             stack.callback(process.terminate)
             found.append(Replica(f"http://127.0.0.1:{port}", process))
-        for replica in found:
-            _wait(replica)
+        for number, replica in enumerate(found):
+            wait_ready(replica.process, replica.url, folder / f"replica-{number}.log")
         yield found
-
-
-def _wait(replica: Replica, limit_s: float = 240) -> None:
-    until = time.monotonic() + limit_s
-    while time.monotonic() < until and replica.process.poll() is None:
-        with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"{replica.url}/health").status_code == 200:
-                return
-        time.sleep(0.5)
-    raise AssertionError(f"{replica.url} did not start")

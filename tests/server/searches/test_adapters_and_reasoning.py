@@ -19,7 +19,8 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
 from arrol_serve.bundled import HEADS, MODEL, MODEL_NAME
-from tests.server.conftest import start, tail
+from tests.server.conftest import start
+from tests.starting import tail
 
 HEAD = HEADS / "arrol-tiny"
 ASK: Any = [{"role": "user", "content": "What is 12*3+5?"}]

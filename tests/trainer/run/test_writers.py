@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.processes import free_port
 from tests.paths import ROOT
 from trainer.config import load_config
 from trainer.errors import ConfigError
@@ -21,13 +22,6 @@ from trainer.run.log import MetricsLog, read_metrics
 from trainer.run.progress import Progress
 
 ROW = {"step": 1, "reward": 0.25, "head/auc": 0.7, "eval/pass@1": 0.5, "ess": None}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def test_prometheus_scrapes_the_last_step(tmp_path: Path) -> None:

@@ -1,0 +1,30 @@
+"""Waits for servers that tests have started."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+
+LIMIT_S = float(os.environ.get("ARROL_TEST_START_S", "200"))
+
+
+def wait_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    """Until the server at ``url`` answers; one that does not is ended, and its log's end is the error."""
+    end = time.monotonic() + LIMIT_S
+    while time.monotonic() < end:
+        assert process.poll() is None, tail(log)
+        try:
+            with urllib.request.urlopen(f"{url}/health", timeout=2):
+                return
+        except OSError:
+            time.sleep(0.3)
+    process.kill()
+    raise AssertionError(tail(log))
+
+
+def tail(log: Path) -> str:
+    """The end of a log; nothing of /dev/full, which has none."""
+    return log.read_text(errors="replace")[-4000:] if log.is_file() else ""
