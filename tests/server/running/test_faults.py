@@ -15,7 +15,6 @@ from tests.server.leaving import LONG, check_nothing_is_left
 from tests.server.running.processes import readers
 
 SHORT: dict[str, Any] = LONG | {"max_tokens": 30, "ignore_eos": False, "arrol": {"samples": 4}}
-FREE_TEXT = LONG | {"messages": [{"role": "user", "content": "What is 2+2?"}]}
 
 
 @contextmanager
