@@ -6,6 +6,27 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
+
+SHARED = ("tests/engine/", "tests/server/")
+"""Folders whose files use one engine, or one server, of the session."""
+APART = "tests/server/running/"
+"""Files with servers of their own."""
+
+
+class Together(LoadFileScheduling):
+    """File by file, but files that share a server go to the same process, so that it starts once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        folder = next((folder for folder in SHARED if file.startswith(folder)), file)
+        return file if file.startswith(APART) else folder
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Together | None:
+    return Together(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_configure() -> None:
