@@ -47,7 +47,7 @@ PLACES = ("data_dir", "model", "head")
 LEAST_BLOCK = 8
 """Questions of a block, at least."""
 REFILLS = 4
-"""Questions of a block, relative to those at once: who has an answer asks the next, as a busy server sees it."""
+"""Questions of a block, relative to those at once: who has an answer asks the next, as on a busy server."""
 TEMPLATE = Path(__file__).with_name("chat_template.jinja")
 
 
