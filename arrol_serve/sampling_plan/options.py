@@ -18,6 +18,8 @@ Returns = Literal["none", "summary", "candidates"]
 StreamMode = Literal["buffered", "progress"]
 LARGEST = 2**53 - 1
 """Largest integer that JSON readers in all languages take exactly."""
+MOST_GROWTH = 4
+"""Candidates of a wave, relative to all before it."""
 
 
 class _Strict(BaseModel):
@@ -103,6 +105,11 @@ class ArrolOptions(_Strict):
     wave_samples: int | None = Field(
         default=None,
         description="With early_stop: candidates to add at a time; default: as many as min_samples.",
+    )
+    wave_growth: Annotated[float, Field(ge=0, le=MOST_GROWTH)] | None = Field(
+        default=None,
+        description="With early_stop: a wave is at least this share of the candidates started so far; "
+        "default 0, all waves are alike.",
     )
     prune: PruneOptions | None = None
     early_stop: EarlyStopOptions | None = None

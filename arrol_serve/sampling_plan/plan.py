@@ -54,7 +54,7 @@ class SearchPlan:
     @property
     def at_once(self) -> int:
         """Candidates that it is likely to have in the engine at first: two waves overlap."""
-        return min(self.samples, self.waves.first + self.waves.then)
+        return self.waves.after(self.waves.first).stop
 
 
 def resolve(selectors: Selectors, config: ServerConfig) -> SearchPlan | None:

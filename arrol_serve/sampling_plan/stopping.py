@@ -33,7 +33,7 @@ def waves_of(options: ArrolOptions, samples: int, prune: PrunePlan | None) -> Wa
     probe = prune.probes[-1] if prune else None
     given = {"min_samples": options.min_samples, "wave_samples": options.wave_samples}
     if options.early_stop is None:
-        for name, value in given.items():
+        for name, value in {**given, "wave_growth": options.wave_growth}.items():
             if value is not None:
                 raise InvalidRequest(
                     f'arrol.{name} takes effect together with "early_stop" only: add it.',
@@ -53,7 +53,7 @@ def waves_of(options: ArrolOptions, samples: int, prune: PrunePlan | None) -> Wa
                 param=f"arrol.{name}",
             )
     first = options.min_samples or min(DEFAULT_WAVE, max(1, samples // 2))
-    return Waves(samples, first, options.wave_samples or first, probe)
+    return Waves(samples, first, options.wave_samples or first, probe, options.wave_growth or 0.0)
 
 
 def stop_rule_of(options: ArrolOptions, belief: Belief | None) -> StopRule | None:

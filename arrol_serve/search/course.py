@@ -17,17 +17,21 @@ from arrol_serve.voting import Ballot
 
 @dataclass(frozen=True, slots=True)
 class Waves:
-    """How a search grows: ``first`` candidates, then ``then`` at a time, up to ``samples``."""
+    """How a search grows: ``first`` candidates, then ``then`` at a time or more, up to ``samples``."""
 
     samples: int
     first: int
     then: int
     probe: int | None = None
     """Tokens at the last probe, where a wave has been judged; None: there is none."""
+    growth: float = 0.0
+    """A later wave is at least this share of what has been started: a search that goes on for long is
+    likely to go on, and few large waves take less time than many small ones.
+    """
 
     def after(self, started: int) -> range:
         """The wave that follows when ``started`` candidates have been."""
-        size = self.then if started else self.first
+        size = max(self.then, int(self.growth * started)) if started else self.first
         return range(started, min(self.samples, started + size))
 
 

@@ -14,7 +14,7 @@ def serving(name: str = "serving") -> str:
     parts = [
         f"N = {settings['samples']}, temperature {settings['temperature']:g}, at most "
         f"{settings['max_tokens']} tokens, questions of {settings['data']}; the ways take turns, block by "
-        f"block. Tokens and "
+        f"block{_blocks(settings)}. Tokens and "
         f"goodput (correct answers a second) are relative to {settings['baseline']}, with 95 % intervals "
         f"over blocks; accuracy is paired with our uniform vote. {result.ending()}"
     ]
@@ -28,6 +28,12 @@ def serving(name: str = "serving") -> str:
                 parts += [_heading(prompt, concurrency, rows), _table(rows)]
     parts += [f"![Serving](benchmarks/results/{name}.png)", _first_bytes(settings["first_byte_s"])]
     return "\n\n".join(parts)
+
+
+def _blocks(settings: dict[str, Any]) -> str:
+    """Early results have blocks of as many questions as are asked at once: the slowest one ends each."""
+    refills = settings.get("refills", 1)
+    return f" of {refills} times as many questions as are asked at once" if refills > 1 else ""
 
 
 def _heading(prompt: str, concurrency: int, rows: list[dict[str, Any]]) -> str:

@@ -45,7 +45,9 @@ ASKED = (
 PLACES = ("data_dir", "model", "head")
 """Paths of which a result shows the last part only."""
 LEAST_BLOCK = 8
-"""Questions of a block; more are at once, then as many as that."""
+"""Questions of a block, at least."""
+REFILLS = 4
+"""Questions of a block, relative to those at once: who has an answer asks the next, as on a busy server."""
 TEMPLATE = Path(__file__).with_name("chat_template.jinja")
 
 
@@ -92,7 +94,7 @@ def arms_of(settings: Mapping[str, Any]) -> list[Arm]:
 
 def block_size(settings: Mapping[str, Any], concurrency: int | str) -> int:
     """Questions that an arm answers before the next arm's turn."""
-    return max(settings["least_block"], int(concurrency))
+    return max(settings["least_block"], settings["refills"] * int(concurrency))
 
 
 def plan(settings: Mapping[str, Any]) -> list[tuple[str, int, int, Arm]]:
@@ -144,6 +146,9 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
         "--quick", action="store_true", help="a few questions, one prompt, no result file"
     )
     parser.add_argument("--share", type=float, default=1.0, help="of the questions to ask")
+    parser.add_argument(
+        "--at-once", nargs="+", choices=FULL, default=list(FULL), help="questions at once"
+    )
     parser.add_argument("--out", type=Path, help="folder of the run; goes on if it exists")
     parser.add_argument("--venvs", type=Path, default=peers.CACHE, help="where the peers live")
     parser.add_argument("--samples", type=int, default=16)
@@ -170,7 +175,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         **{key: getattr(args, key) for key in ASKED},
         "served_as": MODEL_NAME if args.model is None else Path(args.model).name,
         "least_block": LEAST_BLOCK,
-        "questions": {level: max(8, round(share * count)) for level, count in FULL.items()},
+        "refills": REFILLS,
+        "questions": {level: max(8, round(share * FULL[level])) for level in args.at_once},
         "prompts": list(PROMPTS)[:1] if args.quick else list(PROMPTS),
     }
     out = args.out or Path("runs") / ("serving-quick" if args.quick else "serving")

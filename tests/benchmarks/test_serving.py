@@ -58,6 +58,7 @@ SETTINGS: dict[str, Any] = {
     "arms": None,
     "served_as": "arrol-tiny",
     "least_block": 4,
+    "refills": 1,
     "questions": {"1": 4, "8": 17},
     "prompts": list(PROMPTS),
 }

@@ -8,6 +8,7 @@ import numpy as np
 
 from tests.evaluation.tuning.replay_cases import question
 from trainer.evaluation.tuning.choose import Uniform, choose, shown_front, uniform_votes_of
+from trainer.evaluation.tuning.engine_time import EngineTime
 from trainer.evaluation.tuning.grid import recorded_positions, useful_positions
 from trainer.evaluation.tuning.sweep import Measured, front, near_front
 
@@ -17,7 +18,9 @@ SIZE = 100
 def plan(name: str, accuracy: float, cost: float, clock: float = 10.0) -> Measured:
     right = (np.arange(SIZE) < accuracy * SIZE).astype(float)
     full = np.full(SIZE, 1.0)
-    return Measured({"name": name}, right, full * cost, full * clock, full * 0.5, full * 0)
+    return Measured(
+        {"name": name}, right, full * cost, full * clock, full * 0.5, full * 0, full * 4
+    )
 
 
 def elsewhere(made: Measured) -> Measured:
@@ -30,18 +33,20 @@ def vote(samples: int, accuracy: float, clock: float = 10.0) -> Uniform:
     return Uniform(samples, right, np.full(SIZE, 10.0 * samples), np.full(SIZE, clock))
 
 
+ENGINE = EngineTime(step=1.0, token=0.0, start=0.0, sequences=1000, at_once=1)
+"""Of which nothing but the steps takes time."""
 UNIFORM = {4: vote(4, 0.3), 16: vote(16, 0.5), 64: vote(64, 0.6)}
 
 
 def names(plans: list[Measured]) -> dict[str, str]:
-    return {preset: p.body["name"] for preset, p in choose(plans, UNIFORM).items()}
+    return {preset: p.body["name"] for preset, p in choose(plans, UNIFORM, ENGINE).items()}
 
 
 def test_each_preset_is_the_cheapest_that_does_what_it_is_for() -> None:
     plans = [
         plan("slow and cheap", 0.55, 20, clock=30),
-        plan("quick", 0.56, 40),
-        plan("quick and dearer", 0.57, 50),
+        plan("quick", 0.56, 50, clock=9),
+        plan("cheaper and less quick", 0.57, 40, clock=10),
         elsewhere(plan("as right as 64", 0.59, 60, clock=30)),
         elsewhere(plan("as right, dearer", 0.62, 80)),
         plan("most accurate", 0.8, 150, clock=30),

@@ -46,6 +46,9 @@ def test_a_tuning_that_was_killed_goes_on_and_ends_with_presets(tmp_path: Path) 
         assert row["same_outcome"] >= 0.9
         assert abs(row["tokens_against_replay"]) < 0.1
     assert found["presets"]["best"]["tokens_relative"] < 1.5
+    assert found["engine"].keys() >= {"step", "token", "start"}
+    assert min(found["engine"].values()) >= 0
+    assert found["presets"]["fast"]["busy_relative"] > 0
     assert "| really run |" in said
     assert (tmp_path / "report.md").read_text() in said
     assert (tmp_path / "tune.png").stat().st_size > 5000
@@ -77,6 +80,7 @@ def check_presets(path: Path) -> None:
         (["--model", str(MODEL)], "--head: a search is tuned for a quality head"),
         (["--samples", "3"], "--samples 3: at least 4"),
         (["--policies", "0"], "--policies 0: at least 1"),
+        (["--at-once", "0"], "--at-once 0: at least 1"),
         (["--limit", "19"], "19 questions with a usable gold answer: a tuning needs at least 20"),
         (["--temperature", "0"], "--temperature 0 gives the same reply every time"),
         (["--head", "nowhere"], "nowhere"),

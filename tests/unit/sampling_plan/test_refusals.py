@@ -31,6 +31,9 @@ from tests.unit.sampling_plan.plans import HEADED, search
         ({"samples": 4, "min_samples": 0, "early_stop": {}}, "arrol.min_samples", "at least 1"),
         ({"samples": 4, "wave_samples": 9, "early_stop": {}}, "arrol.wave_samples", "less than"),
         ({"wave_samples": 4}, "arrol.wave_samples", "early_stop"),
+        ({"wave_growth": 0.5}, "arrol.wave_growth", "early_stop"),
+        ({"wave_growth": -1, "early_stop": {}}, "arrol.wave_growth", "greater than or equal to 0"),
+        ({"wave_growth": 5, "early_stop": {}}, "arrol.wave_growth", "less than or equal to 4"),
         ({"samples": 1, "early_stop": {}}, "arrol.samples", "at least 2"),
         (
             {"early_stop": {"confidence": 0.9, "agreement": 0.9}},

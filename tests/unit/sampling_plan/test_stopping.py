@@ -47,6 +47,7 @@ def test_early_stop_starts_small() -> None:
     assert search(body={"samples": 3, "early_stop": {}}).waves == Waves(3, 1, 1)
     grown = {"samples": 8, "early_stop": {}, "min_samples": 3, "wave_samples": 2}
     assert search(body=grown).waves == Waves(8, 3, 2)
+    assert search(body=grown | {"wave_growth": 0.5}).waves == Waves(8, 3, 2, growth=0.5)
 
 
 def test_early_stop_believes_the_head_where_there_is_one() -> None:

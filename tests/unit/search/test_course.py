@@ -24,8 +24,9 @@ def course(
     then: int = 4,
     probe: int | None = None,
     rule: StopRule | None = SURE,
+    growth: float = 0.0,
 ) -> Course:
-    return Course(Waves(samples, first, then, probe), rule)
+    return Course(Waves(samples, first, then, probe, growth), rule)
 
 
 def end(made: Course, index: int, tokens: int, answer: str | None, quality: float = 0.5) -> None:
@@ -37,6 +38,15 @@ def test_without_a_rule_all_start_at_once_and_nothing_is_decided() -> None:
     assert made.begin() == Launch(range(8), 0)
     end(made, 0, 10, "a", 0.99)
     assert made.next() is None
+
+
+def test_waves_grow_with_what_has_been_started() -> None:
+    waves, sizes, started = Waves(64, 3, 2, growth=0.5), [], 0
+    while wave := waves.after(started):
+        sizes.append(len(wave))
+        started = wave.stop
+    assert sizes == [3, 2, 2, 3, 5, 7, 11, 16, 15]
+    assert Waves(64, 3, 2).after(40) == range(40, 42)
 
 
 def test_one_strong_candidate_is_enough() -> None:
@@ -203,16 +213,24 @@ cases = st.integers(1, 24).flatmap(
 
 
 @settings(deadline=None)
-@given(cases, st.integers(1, 6), st.integers(1, 6), st.integers(1, 8), st.randoms())
+@given(
+    cases,
+    st.integers(1, 6),
+    st.integers(1, 6),
+    st.integers(1, 8),
+    st.sampled_from([0.0, 0.5, 4.0]),
+    st.randoms(),
+)
 def test_any_pace_leads_to_the_same_first_wave_and_a_stop_that_is_sure_enough(
     case: tuple[list[int], list[str], list[float]],
     first: int,
     then: int,
     probe: int,
+    growth: float,
     rng: random.Random,
 ) -> None:
     tokens, answers, qualities = case
-    made = course(len(tokens), first, then, probe)
+    made = course(len(tokens), first, then, probe, growth=growth)
     decisions = Sampled(tokens, answers, qualities, probe, rng, made).run()
     started = [i for d in decisions if isinstance(d, Launch) for i in d.candidates]
     assert started == list(range(len(started)))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.evaluation.tuning.engine_time import EngineTime
 from trainer.evaluation.tuning.recorded import Recorded
 from trainer.evaluation.tuning.sweep import Measured, front
 
@@ -30,6 +31,11 @@ class Uniform:
     clock: Array
     """[Q] decode steps of k candidates at once, k being the first ones."""
 
+    @property
+    def started(self) -> Array:
+        """[Q]"""
+        return np.full(len(self.tokens), float(self.samples))
+
 
 def uniform_votes_of(questions: Sequence[Recorded]) -> dict[int, Uniform]:
     """By k: powers of two, the usual number, and all."""
@@ -46,20 +52,26 @@ def uniform_votes_of(questions: Sequence[Recorded]) -> dict[int, Uniform]:
     }
 
 
-def choose(plans: Sequence[Measured], uniform: Mapping[int, Uniform]) -> dict[str, Measured]:
+def choose(
+    plans: Sequence[Measured], uniform: Mapping[int, Uniform], engine: EngineTime
+) -> dict[str, Measured]:
     """The presets, by name.
 
-    fast: the cheapest that is as right as the usual vote and as quick; where none is, the most accurate
-    that is as quick and costs half. balanced: the cheapest that is as right as the vote of all samples, to
-    a standard error. best: the most accurate for no more tokens than the usual vote. fast is ahead of its
-    vote by a standard error: the best of thousands looks better than it is.
+    fast: the one that takes least of a busy engine's time, is as right as the usual vote, and alone as
+    quick; where none is, the most accurate that is as quick and costs half. balanced: the one with the fewest
+    tokens that is as right as the vote of all samples, to a standard error. best: of those for no more tokens
+    than the usual vote the cheapest that is as right as the most accurate, to a standard error. The errors
+    are there because the best of thousands looks better than it is; for the same reason fast is ahead of its
+    vote by one.
     """
     usual, most = uniform[min(USUAL, max(uniform))], uniform[max(uniform)]
     cost = float(usual.tokens.mean())
-    quick = [p for p in plans if np.median(p.clock) <= np.median(usual.clock)]
+    quick = [p for p in plans if engine.alone(p) <= engine.alone(usual)]
     affordable = [p for p in plans if p.cost <= cost] or list(plans)
-    best = _most_accurate(affordable)
-    fast = _cheapest(quick, lambda p: _ahead(p.right - usual.right) >= 1) or _most_accurate(
+    top = _most_accurate(affordable)
+    best = _cheapest(affordable, lambda p: _ahead(p.right - top.right) >= -1) or top
+    right = [p for p in quick if _ahead(p.right - usual.right) >= 1]
+    fast = min(right, key=engine.busy, default=None) or _most_accurate(
         [p for p in quick if p.cost <= cost / 2] or affordable
     )
     balanced = _cheapest(affordable, lambda p: _ahead(p.right - most.right) >= -1) or best

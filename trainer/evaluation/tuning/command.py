@@ -6,10 +6,12 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import asdict, replace
 from functools import cached_property
 from typing import Any
 
 from arrol_serve.answers.pool import AnswerPool
+from arrol_serve.files import replacing
 from arrol_serve.presets import FILE
 from arrol_serve.quality.artifact import load_manifest
 from trainer.errors import DataError
@@ -18,7 +20,8 @@ from trainer.evaluation.datasets import Item, load, set_of
 from trainer.evaluation.evaluate import run_settings, source_of, tell_unusable
 from trainer.evaluation.grading import unusable
 from trainer.evaluation.runs import open_folder
-from trainer.evaluation.tuning.choose import choose, shown_front, uniform_votes_of
+from trainer.evaluation.tuning.choose import Uniform, choose, shown_front, uniform_votes_of
+from trainer.evaluation.tuning.engine_time import EngineTime
 from trainer.evaluation.tuning.grid import recorded_positions
 from trainer.evaluation.tuning.live import LiveEngine
 from trainer.evaluation.tuning.one_pass import sample_pass
@@ -46,17 +49,19 @@ def tune(asked: TuneOptions) -> None:
         questions = run.sample()
         first, second = halves(questions, run.texts)
         with replay_processes() as processes:
-            sweep = Sweep(processes, first, run.server)
+            engine = run.engine_time()
+            sweep = Sweep(processes, first, run.server, engine)
             found = find(sweep, run.asked.policies, run.evaluation.seed)
-            chosen = choose(found.plans, uniform_votes_of(first))
+            chosen = choose(found.plans, uniform_votes_of(first), engine)
             presets = {name: trusted(sweep, plan) for name, plan in chosen.items()}
             front = shown_front(found.plans, uniform_votes_of(first), FRONT)
             bodies = [plan.body for plan in (*front, *presets.values())]
-            reported = Sweep(processes, second, run.server).measure(bodies, "second half")
+            reported = Sweep(processes, second, run.server, engine).measure(bodies, "second half")
         shown = dict(zip(presets, reported[len(front) :], strict=True))
         live = run.run_presets(second, presets) if run.asked.run else {}
-        body = run.about(questions, first, second, found)
-        body |= _rows(front, reported[: len(front)], shown, live, first, second)
+        body = run.about(questions, first, second, found) | {"engine": asdict(engine)}
+        votes = uniform_votes_of(first), uniform_votes_of(second)
+        body |= _rows(front, reported[: len(front)], shown, live, votes, engine)
         run.write(body, presets)
 
 
@@ -123,6 +128,19 @@ class _Tuning:
             keep_replies=self.evaluation.replies,
         )
 
+    def engine_time(self) -> EngineTime:
+        """Measured once a folder, on an idle engine: choosing again comes to the same presets."""
+        path = self.evaluation.out / "engine.json"
+        if not path.exists():
+            taken = self._engine.time(self._items[0], self.asked.at_once)
+            with replacing(path) as part:
+                part.write_text(json.dumps(asdict(taken), indent=1) + "\n")
+        try:
+            kept = EngineTime(**json.loads(path.read_text()))
+        except (ValueError, TypeError) as error:
+            raise DataError(f"{path} is corrupted; delete it to have it measured again") from error
+        return replace(kept, at_once=self.asked.at_once)
+
     def run_presets(
         self, half: Sequence[Recorded], presets: Mapping[str, Measured]
     ) -> dict[str, Measured]:
@@ -176,14 +194,15 @@ def _rows(
     reported: Sequence[Measured],
     shown: Mapping[str, Measured],
     live: Mapping[str, Measured],
-    first: Sequence[Recorded],
-    second: Sequence[Recorded],
+    votes: tuple[Mapping[int, Uniform], Mapping[int, Uniform]],
+    engine: EngineTime,
 ) -> dict[str, Any]:
-    before, after = uniform_votes_of(first), uniform_votes_of(second)
+    """``votes``: of the first half, and of the second."""
+    before, after = votes
     return {
-        "uniform": uniform_rows(after),
-        "front_chosen": [plan_row(plan, before) for plan in front],
-        "front": [plan_row(plan, after) for plan in reported],
-        "presets": {name: plan_row(plan, after) for name, plan in shown.items()},
-        "live": {name: beside(plan, shown[name], after) for name, plan in live.items()},
+        "uniform": uniform_rows(after, engine),
+        "front_chosen": [plan_row(plan, before, engine) for plan in front],
+        "front": [plan_row(plan, after, engine) for plan in reported],
+        "presets": {name: plan_row(plan, after, engine) for name, plan in shown.items()},
+        "live": {name: beside(plan, shown[name], after, engine) for name, plan in live.items()},
     }

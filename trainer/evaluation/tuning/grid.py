@@ -14,7 +14,8 @@ from typing import Any
 from trainer.evaluation.tuning.plans import Body
 
 SAMPLES = (2, 4, 8, 16, 24, 32, 48, 64)
-FIRST, WAVE = (2, 3, 4, 6, 8, 16), (1, 2, 4, 8, 16)
+FIRST, WAVE = (2, 3, 4, 6, 8, 12, 16, 24), (1, 2, 4, 8, 16)
+GROWTH = (0.0, 0.25, 0.5, 1.0)
 CONFIDENCE = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99)
 KEEP = (0.125, 0.19, 0.25, 0.375, 0.5, 0.625, 0.75)
 VOTES = ("quality", "evidence")
@@ -61,10 +62,12 @@ class Grid:
         samples = rng.choice([n for n in self._counts() if n >= 4] or [self.samples])
         first = rng.choice([n for n in FIRST if n < samples] or [1])
         wave = rng.choice([n for n in WAVE if n < samples] or [1])
+        growth = rng.choice(GROWTH)
         return {
             "samples": samples,
             "min_samples": first,
             "wave_samples": wave,
+            **({"wave_growth": growth} if growth else {}),
             "early_stop": {"confidence": rng.choice(CONFIDENCE)},
             "vote": rng.choice(VOTES),
             **prune,

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Coroutine, Sequence
+from copy import copy
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
+
+from vllm.sampling_params import RequestOutputKind
 
 from arrol_serve.answers.book import AnswerBook
 from arrol_serve.answers.pool import AnswerPool
@@ -23,6 +28,7 @@ from trainer.engines.sized import build_sized_engine
 from trainer.evaluation.datasets import Item
 from trainer.evaluation.grading import Reply
 from trainer.evaluation.sampling import Settings, seed_of
+from trainer.evaluation.tuning.engine_time import EngineTime, measure
 
 T = TypeVar("T")
 AHEAD = 2
@@ -93,6 +99,30 @@ class LiveEngine:
             return [_reply(rollout) for rollout in sorted(ended, key=lambda r: r.index)]
 
         return self._run(_some_at_once(one, items, self._sequences, self._settings.samples))
+
+    def time(self, item: Item, at_once: int) -> EngineTime:
+        """Where this engine's time goes, with prompts like the item's."""
+        longest = self._settings.max_tokens
+        return measure(partial(self._seconds, item), self._sequences, at_once, longest)
+
+    def _seconds(self, item: Item, candidates: int, tokens: int) -> float:
+        """[s] in which so many plain candidates of a question generate so many tokens each, all at once."""
+        plain = self._call(item)
+        params = copy(plain.params)
+        params.max_tokens, params.ignore_eos, params.stop = tokens, True, []
+        params.output_kind = RequestOutputKind.FINAL_ONLY
+
+        async def one(number: int) -> None:
+            name = f"timed/{time.monotonic_ns()}/{number}"
+            async for _ in self.client.generate(plain.prompt, copy(params), name):
+                pass
+
+        async def all_of_them() -> float:
+            began = time.perf_counter()
+            await asyncio.gather(*map(one, range(candidates)))
+            return time.perf_counter() - began
+
+        return self._run(all_of_them())
 
     def search(
         self,

@@ -25,6 +25,7 @@ class TuneOptions:
 
     evaluation: EvalOptions
     policies: int
+    at_once: int
     run: bool
 
     @property
@@ -54,6 +55,12 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--policies", type=int, default=2000, help="search plans to try")
     p.add_argument(
+        "--at-once",
+        type=int,
+        default=32,
+        help="questions that a busy server answers at once: for fast",
+    )
+    p.add_argument(
         "--no-run", action="store_true", help="replay only: do not run the presets in the engine"
     )
     add_data(p.add_argument_group("data"), limit=300)
@@ -70,8 +77,13 @@ def read(argv: Sequence[str]) -> TuneOptions:
         raise DataError(f"--samples {given['samples']}: at least {LEAST_SAMPLES}")
     if given["policies"] < 1:
         raise DataError(f"--policies {given['policies']}: at least 1")
+    if given["at_once"] < 1:
+        raise DataError(f"--at-once {given['at_once']}: at least 1")
     return TuneOptions(
-        read_options({**UNUSED, **given}), given["policies"], run=not given["no_run"]
+        read_options({**UNUSED, **given}),
+        given["policies"],
+        given["at_once"],
+        run=not given["no_run"],
     )
 
 

@@ -62,7 +62,8 @@ class WaveCache:
         if prune is None:
             return [End(self.question.tokens[i], pruned=False, passed=None) for i in wave]
         rule = (tuple(prune.policy.items()), prune.probes, prune.min_survivors)
-        key = (rule, plan.waves.first, plan.waves.then, wave.start, wave.stop)
+        waves = plan.waves
+        key = (rule, waves.first, waves.then, waves.growth, wave.start, wave.stop)
         if key not in self.known:
             before: list[End] = []
             start = 0

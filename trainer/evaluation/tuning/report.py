@@ -31,8 +31,9 @@ def _what(found: Mapping[str, Any]) -> list[str]:
         f"temperature {s['temperature']:g}, top-p {s['top_p']:g}, top-k {s['top_k']}, at most "
         f"{s['max_tokens']} tokens, seed {s['seed']}. Chosen on {found['chosen_on']} questions, "
         f"reported on the other {found['reported_on']}; 95 % bootstrap intervals over questions. Tokens "
-        f"and steps are relative to {USUAL} plain samples. Steps: decode steps to the answer, median, in a "
-        "replay.",
+        f"and times are relative to {USUAL} plain samples. Alone: seconds to the answer on an idle engine, "
+        f"median; busy: of the engine's time while {found['engine']['at_once']} questions share it. Both are "
+        "computed from a replay and three figures of this engine (see the end).",
         *_cut_off(found),
     ]
 
@@ -49,8 +50,9 @@ def _cut_off(found: Mapping[str, Any]) -> list[str]:
 
 def _presets(found: Mapping[str, Any]) -> list[str]:
     lines = [
-        "| preset | | accuracy | against uniform vote of 16 | tokens | steps | says it is right | ECE |",
-        "|---|---|---|---|---|---|---|---|",
+        "| preset | | accuracy | against uniform vote of 16 | tokens | alone | busy | says it is right "
+        "| ECE |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for name, row in found["presets"].items():
         lines.append(f"| `{name}` | replayed | {_cells(row)} |")
@@ -66,13 +68,17 @@ def _presets(found: Mapping[str, Any]) -> list[str]:
 def _cells(row: Row) -> str:
     low, high = row["difference_interval"]
     sure = row["confidence"]
-    steps = "-" if row["clock_relative"] is None else f"{row['clock_relative']:.2f}"
     said = "-" if sure["mean"] is None else f"{sure['mean']:.3f}"
     ece = "-" if sure["ece"] is None else f"{sure['ece']:.3f}"
     return (
         f"{_accuracy(row)} | {row['difference']:+.3f} [{low:+.3f}, {high:+.3f}] "
-        f"| {row['tokens_relative']:.2f} | {steps} | {said} | {ece}"
+        f"| {row['tokens_relative']:.2f} | {_times(row)} | {said} | {ece}"
     )
+
+
+def _times(row: Row) -> str:
+    values = row["alone_relative"], row["busy_relative"]
+    return " | ".join("-" if value is None else f"{value:.2f}" for value in values)
 
 
 def _accuracy(row: Row) -> str:
@@ -96,9 +102,9 @@ def _reality(live: Mapping[str, Row]) -> list[str]:
 
 
 def _reference(rows: Sequence[Row]) -> list[str]:
-    lines = ["| samples | accuracy | tokens | steps |", "|---|---|---|---|"]
+    lines = ["| samples | accuracy | tokens | alone | busy |", "|---|---|---|---|---|"]
     return lines + [
-        f"| {r['samples']} | {_accuracy(r)} | {r['tokens_relative']:.2f} | {r['clock_relative']:.2f} |"
+        f"| {r['samples']} | {_accuracy(r)} | {r['tokens_relative']:.2f} | {_times(r)} |"
         for r in rows
     ]
 
@@ -107,22 +113,25 @@ def _front(found: Mapping[str, Any]) -> list[str]:
     lines = [
         "Plans that no other beats on the first half, and what became of them on the second:",
         "",
-        "| accuracy, first half | accuracy | against uniform vote of 16 | tokens | steps | plan |",
-        "|---|---|---|---|---|---|",
+        "| accuracy, first half | accuracy | against uniform vote of 16 | tokens | alone | busy | plan |",
+        "|---|---|---|---|---|---|---|",
     ]
     for before, row in zip(found["front_chosen"], found["front"], strict=True):
         low, high = row["difference_interval"]
         lines.append(
             f"| {before['accuracy']:.3f} | {_accuracy(row)} | {row['difference']:+.3f} [{low:+.3f}, "
-            f"{high:+.3f}] | {row['tokens_relative']:.2f} | {row['clock_relative']:.2f} "
+            f"{high:+.3f}] | {row['tokens_relative']:.2f} | {_times(row)} "
             f"| `{json.dumps(row['arrol'])}` |"
         )
     return lines
 
 
 def _how(found: Mapping[str, Any]) -> list[str]:
+    e = found["engine"]
     return [
         f"{found['plans']} plans, {found['replays']} searches replayed by the code that serves. A replay "
         "cuts kept rollouts short where the plan would have ended them; it knows nothing of queues, and "
-        "takes a decode step for one token of every candidate.",
+        "takes a decode step for one token of every candidate. Of this engine's time, measured while it did "
+        f"nothing else: {1000 * e['step']:.3g} ms for a decode step, {1000 * e['token']:.3g} ms for each "
+        f"candidate in it, {1000 * e['start']:.3g} ms to start one, at most {e['sequences']} in a step.",
     ]

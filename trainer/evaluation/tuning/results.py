@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,10 +10,11 @@ import numpy as np
 from arrol_serve.quality.calibration import expected_calibration_error
 from trainer.evaluation.reporting.statistics import bootstrap, paired
 from trainer.evaluation.tuning.choose import USUAL, Uniform
+from trainer.evaluation.tuning.engine_time import EngineTime, Work
 from trainer.evaluation.tuning.sweep import Array, Measured
 
 
-def plan_row(plan: Measured, uniform: Mapping[int, Uniform]) -> dict[str, Any]:
+def plan_row(plan: Measured, uniform: Mapping[int, Uniform], engine: EngineTime) -> dict[str, Any]:
     """One plan on one half; differences are paired with the usual uniform vote."""
     usual = uniform[min(USUAL, max(uniform))]
     difference, interval = paired(plan.right.tolist(), usual.right.tolist())
@@ -22,7 +23,7 @@ def plan_row(plan: Measured, uniform: Mapping[int, Uniform]) -> dict[str, Any]:
         **_figures(plan.right, plan.tokens, usual),
         "difference": difference,
         "difference_interval": interval,
-        **_clock(plan.clock, usual),
+        **_times(plan, usual, engine),
         "confidence": confidence(plan),
     }
 
@@ -41,25 +42,27 @@ def confidence(plan: Measured) -> dict[str, float | None]:
     }
 
 
-def uniform_rows(uniform: Mapping[int, Uniform]) -> list[dict[str, Any]]:
+def uniform_rows(uniform: Mapping[int, Uniform], engine: EngineTime) -> list[dict[str, Any]]:
     """The reference, one row for each number of samples."""
     usual = uniform[min(USUAL, max(uniform))]
     return [
         {
             "samples": k,
             **_figures(vote.right, vote.tokens, usual),
-            **_clock(vote.clock, usual),
+            **_times(vote, usual, engine),
         }
         for k, vote in uniform.items()
     ]
 
 
-def beside(live: Measured, replayed: Measured, uniform: Mapping[int, Uniform]) -> dict[str, Any]:
+def beside(
+    live: Measured, replayed: Measured, uniform: Mapping[int, Uniform], engine: EngineTime
+) -> dict[str, Any]:
     """A plan that was really run on the same questions and seeds: its figures, and against the replay."""
     difference, interval = paired(live.right.tolist(), replayed.right.tolist())
     tokens, tokens_interval = paired(live.tokens.tolist(), replayed.tokens.tolist())
     mean = float(replayed.tokens.mean())
-    return plan_row(live, uniform) | {
+    return plan_row(live, uniform, engine) | {
         "against_replay": difference,
         "against_replay_interval": interval,
         "tokens_against_replay": tokens / mean,
@@ -68,12 +71,15 @@ def beside(live: Measured, replayed: Measured, uniform: Mapping[int, Uniform]) -
     }
 
 
-def _clock(clock: Array, usual: Uniform) -> dict[str, float | None]:
-    """Decode steps, median; None of what was really run."""
-    if np.isnan(clock).any():
-        return {"clock": None, "clock_relative": None}
-    median = float(np.median(clock))
-    return {"clock": median, "clock_relative": median / float(np.median(usual.clock))}
+def _times(plan: Work, usual: Uniform, engine: EngineTime) -> dict[str, float | None]:
+    """Decode steps to the answer, median, and its time; None of what was really run."""
+    if np.isnan(plan.clock).any():
+        return dict.fromkeys(("clock", "alone_relative", "busy_relative"))
+    return {
+        "clock": float(np.median(plan.clock)),
+        "alone_relative": engine.alone(plan) / engine.alone(usual),
+        "busy_relative": engine.busy(plan) / engine.busy(usual),
+    }
 
 
 def _figures(right: Array, tokens: Array, usual: Uniform) -> dict[str, Any]:
@@ -83,7 +89,3 @@ def _figures(right: Array, tokens: Array, usual: Uniform) -> dict[str, Any]:
         "tokens": float(tokens.mean()),
         "tokens_relative": float(tokens.mean() / usual.tokens.mean()),
     }
-
-
-def rows_of(plans: Sequence[Measured], uniform: Mapping[int, Uniform]) -> list[dict[str, Any]]:
-    return [plan_row(plan, uniform) for plan in plans]

@@ -62,6 +62,7 @@ def measured(
         np.full(len(outcomes), math.nan),
         np.array([math.nan if s is None else s for s in sure]),
         np.array([float(o.stop in ("confidence", "agreement")) for o in outcomes]),
+        np.array([float(len(o.rollouts)) for o in outcomes]),
     )
 
 

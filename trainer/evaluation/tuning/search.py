@@ -9,14 +9,14 @@ import numpy as np
 from trainer.evaluation.tuning.choose import shown_front, uniform_votes_of
 from trainer.evaluation.tuning.grid import Grid, different, useful_positions
 from trainer.evaluation.tuning.plans import accepted
-from trainer.evaluation.tuning.sweep import Measured, Sweep
+from trainer.evaluation.tuning.sweep import Measured, Sweep, front
 
 ROUNDS = 2
 """Rounds of variations."""
 DRAWN = 2
 """Plans by chance for each that is tried: some are alike, and some the server refuses."""
 AROUND = 24
-"""Plans of the front that are varied."""
+"""Plans of each front that are varied: that of tokens, and that of time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,8 @@ def find(sweep: Sweep, policies: int, seed: int) -> Found:
     plans, tried = sweep.race(bodies, "plans by chance"), len(bodies)
     for number in range(1, ROUNDS + 1):
         share = (policies - policies // 2) // ROUNDS
-        best = shown_front(plans, uniform, AROUND) or plans
+        quick = front(plans, sweep.engine.busy)[-AROUND:]
+        best = [*shown_front(plans, uniform, AROUND), *quick]
         each = -(-share // len(best))
         near = (body for plan in best for body in grid.near(plan.body, each, seed + number))
         bodies = different(accepted(near, sweep.config), known)[:share]

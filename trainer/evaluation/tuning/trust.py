@@ -15,14 +15,14 @@ from tqdm import tqdm
 
 from arrol_serve.belief import Belief
 from trainer.evaluation.tuning.plans import Body
-from trainer.evaluation.tuning.sweep import Measured, Sweep
+from trainer.evaluation.tuning.sweep import Measured, Sweep, tokens_of
 from trainer.head.belief import FEWEST, fit_to
 
 STOPS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.98)
 ROUNDS = 2
 """Rounds of fitting: other constants stop elsewhere, and so show other moments."""
 DEARER = 1.05
-"""Tokens, relative to the plan's own, that more truth may cost."""
+"""Tokens, and time of a busy engine, relative to the plan's own, that more truth may cost."""
 
 
 def trusted(sweep: Sweep, plan: Measured) -> Measured:
@@ -34,8 +34,9 @@ def trusted(sweep: Sweep, plan: Measured) -> Measured:
     if len(sweep.questions) < FEWEST:
         return plan
     plans = sweep.measure(list(_variants(sweep, plan.body)), "what it says of itself")
-    within = [p for p in plans if p.cost <= DEARER * plan.cost and _not_worse(p, plan)]
-    return min([plan, *within], key=log_loss)
+    costs = tokens_of, sweep.engine.busy
+    within = [p for p in plans if all(cost(p) <= DEARER * cost(plan) for cost in costs)]
+    return min([plan, *(p for p in within if _not_worse(p, plan))], key=log_loss)
 
 
 def log_loss(plan: Measured) -> float:
