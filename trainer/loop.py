@@ -77,8 +77,7 @@ class Trainer:
     def __init__(self, config: TrainConfig, run: RunFolder, ranks: Ranks | None = None) -> None:
         self.ranks = ranks = ranks or Ranks()
         remote = bool(config.rollout.replicas)
-        sleep = config.rollout.sleep
-        check_backend(config.sync.backend, remote=remote, ranks=ranks.size, sleep=sleep)
+        check_backend(config.sync.backend, ranks.size, remote=remote, sleep=config.rollout.sleep)
         self._adapters = sends_adapters(config.sync, config.lora, remote=remote)
         self.config, self.run = config, run
         self.done, self.cursor, self.off_policy, self.examined = 0, 0, 0, 0
@@ -178,7 +177,6 @@ class Trainer:
         """One step. ``row`` gets what it did, in numbers, from when the state has it on."""
         clock, step = Stopwatch(), self.done
         found = self._batch(clock)
-        self.engine.sleep()
         rows = train_rows(found.groups, self.config.algorithm, dynamic=self.sampler.dynamic)
         sampled = len(found.groups) * self.config.rollout.samples  # what a group stands for
         report = self.learner.update(rows, step, sampled, stale=self.off_policy > 0)

@@ -64,7 +64,7 @@ def sends_adapters(sync: SyncSection, lora: LoraSection, *, remote: bool) -> boo
     return can and (sync.lora == "adapters" or (sync.lora == "auto" and not remote))
 
 
-def check_backend(backend: str, *, remote: bool, ranks: int = 1, sleep: bool = False) -> None:
+def check_backend(backend: str, ranks: int = 1, *, remote: bool, sleep: bool = False) -> None:
     """Raise ``ConfigError`` where ``sync.backend`` cannot work on this machine or in this set-up.
 
     ``remote``: rollouts come from replicas; ``sleep``: ``rollout.sleep``.
