@@ -89,6 +89,16 @@ class TrainConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _replicas(self) -> TrainConfig:
+        if self.rollout.sleep and self.rollout.replicas:
+            raise ValueError("rollout.sleep is of an engine in this process: replicas stay awake")
+        if self.engine and self.rollout.replicas:
+            raise ValueError(
+                "engine: rollout.replicas are engines of their own: give them the options where they start"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _everything_takes_effect(self) -> TrainConfig:
         longest = self.rollout.max_tokens
         if longest >= self.rollout.max_model_len:
@@ -112,10 +122,6 @@ class TrainConfig(Section):
         if self.algorithm.old == "engine" and self.lora.dropout > 0:
             raise ValueError(
                 'algorithm.old = "engine" cannot be watched with lora.dropout, which changes every pass'
-            )
-        if self.engine and self.rollout.replicas:
-            raise ValueError(
-                "engine: rollout.replicas are engines of their own: give them the options where they start"
             )
         if "weighted@" in self.eval.keep_best and not self.trains_head:
             raise ValueError(

@@ -36,7 +36,7 @@ def look(config: TrainConfig) -> list[str]:
     """Lines for people. Raises what a run would raise before its first step, the engine's errors apart."""
     folder = model_folder(config)
     remote = bool(config.rollout.replicas)
-    check_backend(config.sync.backend, remote=remote)
+    check_backend(config.sync.backend, remote=remote, sleep=config.rollout.sleep)
     sends_adapters(config.sync, config.lora, remote=remote)
     check_options(config.engine, sync_options(config.sync.backend))
     found = _model(folder, config)

@@ -86,6 +86,7 @@ class ExperienceSampler:
                 for row in rows:
                     recorded.add(*row)
             found.features = one_group(recorded, self.rollout.first)
+        self.engine.sleep()
         return found
 
     def _numbers(self, cursor: int, count: int, takes: Takes | None) -> tuple[list[int], int]:

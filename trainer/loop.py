@@ -77,7 +77,7 @@ class Trainer:
     def __init__(self, config: TrainConfig, run: RunFolder, ranks: Ranks | None = None) -> None:
         self.ranks = ranks = ranks or Ranks()
         remote = bool(config.rollout.replicas)
-        check_backend(config.sync.backend, remote=remote, ranks=ranks.size)
+        check_backend(config.sync.backend, ranks.size, remote=remote, sleep=config.rollout.sleep)
         self._adapters = sends_adapters(config.sync, config.lora, remote=remote)
         self.config, self.run = config, run
         self.done, self.cursor, self.off_policy, self.examined = 0, 0, 0, 0

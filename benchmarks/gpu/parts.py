@@ -18,6 +18,8 @@ from trainer.run.log import read_metrics
 
 Rows = list[dict[str, Any]]
 ARMS = (PLAIN, IDLE, SCORING)
+GPU = torch.cuda.is_available()
+TESTS = ("tests/trainer/engines/test_weight_transfer.py", "tests")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ ON_CPU = Size((1, 8), 8, 1, 2, 4, 48, 16, 2)
 
 
 def size() -> Size:
-    return ON_GPU if torch.cuda.is_available() else ON_CPU
+    return ON_GPU if GPU else ON_CPU
 
 
 def throughput(shape: str, work: Path) -> Rows:
@@ -92,17 +94,18 @@ def pruning(shape: str, work: Path) -> Rows:
 
 
 def training(shape: str, work: Path) -> Rows:
-    """Seconds of a training step by phase: none against arrol."""
+    """Seconds of a training step by phase: none against arrol, and on a GPU with an engine that sleeps."""
     asked = size()
     model = make_model(shape, work, weights=True)
     rows = []
-    for mode in ("none", "arrol"):
-        out = work / f"train-{mode}"
+    for mode, sleep in (("none", False), ("arrol", False), ("arrol", True))[: 3 if GPU else 2]:
+        out = work / f"train-{mode}{'-asleep' * sleep}"
         words = {
             "run.model": model, "run.out": out, "run.steps": asked.steps, "data.source": "arithmetic",
             "rollout.prompts": 1, "rollout.samples": 16, "rollout.max_tokens": asked.long,
             "rollout.max_model_len": asked.long + 128, "prune.mode": mode, "prune.probes": [asked.probe],
             "prune.cold_start": 0, "eval.every": 0, "sync.max_gap": 100.0,
+            "rollout.sleep": str(sleep).lower(),
         }  # fmt: skip
         options = [f"--{key}={value}" for key, value in words.items()]
         command = [sys.executable, "-m", "trainer.cli", "policy", *options]
@@ -110,7 +113,10 @@ def training(shape: str, work: Path) -> Rows:
             raise SystemExit(f"training with prune.mode={mode} failed: see above")
         steady = read_metrics(out)[1:]
         keys = [key for key in steady[0] if key.startswith("seconds/") or key == "tokens_generated"]
-        rows.append({"mode": mode} | {k: float(np.mean([s[k] for s in steady])) for k in keys})
+        rows.append(
+            {"mode": f"{mode}{', asleep' * sleep}"}
+            | {k: float(np.mean([s[k] for s in steady])) for k in keys}
+        )
     return rows
 
 
@@ -118,7 +124,7 @@ def tests(shape: str, work: Path) -> Rows:
     """``pytest -m gpu``: weight transfer first, alone, since engines beside it disturb vLLM's profiling."""
     del shape, work
     found = []
-    for place in ("tests/trainer/test_weight_transfer.py", "tests"):
+    for place in TESTS:
         command = [sys.executable, "-m", "pytest", "-n", "0", "-m", "gpu", place]
         done = subprocess.run(command, check=False, capture_output=True, text=True)
         print(done.stdout[-4000:], file=sys.stderr)

@@ -27,6 +27,9 @@ from trainer.run.log import read_metrics
 THEIRS = "TRL"
 PRUNED = "TRL + arrol"
 ARMS_HERE = (THEIRS, PRUNED, "none", "arrol")
+PHASES = ("generate", "sync", "reward", "logprob", "head", "update")
+Times = list[dict[str, float]]
+"""By step: seconds of its phases and in all, as ``trainer.stopwatch`` names them."""
 MEASURE = """
 import resource, subprocess, sys
 code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
@@ -52,21 +55,22 @@ def run(out: Path, package: Path, arm: str, seed: int, steps: int) -> None:
     done = subprocess.run(measured, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise SystemExit(done.stderr[-3000:])
-    seconds, accuracy = _theirs(target) if theirs else _ours(target)
-    body = {"seconds": seconds, "peak_bytes": int(done.stdout.split()[-1]), "pass@1": accuracy}
+    times, accuracy = _theirs(target) if theirs else _ours(target)
+    body = {"times": times, "peak_bytes": int(done.stdout.split()[-1]), "pass@1": accuracy}
     (target / "result.json").write_text(json.dumps(body))
 
 
-def _theirs(target: Path) -> tuple[list[float], float]:
-    seconds: list[float] = json.loads((target / "seconds.json").read_text())
+def _theirs(target: Path) -> tuple[Times, float]:
+    times: Times = json.loads((target / "seconds.json").read_text())
     words = [sys.executable, "-m", "benchmarks.trl", "--examine", str(target / "model")]
-    return seconds, float(subprocess.run(words, capture_output=True, check=True).stdout.split()[-1])
+    return times, float(subprocess.run(words, capture_output=True, check=True).stdout.split()[-1])
 
 
-def _ours(target: Path) -> tuple[list[float], float]:
+def _ours(target: Path) -> tuple[Times, float]:
     log = read_metrics(target)
     accuracy = [row["eval/pass@1"] for row in log if "eval/pass@1" in row][-1]
-    return [row["seconds/total"] for row in log if row["step"] > 0], accuracy
+    steps = [row for row in log if row["step"] > 0]
+    return [{k: v for k, v in row.items() if k.startswith("seconds")} for row in steps], accuracy
 
 
 def examine(model: Path) -> float:
@@ -90,22 +94,39 @@ def examine(model: Path) -> float:
 
 
 def summarise(out: Path, seeds: list[int], arms: Sequence[str]) -> list[dict[str, Any]]:
-    """A figure for each seed; seconds are the median of the steps on which pruning is in force."""
+    """A figure for each seed: medians of the steps on which pruning is in force.
+
+    Speeds are of processor seconds: the same on a busy machine as on a quiet one, nearly.
+    """
     rows: list[dict[str, Any]] = []
     for arm in arms:
         runs = [json.loads((folder(out, arm, s) / "result.json").read_text()) for s in seeds]
-        steady = [float(np.median(run["seconds"][COMMON["prune.cold_start"] :])) for run in runs]
-        row = {
-            "arm": arm,
-            "seconds_per_step": steady,
-            "steps_per_hour": [3600 / seconds for seconds in steady],
-            "peak_bytes": [run["peak_bytes"] for run in runs],
-            "pass@1": [run["pass@1"] for run in runs],
-        }
-        theirs = rows[0]["seconds_per_step"] if rows else steady
-        row["speed_of_trl"] = [a / b for a, b in zip(theirs, steady, strict=True)]
-        rows.append(row)
+        spent = [_medians(run["times"][COMMON["prune.cold_start"] :]) for run in runs]
+        cpu = [row["total"] for row in spent]
+        theirs = rows[0]["cpu_seconds_per_step"] if rows else cpu
+        rows.append(
+            {
+                "arm": arm,
+                "seconds_per_step": [row["passed"] for row in spent],
+                "cpu_seconds_per_step": cpu,
+                "cpu_seconds_by_phase": {p: [row[p] for row in spent] for p in PHASES},
+                "peak_bytes": [run["peak_bytes"] for run in runs],
+                "pass@1": [run["pass@1"] for run in runs],
+                "speed_of_trl": [a / b for a, b in zip(theirs, cpu, strict=True)],
+            }
+        )
     return rows
+
+
+def _medians(steps: Times) -> dict[str, float]:
+    """Seconds of a step that passed, and processor seconds in all and by phase; update: the rest."""
+    found = {
+        name: float(np.median([step.get(f"seconds_cpu/{name}", 0.0) for step in steps]))
+        for name in ("total", *PHASES)
+    }
+    found["update"] = found["total"] - sum(found[name] for name in PHASES[:-1])
+    found["passed"] = float(np.median([step["seconds/total"] for step in steps]))
+    return found
 
 
 def main() -> None:
@@ -114,6 +135,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--arms", nargs="+", choices=ARMS_HERE, default=list(ARMS_HERE))
     parser.add_argument("--name", default="trl", help="of the result; another one for a short run")
+    parser.add_argument("--note", default="", help="what a reader must know of the run")
     parser.add_argument("--out", type=Path, default=Path("runs/trl"))
     parser.add_argument("--examine", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -131,10 +153,10 @@ def main() -> None:
         run(args.out, package, arm, seed, args.steps)
     rows = summarise(args.out, args.seeds, args.arms)
     settings = {"steps": args.steps, "seeds": args.seeds, "trl": TRL, "changes": COMMON}
-    write_result(args.name, settings, rows)
+    write_result(args.name, settings, rows, note=args.note)
     for row in rows:
         print(
-            f"{row['arm']:17s} {np.mean(row['seconds_per_step']):.2f} s/step, "
+            f"{row['arm']:17s} {np.mean(row['cpu_seconds_per_step']):.2f} processor s/step, "
             f"{np.mean(row['speed_of_trl']):.2f}x TRL, pass@1 {np.mean(row['pass@1']):.3f}"
         )
 

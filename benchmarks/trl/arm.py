@@ -11,8 +11,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
-from functools import partial
+from collections.abc import Callable
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from benchmarks.training.arms import COMMON, RECIPE
 from trainer.config import TrainConfig, load_config
 from trainer.prompts.prompt import Prompt
 from trainer.prompts.sources import open_source
+from trainer.stopwatch import Stopwatch
 
 PER_STEP = int(COMMON["optim.minibatches"])
 """Optimizer steps per batch of rollouts."""
@@ -54,14 +55,17 @@ def _train(config: TrainConfig, out: Path) -> None:
     prompts = {p.key: p for p in map(source.prompt, range(count))}
     pool = AnswerPool(config.reward.workers, config.reward.timeout_s)
     grader = Grader(pool, config.reward, config.data.source)
-    times: list[float] = []
+    times: list[dict[str, float]] = []
+    watch = Watch()
 
     class Clock(TrainerCallback):
         def on_train_begin(self, *_: Any, **__: Any) -> None:
-            times.append(time.monotonic())
+            watch.start()
 
-        def on_step_end(self, *_: Any, **__: Any) -> None:
-            times.append(time.monotonic())
+        def on_step_end(self, _: Any, state: Any, *__: Any, **___: Any) -> None:
+            if state.global_step % PER_STEP == 0:
+                times.append(watch.now.row())
+                watch.start()
 
     def reward(completions: list[Any], key: list[str], **_: Any) -> list[float]:
         grades = grader.grade(
@@ -85,11 +89,45 @@ def _train(config: TrainConfig, out: Path) -> None:
         train_dataset=Dataset.from_list([_row(source.prompt(i)) for i in range(count)]),
         callbacks=[Clock()],
     )
+    watch.watch(trainer)
     trainer.train()
     trainer.save_model(str(out / "model"))
-    seconds = [b - a for a, b in zip(times[::PER_STEP], times[PER_STEP::PER_STEP], strict=False)]
-    (out / "seconds.json").write_text(json.dumps(seconds))
+    (out / "seconds.json").write_text(json.dumps(times))
     pool.close()
+
+
+class Watch:
+    """Seconds of TRL's phases, by wrapping what carries them out; the rest of a step is its update."""
+
+    def __init__(self) -> None:
+        self.start()
+
+    def start(self) -> None:
+        self.now = Stopwatch()
+
+    def watch(self, trainer: Any) -> None:
+        generation = trainer.vllm_generation
+        for owner, method, phase in (
+            (trainer, "_generate", "generate"),
+            (generation, "sync_weights", "sync"),
+            (trainer, "_calculate_rewards", "reward"),
+            (trainer, "_get_per_token_logps_and_entropies", "logprob"),
+            (trainer, "_learn", "head"),
+        ):
+            if hasattr(owner, method):  # plain TRL has no head
+                setattr(owner, method, self._timed(getattr(owner, method), phase))
+
+    def _timed(self, method: Callable[..., Any], phase: str) -> Callable[..., Any]:
+        import torch
+
+        @wraps(method)
+        def timed(*args: Any, **options: Any) -> Any:
+            if phase == "logprob" and torch.is_grad_enabled():
+                return method(*args, **options)  # that of the loss
+            with self.now.phase(phase):
+                return method(*args, **options)
+
+        return timed
 
 
 def _row(prompt: Prompt) -> dict[str, Any]:

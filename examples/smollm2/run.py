@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from examples.smollm2.convert import convert, packaged_gguf
-from examples.smollm2.task import questions, teach, write_questions
+from examples.smollm2.task import WORKED, differences, questions, teach, write_questions
 
 MAX_TOKENS = 64
 POSITIONS = (8, 12, 16, 20)
@@ -37,22 +37,24 @@ def main() -> None:
     model = model_folder(args.work / "SmolLM2-135M-Instruct")
     rows = questions(HELD_OUT + args.questions, args.seed)
     files = {"evaluate": rows[:HELD_OUT][: args.evaluate], "head": rows[HELD_OUT:]}
+    files["minus"] = differences(args.evaluate, args.seed)
     for name, part in files.items():
         write_questions(args.work / f"{name}.jsonl", part)
     step("trainer.cli", "head", *common(args, model, "head"), *head_words(args))
+    step("trainer.cli", "head", *common(args, model, "minus"), *judge_words(args))
     step("trainer.evaluation.cli", *common(args, model, "evaluate"), *evaluation_words(args))
     for name in ("head", "evaluation"):
         shutil.copytree(args.work / name, args.out / name, dirs_exist_ok=True, ignore=left_out)
     print((args.out / "evaluation" / "report.md").read_text())
 
 
-def model_folder(folder: Path) -> Path:
-    """The converted model with the worked examples in its template; appears whole or not at all."""
+def model_folder(folder: Path, worked: int = len(WORKED)) -> Path:
+    """The converted model with worked examples in its template; appears whole or not at all."""
     if not folder.exists():
         part = folder.with_name(folder.name + ".part")
         shutil.rmtree(part, ignore_errors=True)
         convert(packaged_gguf(), part)
-        teach(part)
+        teach(part, worked)
         part.rename(folder)
     return folder
 
@@ -73,6 +75,13 @@ def head_words(args: argparse.Namespace) -> list[str]:
     words += ["--probe", str(PROBE)]
     words += ["--positions", *map(str, POSITIONS), "--work", str(args.work / "rollouts")]
     return [*words, "--out", str(args.work / "head")]
+
+
+def judge_words(args: argparse.Namespace) -> list[str]:
+    """The head on sums with a minus in them, which it was not fitted on."""
+    words = ["--judge", str(args.work / "head"), "--work", str(args.work / "minus")]
+    words += ["--positions", *map(str, POSITIONS)]
+    return [*words, "--questions", str(args.evaluate), "--samples", str(args.votes)]
 
 
 def evaluation_words(args: argparse.Namespace) -> list[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 TERMS = 3
+COUNT = 721
 WORKED = (
     (4, 9, 3), (6, 8, 2), (1, 8, 5), (9, 4, 4), (8, 9, 9), (8, 7, 3), (4, 3, 9), (7, 1, 2),
 )  # fmt: skip
@@ -32,28 +33,41 @@ def worked(numbers: tuple[int, ...]) -> str:
     return " ".join([*steps, f"The answer is {total}."])
 
 
-def examples() -> list[dict[str, str]]:
+def examples(count: int = len(WORKED)) -> list[dict[str, str]]:
     """Turns of a conversation."""
     turns = []
-    for numbers in WORKED:
+    for numbers in WORKED[:count]:
         turns.append({"role": "user", "content": question(numbers)})
         turns.append({"role": "assistant", "content": worked(numbers)})
     return turns
 
 
 def questions(count: int, seed: int) -> list[dict[str, Any]]:
-    """``count`` different ones of the 721 that there are, in a seeded order."""
+    """``count`` different ones of the ``COUNT`` that there are, in a seeded order."""
     every = [n for n in product(range(1, 10), repeat=TERMS) if n not in WORKED]
     chosen = random.Random(seed).sample(every, count)
     return [{"question": question(n), "answer": str(sum(n))} for n in chosen]
+
+
+def differences(count: int, seed: int) -> list[dict[str, Any]]:
+    """``count`` different questions with a minus in them, such as ``9 - 3 + 4``; nothing falls below 0."""
+    every = []
+    for (a, b, c), signs in product(product(range(1, 10), repeat=TERMS), ("+-", "-+", "--")):
+        first = a + b if signs[0] == "+" else a - b
+        total = first + c if signs[1] == "+" else first - c
+        if min(first, total) >= 0:
+            every.append(
+                {"question": f"What is {a} {signs[0]} {b} {signs[1]} {c}?", "answer": str(total)}
+            )
+    return random.Random(seed).sample(every, count)
 
 
 def write_questions(path: Path, rows: list[dict[str, Any]]) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
-def teach(model: Path) -> None:
-    """Make the model's chat template begin every conversation with the worked examples.
+def teach(model: Path, count: int = len(WORKED)) -> None:
+    """Make the model's chat template begin every conversation with the first ``count`` worked examples.
 
     So the sampler, the evaluation and the server ask alike. Not where a system message comes first.
     """
@@ -61,7 +75,7 @@ def teach(model: Path) -> None:
     template = path.read_text()
     before = (
         "{% if messages[0]['role'] != 'system' %}"
-        f"{{% set messages = {json.dumps(examples())} + messages %}}"
+        f"{{% set messages = {json.dumps(examples(count))} + messages %}}"
         "{% endif %}"
     )
     if not template.startswith(before):

@@ -9,6 +9,8 @@ import pytest
 
 from benchmarks.gpu.__main__ import main
 from benchmarks.gpu.models import SHAPES, Shape
+from benchmarks.gpu.parts import TESTS
+from tests.paths import ROOT
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -24,6 +26,10 @@ def parameters(shape: Shape) -> int:
 )
 def test_shapes_are_as_large_as_the_models(name: str, billions: float) -> None:
     assert parameters(SHAPES[name]) == pytest.approx(billions * 1e9, rel=0.01)
+
+
+def test_the_tests_of_a_loan_are_there() -> None:
+    assert [place for place in TESTS if not (ROOT / place).exists()] == []
 
 
 def rows(folder: Path, part: str) -> list[dict[str, float]]:

@@ -9,7 +9,9 @@ from typing import Any
 from tests.engine.figures import all_figures, stopped
 from tests.engine.groups import free_blocks, run_fixed
 from tests.paths import HEAD, MODEL
+from trainer.engines.local import LocalEngine
 from trainer.engines.sampling import build_engine
+from trainer.engines.weight_transfer import sync_options
 
 ON_GPU: dict[str, Any] = {
     "gpu_memory_utilization": 0.1,
@@ -17,6 +19,7 @@ ON_GPU: dict[str, Any] = {
     "compilation_config": {"mode": 0, "cudagraph_mode": "FULL_DECODE_ONLY"},
 }
 """Room for several of these engines on one GPU, and graphs without minutes of compiling."""
+GIB = 2**30
 QUESTIONS = ["What is 12*34+5-6?", "Compute 99-12+7.", "hello", "17*23+4-9+88 = ?"]
 
 
@@ -140,6 +143,31 @@ def drafting() -> dict[str, Any]:
     return found | _stops(engine)
 
 
+def asleep() -> dict[str, Any]:
+    """For a GPU: memory while the engine sleeps, and what it samples before and after, weights sent anew."""
+    import torch
+
+    here = _here() | {"kv_cache_memory_bytes": 2 * GIB, "enable_sleep_mode": True}
+    llm = build_engine(MODEL, HEAD, sequences=64, **here, **sync_options("path"))
+    engine = LocalEngine(llm, sleeps=True)
+    engine.client.init_weight_transfer_engine({})
+    before, free = tokens(llm), [torch.cuda.mem_get_info()[0]]
+    engine.sleep()
+    free.append(torch.cuda.mem_get_info()[0])
+    with engine.updating("again"):
+        engine.start_weight_update()
+        engine.update_weights({"path": str(MODEL)})
+        engine.finish_weight_update()
+    free.append(torch.cuda.mem_get_info()[0])
+    return {
+        "wanted": 2 * GIB,
+        "freed": free[1] - free[0],
+        "taken_again": free[1] - free[2],
+        "before": before,
+        "after": tokens(llm),
+    }
+
+
 def _stops(engine: Any) -> dict[str, Any]:
     return {kind: stopped(engine, kind) for kind in ("token", "string")}
 
@@ -155,5 +183,5 @@ def _scheduler_name(engine: Any) -> str:
 
 
 if __name__ == "__main__":
-    commands = (plain, idle, tight, fixed, figures, twice, lagging, greedy, drafting)
+    commands = (plain, idle, tight, fixed, figures, twice, lagging, greedy, drafting, asleep)
     print(json.dumps({command.__name__: command for command in commands}[sys.argv[1]]()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trainer.head.card_parts import licence, warnings
+from trainer.head.told.card_parts import licence, warnings
 from trainer.pictures import canvas, label_ends, spread
 from trainer.run.plot import running_mean, story
 

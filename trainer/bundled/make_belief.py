@@ -20,11 +20,11 @@ from trainer.engines.local import LocalEngine
 from trainer.engines.sampling import build_engine
 from trainer.head.answers import read_answers, scored_groups
 from trainer.head.belief import answer_reliability, fit_belief
-from trainer.head.card_parts import answers_section
 from trainer.head.collect import collect
 from trainer.head.job import HeadJob
 from trainer.head.make import SPLIT
-from trainer.head.plots import answer_plot
+from trainer.head.told.card_parts import answers_section
+from trainer.head.told.plots import answer_plot
 from trainer.provenance import provenance
 
 SEED, QUESTIONS = 1_000, 2_000

@@ -63,6 +63,9 @@ class RolloutEngine(RecordingSampler, Protocol):
     def world_size(self) -> int:
         """Workers that receive weights."""
 
+    def sleep(self) -> None:
+        """Give memory back until weights come or something is sampled, where the engine can."""
+
     def updating(self, version: str) -> AbstractContextManager[None]:
         """Nothing is generated inside; afterwards the weights are called ``version``."""
 

@@ -40,7 +40,7 @@ class IdleEngine:
         pass
 
     init_weight_transfer_engine = start_weight_update = update_weights = _nothing
-    finish_weight_update = load_head = close = _nothing
+    finish_weight_update = load_head = sleep = close = _nothing
 
     def take_features(self) -> FeatureRecord:
         return FeatureRecord()

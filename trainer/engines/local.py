@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from arrol_serve.engine.plugin.recording import FeatureRecord
 from trainer.engines.sampling import GroupRequest, SampledRollout, sample_groups
 from trainer.engines.weight_check import Held
@@ -17,8 +19,9 @@ class LocalEngine:
 
     name = "the engine in this process"
 
-    def __init__(self, llm: Any) -> None:
-        self.llm = llm
+    def __init__(self, llm: Any, *, sleeps: bool = False) -> None:
+        """``sleeps``: it was built with vLLM's ``enable_sleep_mode``."""
+        self.llm, self._sleeps, self._asleep = llm, sleeps, False
 
     @property
     def client(self) -> LocalEngine:
@@ -37,6 +40,7 @@ class LocalEngine:
         max_tokens: int,
         logprobs: bool = False,
     ) -> list[list[SampledRollout]]:
+        self._wake()
         return sample_groups(self.llm, groups, samples, max_tokens=max_tokens, logprobs=logprobs)
 
     def parts(self) -> Sequence[LocalEngine]:
@@ -45,9 +49,23 @@ class LocalEngine:
     def weights(self) -> Held:
         return Held(*zip(*self.llm.collective_rpc("arrol_weights_sums"), strict=True))
 
+    def sleep(self) -> None:
+        if self._sleeps and not self._asleep:
+            self.llm.sleep(level=1)  # 2 would drop the weights that adapters are merged into
+            self._asleep = True
+
+    def _wake(self, *parts: str) -> None:
+        """``parts`` of its memory, as vLLM calls them; none: all of it."""
+        if self._asleep:
+            torch.cuda.empty_cache()  # vLLM asks the GPU for room, and PyTorch keeps what was freed
+            self._asleep = not self.llm.wake_up(list(parts) or None)
+
     @contextmanager
     def updating(self, version: str) -> Iterator[None]:
-        yield  # nothing runs between two calls of ``sample``
+        # Nothing runs between two calls of ``sample``. The cache's room serves the transfer first.
+        self._wake("weights")
+        yield
+        self._wake("kv_cache")
         self.llm.update_weight_version(version)
         self.llm.reset_prefix_cache()
 

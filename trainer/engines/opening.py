@@ -51,6 +51,7 @@ def open_engine(
         "max_model_len": rollout.max_model_len,
         "gpu_memory_utilization": rollout.gpu_memory,
         "dtype": str(dtype).removeprefix("torch."),
+        "enable_sleep_mode": rollout.sleep,
         **sync_options(backend),
         # One engine a rank, beside the trainer's own groups in torch.distributed.
         "distributed_executor_backend": "external_launcher" if ranks.size > 1 else None,
@@ -59,7 +60,8 @@ def open_engine(
     check_options(chosen, ours)
     check_ranks(chosen, ranks.size)
     try:
-        return LocalEngine(build_engine(model, sequences=rollout.sequences, **ours, **chosen))
+        llm = build_engine(model, sequences=rollout.sequences, **ours, **chosen)
+        return LocalEngine(llm, sleeps=rollout.sleep)
     except (TypeError, ValueError) as error:
         if not chosen:
             raise

@@ -17,6 +17,7 @@ OURS: Mapping[str, str] = {
     "max_num_seqs": "rollout.sequences",
     "gpu_memory_utilization": "rollout.gpu_memory",
     "chat_template": "chat.template",
+    "enable_sleep_mode": "rollout.sleep",
 }
 """Option -> the setting that says it."""
 REFUSED: Mapping[str, str] = {
@@ -27,7 +28,6 @@ REFUSED: Mapping[str, str] = {
     "additional_config": "it is where pruning lives",
     "distributed_executor_backend": "torchrun's ranks decide it",
     "data_parallel_size": "torchrun's ranks each have an engine, or rollout.replicas are many",
-    "enable_sleep_mode": "the trainer does not put the engine to sleep; rollout.gpu_memory shares the GPU",
     "enable_chunked_prefill": "what is possible depends on the machine",
     "override_generation_config": "a cut distribution is not the one that is trained",
     "logits_processors": "another distribution is not the one that is trained",

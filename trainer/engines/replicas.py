@@ -233,6 +233,9 @@ class Replicas:
         body = {"weight_version": weight_version}
         self._each(lambda one: one.post("/finish_weight_update", body))
 
+    def sleep(self) -> None:
+        """Servers stay awake: others may ask them too."""
+
     def load_head(self, folder: Path, version: str) -> None:
         body = {"path": str(folder.resolve()), "version": version}
         for reply in self._each(lambda one: one.post("/admin/head", body)):

@@ -64,11 +64,17 @@ def sends_adapters(sync: SyncSection, lora: LoraSection, *, remote: bool) -> boo
     return can and (sync.lora == "adapters" or (sync.lora == "auto" and not remote))
 
 
-def check_backend(backend: str, *, remote: bool, ranks: int = 1) -> None:
+def check_backend(backend: str, ranks: int = 1, *, remote: bool, sleep: bool = False) -> None:
     """Raise ``ConfigError`` where ``sync.backend`` cannot work on this machine or in this set-up.
 
-    ``remote``: rollouts come from replicas.
+    ``remote``: rollouts come from replicas; ``sleep``: ``rollout.sleep``.
     """
+    if sleep and not torch.cuda.is_available():
+        raise ConfigError(
+            "rollout.sleep gives a GPU's memory back, and this machine has no GPU that PyTorch can use: "
+            "leave it out.",
+            param="rollout.sleep",
+        )
     if backend == "ipc" and ranks > 1:
         raise ConfigError(
             'sync.backend = "ipc" needs the engine in a process of its own, which torchrun\'s ranks do '

@@ -21,7 +21,7 @@ from arrol_serve.belief import Belief, logit
 from arrol_serve.quality.calibration import expected_calibration_error
 from arrol_serve.voting import Ballot
 from trainer.head.answers import ScoredGroup
-from trainer.head.reliability import reliability
+from trainer.head.told.reliability import reliability
 from trainer.seeds import seed_for
 
 SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
@@ -90,6 +90,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="replace the head that --out holds; default: refuse",
     )
+    parser.add_argument(
+        "--judge",
+        type=Path,
+        metavar="HEAD",
+        help="make no head: say in the card of this one what it is worth on the questions, such as those of "
+        "another task",
+    )
     parser.add_argument("--work", type=Path, help="sampled shards, kept; default: runs/head-<name>")
 
 
@@ -122,17 +129,10 @@ def run(args: argparse.Namespace) -> Path:
     from arrol_serve.quality.artifact import slug  # brings torch, which --help needs not
 
     name = bundled.MODEL_NAME if is_bundled else model.name
-    out = args.out or Path("heads") / slug(name)
-    work = args.work or Path("runs") / f"head-{slug(name)}"
-    check_writable(out, "--out")
-    if (out / "head.json").exists() and not args.overwrite:
-        raise ConfigError(
-            f"--out {out} holds a head already: name another folder, or replace it with --overwrite."
-        )
-    check_writable(work, "--work")
+    out = args.judge or args.out or Path("heads") / slug(name)
+    work = args.work or Path("runs") / f"{'judge' if args.judge else 'head'}-{slug(name)}"
+    _check_places(args, out, work)
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
-    from trainer.head.make import make_head
-
     job = HeadJob(
         model=model,
         name=name,
@@ -153,11 +153,36 @@ def run(args: argparse.Namespace) -> Path:
     )
     source = "arithmetic of levels " + " ".join(map(str, args.levels))
     shown = source if args.data == "arithmetic" else Path(args.data).name
-    make_head(
-        job,
-        {"data": f"{shown} at temperature {args.temperature:g}"},
-        partial(_open_sampler, args, model, questions, chat),
-    )
+    data = f"{shown} at temperature {args.temperature:g}"
+    opened = partial(_open_sampler, args, model, questions, chat)
+    return _judge(job, data, opened) if args.judge else _make(job, data, opened)
+
+
+def _check_places(args: argparse.Namespace, out: Path, work: Path) -> None:
+    if args.judge and (args.out or args.layers or args.labels != "gold"):
+        raise ConfigError("--judge makes no head: leave out --out, --layers and --labels.")
+    if args.judge and not (out / "head.json").is_file():
+        raise ConfigError(f"--judge {out} is not a folder with a quality head (no head.json).")
+    check_writable(out, "--judge" if args.judge else "--out")
+    if (out / "head.json").exists() and not (args.overwrite or args.judge):
+        raise ConfigError(
+            f"--out {out} holds a head already: name another folder, or replace it with --overwrite."
+        )
+    check_writable(work, "--work")
+
+
+def _judge(job: HeadJob, data: str, opened: Callable[[], RecordingSampler]) -> Path:
+    from trainer.head.made.elsewhere import judge
+
+    print(f"Made: the last part of {judge(job, data, opened)}.", file=sys.stderr)
+    return job.out
+
+
+def _make(job: HeadJob, data: str, opened: Callable[[], RecordingSampler]) -> Path:
+    from trainer.head.make import make_head
+
+    model, out = job.model, job.out
+    make_head(job, {"data": data}, opened)
     print(
         f"Made: a head in {out}; {out / 'README.md'} says how good it is. Next: arrol-serve {model} --head "
         f"{out}; arrol-eval --model {model} --head {out} --data ... --out ..., on other questions.",

@@ -30,7 +30,6 @@ from trainer.errors import ConfigError, one_line
 from trainer.head.answers import Answers, read_answers, scored_groups
 from trainer.head.artefact import base_model_facts, head_digest
 from trainer.head.belief import answer_reliability, fit_belief
-from trainer.head.card import write_card
 from trainer.head.collect import SHARD, collect, usable
 from trainer.head.data import HeadData
 from trainer.head.fit import FitOptions, fit_head, report, split_groups
@@ -39,6 +38,7 @@ from trainer.head.layers import check_layers, compare_layers
 from trainer.head.majority import against_golds, majorities, relabelled
 from trainer.head.recompute import Recomputer
 from trainer.head.saving import saving_table
+from trainer.head.told.card import write_card
 from trainer.prompts.equals import first_of_equals
 from trainer.provenance import provenance
 
@@ -66,8 +66,8 @@ def make_head(
     """
     config = _config(job)
     check_layers(job.layers, config.get_text_config().num_hidden_layers)
-    questions, unusable = _usable(job)
-    _claim(job)
+    questions, unusable = usable_questions(job)
+    claim(job)
     sampler = open_sampler or (lambda: LocalEngine(build_engine(job.model)))
     recompute = (lambda: Recomputer(job.model).features) if job.recompute else None
     data = collect(questions, job, sampler, recompute)
@@ -76,7 +76,7 @@ def make_head(
     golds = {i for i, question in enumerate(questions) if question.gold is not None}
     (fit, calibrate, test), answers, labels = labelled_parts(job, parts, golds)
     for name, part in (("fit", fit), ("calibration", calibrate), ("test", test)):
-        _check_mixed(name, part)
+        check_mixed(name, part)
     facts = base_model_facts(config, job.name, weights_sha256(str(job.model)))
     hidden_size = facts.hidden_size
     ablation, head = compare(fit, calibrate, test, hidden_size, job)
@@ -191,7 +191,7 @@ def _config(job: HeadJob) -> Any:
         ) from error
 
 
-def _usable(job: HeadJob) -> tuple[list[Question], dict[str, str]]:
+def usable_questions(job: HeadJob) -> tuple[list[Question], dict[str, str]]:
     """Questions with golds that can be compared with. Names the others, which labels by majority take
     without their golds; refuses to go on with few.
     """
@@ -214,7 +214,7 @@ def _usable(job: HeadJob) -> tuple[list[Question], dict[str, str]]:
     return good, bad
 
 
-def _claim(job: HeadJob) -> None:
+def claim(job: HeadJob) -> None:
     """Shards of another job must not be taken for this one's."""
     facts = [job.name, weights_sha256(str(job.model)), job.samples, job.max_tokens, job.seed, SHARD]
     how = [job.chat.model_dump(mode="json"), job.top_p, job.top_k]
@@ -231,7 +231,7 @@ def _claim(job: HeadJob) -> None:
         )
 
 
-def _check_mixed(name: str, part: HeadData) -> None:
+def check_mixed(name: str, part: HeadData) -> None:
     ended = part.correct[part.final]
     if ended.any() and not ended.all():
         return

@@ -22,6 +22,7 @@ from trainer.sections import RewardSection
 
 START_S = 60.0
 """Seconds in which a user's module must have been imported."""
+MATH = "math"
 CHECKED = 32
 """Prompts whose columns reward functions are held against."""
 
@@ -44,7 +45,7 @@ class Grader:
     def __init__(self, pool: AnswerPool, config: RewardSection, source: str = "") -> None:
         """``source``: of the data, by which ``auto`` is settled."""
         self._pool, self._config = pool, config
-        automatic = "gym" if source == GYM else "math"
+        automatic = "gym" if source == GYM else MATH
         names = config.functions or (config.function,)
         self._names = tuple(automatic if name == "auto" else name for name in names)
         self._weights = config.weights or (1.0,) * len(names)
@@ -71,11 +72,13 @@ class Grader:
         return OneByOne(pool, name, signature)
 
     def check(self, prompts: Sequence[Prompt] = (), where: str = "the data") -> None:
-        """Raise ``ConfigError`` where a function cannot be loaded, takes what no row has, or a server fails.
+        """Raise ``ConfigError`` where a function cannot be loaded, takes what no row has, or a server fails,
+        and where no gold answer can be compared with.
 
         ``prompts``: some of those that will be asked, from ``where``; the first ``CHECKED`` are looked at.
         """
         some: list[Pair] = [("", prompt) for prompt in prompts[:CHECKED]]
+        self._check_golds(some)
         for judge in self._judges:
             if isinstance(judge, OverHttp) and some:
                 (part,) = judge.judge(some[:1])
@@ -90,6 +93,17 @@ class Grader:
                         f"There are: {', '.join(sorted(known))}"
                     )
         self._check_options()
+
+    def _check_golds(self, some: Sequence[Pair]) -> None:
+        """Else every rollout would be left out, and the run would end well without having learned."""
+        if MATH not in self._names or not some:
+            return
+        parts = self._judges[self._names.index(MATH)].judge(some)
+        if all(part.problem == "raised" for part in parts):
+            raise self._refused(
+                f"{MATH} {parts[0].said}; none of the first {len(parts)} gold answers can be compared with. "
+                "See data.answer and data.answer_after"
+            )
 
     def _check_options(self) -> None:
         """Settings that none of the functions would notice."""

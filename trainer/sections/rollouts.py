@@ -40,6 +40,10 @@ class RolloutSection(Section):
     """Tokens of prompt and rollout together."""
     gpu_memory: float = Field(default=0.4, gt=0, lt=1)
     """Share of a GPU's memory for an engine in this process; the trainer needs the rest."""
+    sleep: bool = False
+    """On a GPU, an engine in this process gives its memory back while the policy learns: its weights wait in
+    main memory, its cached prefixes are forgotten. ``gpu_memory`` may then be all that the trainer's weights
+    and optimizer leave, and updates have that room as well."""
     dynamic_rounds: int = Field(default=1, ge=1)
     """DAPO's dynamic sampling: rounds of refilling for prompts without signal; 1: no refilling."""
     replicas: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from trainer.evaluation.reporting.statistics import bootstrap, pass_at_k, tokens_at
-from trainer.head.reliability import reliability
+from trainer.head.told.reliability import reliability
 
 
 @pytest.mark.parametrize(

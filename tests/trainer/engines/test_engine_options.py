@@ -18,7 +18,7 @@ from trainer.errors import ConfigError
         ("max_num_seqs", r"said by rollout\.sequences"),
         ("gpu_memory_utilization", r"said by rollout\.gpu_memory"),
         ("worker_cls", "where pruning lives"),
-        ("enable_sleep_mode", r"rollout\.gpu_memory shares the GPU"),
+        ("enable_sleep_mode", r"said by rollout\.sleep"),
         ("override_generation_config", "not the one that is trained"),
         ("prefill_context_parallel_size", "rows that are sampled"),
         ("weight_transfer_config", "the trainer sets it"),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
+import sys
 from itertools import product
 from pathlib import Path
 
@@ -13,7 +15,8 @@ import pytest
 
 from arrol_serve.belief import Belief
 from arrol_serve.engine.plugin.recording import FeatureRecord
-from arrol_serve.quality.artifact import load_head
+from arrol_serve.quality.artifact import HeadManifest, load_head
+from arrol_serve.quality.head import QualityHead
 from tests.paths import MODEL, ROOT
 from tests.warm.command import PYTHON, kill_once_there, run
 from trainer.errors import BrokenShard
@@ -37,6 +40,16 @@ def head(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 def weights(folder: Path) -> bytes:
     return (folder / "head.safetensors").read_bytes()
+
+
+def ends(path: Path) -> list[tuple[object, ...]]:
+    every = [rollout for group in load_rollouts(path, 6) for rollout in group]
+    return [(r.group, r.index, r.token_ids, r.finish_reason, r.stop_reason) for r in every]
+
+
+def flat_metrics(loaded: tuple[QualityHead, HeadManifest]) -> dict[str, float]:
+    _, manifest = loaded
+    return {f"{place} {k}": v for place, row in manifest.metrics.items() for k, v in row.items()}
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +80,48 @@ def test_a_head_is_made_and_reported(made: Path) -> None:
         "| rollouts | questions | P, mean | right | ECE |"
         in (made / "one" / "README.md").read_text()
     )
+
+
+def test_asynchronous_scheduling_gives_the_same_head(made: Path, tmp_path: Path) -> None:
+    """Its recorded last tokens too, which are there while the step after them is under way."""
+    words = [*SMALL.split(), "--work", str(tmp_path / "work"), "--out", str(tmp_path / "two")]
+    lagging = [sys.executable, "-m", "tests.trainer.head.lagging_head", *words]
+    done = subprocess.run(lagging, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "two steps under way" in done.stderr
+    for path in sorted((made / "work").glob("*.jsonl")):
+        assert ends(tmp_path / "work" / path.name) == ends(path)
+    for path in sorted((made / "work").glob("*.npz")):
+        ours, theirs = HeadData.load(path), HeadData.load(tmp_path / "work" / path.name)
+        assert 0 < ours.final.sum() < len(ours.final)
+        for field in ("correct", "group", "rollout", "tokens", "final"):
+            assert (getattr(ours, field) == getattr(theirs, field)).all(), field
+        assert np.abs(ours.features - theirs.features).max() < 1e-4
+    one, two = (load_head(folder) for folder in (made / "one", tmp_path / "two"))
+    assert flat_metrics(two) == pytest.approx(flat_metrics(one), abs=1e-3)
+
+
+def test_a_head_is_judged_on_other_questions_in_its_card(made: Path, tmp_path: Path) -> None:
+    """Here on kept rollouts, so that no engine starts; a second time in place of the first."""
+    there = shutil.copytree(made / "one", tmp_path / "one")
+    words = [*SMALL.split(), "--work", str(made / "work"), "--judge", str(there)]
+    for _ in range(2):
+        done = head(*words, VLLM_CPU_KVCACHE_SPACE="nonsense")
+        assert done.returncode == 0, done.stderr[-3000:]
+    assert weights(there) == weights(made / "one")
+    (told,) = json.loads((there / "elsewhere.json").read_text())
+    assert told["questions"] == 40
+    assert 5 < told["mixed"] < 40
+    final = told["table"]["final"]
+    assert final["auc_within_group_low"] < final["auc_within_group"] < 1
+    before, after = (made / "one" / "README.md").read_text(), (there / "README.md").read_text()
+    assert after.startswith(before.rstrip())
+    assert after.count("arithmetic of levels 5 at temperature 1.8**: 40 questions x 6") == 1
+    assert f"| final | {final['rollouts']} | {final['base_rate']:.2f} |" in after
+    for wrong, says in (("--out x", "--judge makes no head"), ("--judge x", "no head.json")):
+        refused = head(*words, *wrong.split())
+        assert refused.returncode == 1
+        assert says in refused.stderr
 
 
 def test_a_majority_takes_the_place_of_golds(made: Path, tmp_path: Path) -> None:

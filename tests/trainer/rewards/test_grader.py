@@ -113,3 +113,13 @@ def test_a_function_that_cannot_be_loaded_is_refused(
         Grader(pool, RewardSection(function=function)).check()
     Grader(pool, RewardSection(function=MOODY)).check()
     assert pool.timeout_s == 2.0
+
+
+def test_golds_of_which_none_can_be_compared_with_are_refused_at_the_start(
+    pool: AnswerPool,
+) -> None:
+    said = [Prompt(str(i), "test", f"{i}+1?", f"The answer is {i + 1}") for i in range(3)]
+    grader = Grader(pool, RewardSection())
+    with pytest.raises(ConfigError, match=r"is a sentence: give '1' alone.*data\.answer_after"):
+        grader.check(said)
+    grader.check([*said, PROMPT])  # the others are counted as they come

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from trainer.head.reliability import draw_reliability
+from trainer.head.told.reliability import draw_reliability
 from trainer.pictures import (
     BLUE,
     CLEAR,

@@ -18,7 +18,7 @@ from trainer.evaluation.reporting.methods import METHODS, uniform_curve
 from trainer.evaluation.reporting.statistics import bootstrap, paired, tokens_at
 from trainer.evaluation.reporting.text import markdown
 from trainer.evaluation.sampling import UNPRUNED
-from trainer.head.reliability import reliability
+from trainer.head.told.reliability import reliability
 
 BASELINE = "uniform"
 

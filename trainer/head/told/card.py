@@ -9,10 +9,16 @@ from typing import Any
 from arrol_serve.quality.artifact import HeadManifest
 from arrol_serve.quality.calibration import sigmoid
 from arrol_serve.quality.head import QualityHead
-from trainer.head.card_parts import answers_section, labels_section, licence, warnings
 from trainer.head.data import HeadData
 from trainer.head.fit import calibrated_logits
-from trainer.head.plots import answer_plot, auc_plot, reliability_plot, saving_plot
+from trainer.head.told.card_parts import (
+    answers_section,
+    labels_section,
+    licence,
+    quality_table,
+    warnings,
+)
+from trainer.head.told.plots import answer_plot, auc_plot, reliability_plot, saving_plot
 
 Report = Mapping[str, Mapping[str, float]]
 
@@ -50,15 +56,8 @@ def write_card(
         "",
         *warnings(manifest.probes[0], ablation, alone, questions),
         *labels_section(made["labels"]),
-        "| generated tokens | rollouts | right | AUC | AUC within group | ECE |",
-        "|---|---|---|---|---|---|",
+        *quality_table(manifest.metrics),
     ]
-    for position, row in manifest.metrics.items():
-        lines.append(
-            f"| {position} | {row['rollouts']:.0f} | {row['base_rate']:.2f} | {row['auc']:.3f} "
-            f"| {row['auc_within_group']:.3f} ({row['auc_within_group_low']:.3f} to "
-            f"{row['auc_within_group_high']:.3f}) | {row['ece']:.3f} |"
-        )
     lines += [
         "",
         "AUC within group compares rollouts of the same question only: pruning and voting never "

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from trainer.head.data import HeadData
-from trainer.head.reliability import draw_reliability, reliability
+from trainer.head.told.reliability import draw_reliability, reliability
 from trainer.pictures import BLUE, COLOURS, GREEN, ORANGE, canvas, label_ends, message, save
 
 Report = Mapping[str, Mapping[str, float]]
@@ -25,12 +25,13 @@ SHORT = {
 def saving_plot(path: Path, saving: Sequence[Mapping[str, Any]], questions: int) -> None:
     """What survives against what it costs, a line for each keep ratio, a dot for each probe."""
     figure, axes = canvas(width=8)
-    base = saving[0]["right_unpruned"]
+    base, banded = saving[0]["right_unpruned"], all("interval" in row for row in saving)
     for place, keep in enumerate(dict.fromkeys(row["keep"] for row in saving)):
         colour, rows = COLOURS[place], [row for row in saving if row["keep"] == keep]
         x, y = [row["tokens"] for row in rows], [row["right"] for row in rows]
-        low, high = zip(*(row["interval"] for row in rows), strict=True)
-        axes.fill_between(x, low, high, color=colour, alpha=0.13, linewidth=0)
+        if banded:
+            low, high = zip(*(row["interval"] for row in rows), strict=True)
+            axes.fill_between(x, low, high, color=colour, alpha=0.13, linewidth=0)
         axes.plot(x, y, marker="o", markersize=4, color=colour)
         for row in rows:
             axes.annotate(
@@ -44,7 +45,7 @@ def saving_plot(path: Path, saving: Sequence[Mapping[str, Any]], questions: int)
     axes.axhline(base, color="0.5", linestyle=":")
     axes.set_xlabel("tokens spent, as a share of no pruning; numbers at dots: tokens at the probe")
     axes.set_ylabel("share of right ones among the survivors")
-    axes.margins(y=0.12)
+    axes.margins(x=0.08, y=0.12)
     label_ends(axes, [(1.0, base, "no pruning", "0.4")])
     row = max(saving, key=lambda row: row["right"] - base)
     title = (
@@ -54,7 +55,7 @@ def saving_plot(path: Path, saving: Sequence[Mapping[str, Any]], questions: int)
     message(
         figure,
         title,
-        f"Replayed on {questions} test questions. Bands: 95 % intervals over questions",
+        f"Replayed on {questions} test questions{'. Bands: 95 % intervals over them' * banded}",
     )
     save(figure, path)
 

@@ -54,6 +54,21 @@ def warnings(
     return lines
 
 
+def quality_table(table: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """What ``fit.report`` found, a line for each position."""
+    lines = [
+        "| generated tokens | rollouts | right | AUC | AUC within group | ECE |",
+        "|---|---|---|---|---|---|",
+    ]
+    for position, row in table.items():
+        lines.append(
+            f"| {position} | {row['rollouts']:.0f} | {row['base_rate']:.2f} | {row['auc']:.3f} "
+            f"| {row['auc_within_group']:.3f} ({row['auc_within_group_low']:.3f} to "
+            f"{row['auc_within_group_high']:.3f}) | {row['ece']:.3f} |"
+        )
+    return lines
+
+
 def labels_section(labels: Any) -> list[str]:
     """Nothing for golds; else what the majority's labels are worth."""
     if labels == "gold":

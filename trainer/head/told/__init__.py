@@ -1,0 +1,1 @@
+"""What is told of a head: its card and its pictures."""
