@@ -21,7 +21,7 @@ def provenance(facts: dict[str, Any]) -> dict[str, Any]:
         "command": " ".join([_program(), *(shlex.quote(_shown(word)) for word in sys.argv[1:])]),
         "git_sha": _git_sha(),
         "versions": {"python": platform.python_version(), **_versions()},
-        "machine": f"{platform.machine()}, {_cores()} cores",
+        "machine": f"{platform.machine()}, {_cores()}",
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
     }
 
@@ -59,7 +59,9 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _cores() -> int:
+def _cores() -> str:
     import os
 
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    here = hasattr(os, "sched_getaffinity")
+    number = len(os.sched_getaffinity(0)) if here else os.cpu_count() or 1
+    return "1 core" if number == 1 else f"{number} cores"
