@@ -19,7 +19,11 @@ def draw(chances: Sequence[float], coin: float) -> list[bool]:
     drawn, hits = [], 0
     for end in accumulate(chances):
         whole = round(end)
-        now = math.ceil((whole if abs(end - whole) < CLOSE else end) - coin)
+        if abs(end - whole) >= CLOSE:
+            whole = math.floor(end)
+        now = whole + (
+            end - whole > max(coin, CLOSE)
+        )  # teeth before the end; a difference would be rounded
         drawn.append(now > hits)
         hits = max(hits, now)
     return drawn

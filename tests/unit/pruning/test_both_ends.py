@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from arrol_serve.errors import InvalidRequest
@@ -42,6 +42,7 @@ def test_each_is_drawn_with_exactly_its_chance(chances: list[float]) -> None:
 
 
 @given(CHANCES, st.integers(0, 30), st.floats(0, 1, exclude_max=True))
+@example([1.0, 1.0, 1.0], 3, math.nextafter(1, 0))
 def test_at_least_so_many_are_drawn(chances: list[float], least: int, coin: float) -> None:
     up = raised(chances, least)
     assert all(chance <= more <= 1 for chance, more in zip(chances, up, strict=True))
