@@ -21,9 +21,8 @@ def draw(chances: Sequence[float], coin: float) -> list[bool]:
         whole = round(end)
         if abs(end - whole) >= CLOSE:
             whole = math.floor(end)
-        now = whole + (
-            end - whole > max(coin, CLOSE)
-        )  # teeth before the end; a difference would be rounded
+        # The comb's teeth before this end. ``ceil(end - coin)`` rounds where the coin is nearly 1.
+        now = whole + (end - whole > max(coin, CLOSE))
         drawn.append(now > hits)
         hits = max(hits, now)
     return drawn

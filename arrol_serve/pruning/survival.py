@@ -71,9 +71,8 @@ def number(key: str, value: object, low: float, high: float, *, open_low: bool =
 def uniform(seed: int, probe: int, index: int) -> float:
     """A number in [0, 1) that depends on nothing but its arguments: decisions can be replayed."""
     digest = blake2b(f"{seed}/{probe}/{index}".encode(), digest_size=8).digest()
-    return (
-        int.from_bytes(digest, "big") >> 11
-    ) / 2**53  # what a float holds: 64 bits might round to 1
+    bits = int.from_bytes(digest, "big") >> 11  # as many as a float holds: all 64 might round to 1
+    return bits / 2**53
 
 
 def keep_top(scores: Mapping[int, float], ratio: float, view: GroupView) -> dict[int, Verdict]:

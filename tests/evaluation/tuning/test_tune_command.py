@@ -61,6 +61,11 @@ def test_a_tuning_that_was_killed_goes_on_and_ends_with_presets(tmp_path: Path) 
     again = json.loads((tmp_path / "tune.json").read_text())
     assert again["presets"] == found["presets"]
     assert again["live"] == {}
+    (tmp_path / "engine.json").write_text('{"step": "long"}')
+    refused = run(tune(tmp_path, "--no-run"), LIMIT_S)
+    assert refused.returncode == 2
+    assert "engine.json is corrupted; delete it" in refused.stderr
+    assert "Traceback" not in refused.stderr
 
 
 def check_presets(path: Path) -> None:

@@ -10,6 +10,8 @@ from dataclasses import asdict, replace
 from functools import cached_property
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from arrol_serve.answers.pool import AnswerPool
 from arrol_serve.files import replacing
 from arrol_serve.presets import FILE
@@ -136,8 +138,8 @@ class _Tuning:
             with replacing(path) as part:
                 part.write_text(json.dumps(asdict(taken), indent=1) + "\n")
         try:
-            kept = EngineTime(**json.loads(path.read_text()))
-        except (ValueError, TypeError) as error:
+            kept = TypeAdapter(EngineTime).validate_json(path.read_bytes())
+        except ValidationError as error:
             raise DataError(f"{path} is corrupted; delete it to have it measured again") from error
         return replace(kept, at_once=self.asked.at_once)
 
