@@ -124,10 +124,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _export(args: argparse.Namespace) -> None:
     from trainer.export import export, is_float32
     from trainer.run.folder import RunFolder
-    from trainer.run.hub import check_name, push
+    from trainer.run.hub import check, push
 
     if args.push:
-        check_name(args.push)
+        check(args.push)
     print(export(RunFolder(args.run), args.to, args.checkpoint))
     exact = " --dtype float32" if is_float32(args.to) else ""
     print(

@@ -33,6 +33,8 @@ from trainer.pruning.calibrating import calibrate
 from trainer.pruning.online_head import FINAL, OnlineHead
 from trainer.run import checkpoint
 from trainer.run.folder import RunFolder, model_folder, model_name
+from trainer.run.log import read_metrics
+from trainer.run.model_card import model_card
 
 
 def export(run: RunFolder, target: Path, which: str = checkpoint.NEWEST) -> Path:
@@ -54,10 +56,16 @@ def export(run: RunFolder, target: Path, which: str = checkpoint.NEWEST) -> Path
     _write_model(part, learner, model_folder(config))
     if config.lora.rank:
         save_adapters(learner.model, config.lora, model_name(config), part / "adapter")
-    (part / "provenance.json").write_text(json.dumps(provenance(facts), indent=2) + "\n")
-    if state["head"] is not None:
+    made = provenance(facts)
+    (part / "provenance.json").write_text(json.dumps(made, indent=2) + "\n")
+    has_head = state["head"] is not None
+    if has_head:
         name = slug(target.name)
         _write_head(part / "heads" / name, target.name, config, learner, state, part)
+    rows = read_metrics(run.path)
+    (part / "README.md").write_text(
+        model_card(target.name, model_name(config), made, rows, head=has_head)
+    )
     part.replace(target)
     return target
 

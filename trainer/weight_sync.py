@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 import torch
@@ -23,6 +25,8 @@ from trainer.seeds import seed_for
 
 PROBE_TEMPERATURE = 2.0
 """vLLM's highest: where a model is sure of a token, stale weights would be as sure of it."""
+REPLIES = 4
+"""Sampled of the probe; as many are compared as it takes to have its tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +36,28 @@ class SyncProbe:
     question: str
     tokens: int
     max_gap: float
-    """Nats that trainer and engine may differ by."""
+    """Nats a token that trainer and engine may differ by, on average."""
     seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """How far log-probabilities of the same tokens lie apart, in nats.
+
+    The mean is judged: of many tokens one always lies far out where both round, and stale weights move all.
+    """
+
+    mean: float
+    widest: float
+
+    @classmethod
+    def between(cls, ours: Tensor, theirs: Tensor) -> Gap:
+        """Both [tokens], one at least."""
+        apart = (ours - theirs).abs()
+        return cls(apart.mean().item(), apart.max().item())
+
+    def within(self, allowed: float) -> bool:
+        return self.mean <= allowed  # NaN is not
 
 
 class WeightSync:
@@ -54,9 +78,10 @@ class WeightSync:
         self._adapters, self._whole_if_needed = adapters, whole_if_needed
         self._compared, self._ranks = probe, ranks or Ranks()
         self.weights = WeightCheck()
+        self._widest = 0.0
 
     def push(self, learner: Learner, version: str) -> float:
-        """Send the weights, forget cached prefixes, compare; return the largest gap in nats.
+        """Send the weights, forget cached prefixes, compare; return the gap in nats a token.
 
         Raises ``SyncFailed`` where it is above ``sync.max_gap``, or an engine holds other weights.
         """
@@ -85,9 +110,13 @@ class WeightSync:
 
     @property
     def figures(self) -> dict[str, float]:
-        """Of the last sync: whether weights were compared bit by bit, bytes sent to each engine."""
-        size = self._transfer.staged_bytes
-        return {"sync_exact": float(self.weights.exact), "sync_bytes": size}
+        """Of the last sync: the widest gap of a token, whether weights were compared bit by bit, bytes sent
+        to each engine."""
+        return {
+            "sync_gap_max": self._widest,
+            "sync_exact": float(self.weights.exact),
+            "sync_bytes": self._transfer.staged_bytes,
+        }
 
     def _compare(self, sent: int, version: str) -> None:
         self.weights.exact = True
@@ -107,17 +136,18 @@ class WeightSync:
             self._transfer.send(adapters=self._adapters)
 
     def check(self, learner: Learner, version: str) -> float:
-        """Sample a few tokens in every engine and compare their log-probabilities with the trainer's."""
-        probes = self._ranks.all(lambda: self._probe(version))
-        probed = [(name, row) for part in probes for name, row in part]
-        scores = learner.score([row for _, row in probed], PROBE_TEMPERATURE)
-        gaps = [
-            self._gap(name, row, ours, version)
-            for (name, row), ours in zip(probed, scores, strict=True)
-        ]
-        return max(gaps)
+        """Sample a few tokens in every engine and compare their log-probabilities with the trainer's.
 
-    def _probe(self, version: str) -> list[tuple[str, TrainRow]]:
+        The mean gap of the engine that is furthest off; raises ``SyncFailed`` above ``sync.max_gap``.
+        """
+        probes = self._ranks.all(lambda: self._probe(version))
+        probed = [(name, rows) for part in probes for name, rows in part]
+        scores = iter(learner.score([row for _, rows in probed for row in rows], PROBE_TEMPERATURE))
+        gaps = [self._gap(name, rows, scores, version) for name, rows in probed]
+        self._widest = max(gap.widest for gap in gaps)
+        return max(gap.mean for gap in gaps)
+
+    def _probe(self, version: str) -> list[tuple[str, list[TrainRow]]]:
         """By the name of each engine of this rank what it samples."""
         request = GroupRequest(
             name=f"sync-{version}",
@@ -125,26 +155,32 @@ class WeightSync:
             seed=seed_for(self._compared.seed, "sync", version),
             temperature=PROBE_TEMPERATURE,
         )
-        tokens, rows = self._compared.tokens, []
+        tokens, found = self._compared.tokens, []
         for part in self._engine.parts():
-            ((one,),) = part.sample([request], 1, max_tokens=tokens, logprobs=True)
-            rows.append(
-                (self._name(part), TrainRow(one.prompt_ids, one.token_ids, one.logprobs, 0.0, 1.0))
-            )
-        return rows
+            (replies,) = part.sample([request], REPLIES, max_tokens=tokens, logprobs=True)
+            rows = [TrainRow(r.prompt_ids, r.token_ids, r.logprobs, 0.0, 1.0) for r in replies]
+            found.append((self._name(part), _enough(rows, tokens)))
+        return found
 
-    def _gap(self, name: str, row: TrainRow, ours: Tensor, version: str) -> float:
-        gap = (ours - torch.tensor(row.engine_logprobs)).abs().max().item()
-        allowed = self._compared.max_gap
-        if not gap <= allowed:  # NaN fails too
+    def _gap(self, name: str, rows: list[TrainRow], scores: Iterator[Tensor], version: str) -> Gap:
+        ours = torch.cat([next(scores) for _ in rows])
+        theirs = torch.tensor([value for row in rows for value in row.engine_logprobs])
+        gap, allowed = Gap.between(ours, theirs), self._compared.max_gap
+        if not gap.within(allowed):
             raise SyncFailed(
                 f"After the sync of version {version} the log-probabilities of {name} differ "
-                f"from the trainer's by up to {gap:.2g} nats (sync.max_gap is "
-                f"{allowed:g}): it would sample from other weights than those that are "
-                "trained. Look for a model that the engine computes differently, or a precision "
-                "that needs a wider gap."
+                f"from the trainer's by {gap.mean:.2g} nats a token (sync.max_gap is {allowed:g}; the "
+                f"widest of {len(ours)} differs by {gap.widest:.2g}): it would sample from other weights "
+                "than those that are trained. Look for a model that the engine computes differently, or "
+                "a precision that needs a wider gap."
             )
         return gap
+
+
+def _enough(rows: list[TrainRow], tokens: int) -> list[TrainRow]:
+    """The first of ``rows`` that have ``tokens`` together: a reply may end early."""
+    before = accumulate((len(row.token_ids) for row in rows), initial=0)
+    return [row for row, had in zip(rows, before, strict=False) if had < tokens]
 
 
 def open_sync(

@@ -114,9 +114,12 @@ function search(form) {
   }, () => search(form));
 }
 
-/** Ask for `body` and show the race; `ondraw(race)` with each frame of it. What was shown stays if nothing comes. */
-async function run(body, signal, ondraw = () => {}) {
-  const race = newRace(body), before = shown;
+/**
+ * Ask for `body` and show the race; `ondraw(race)` with each frame of it; `palette`: that of races beside it. What
+ * was shown stays if nothing comes.
+ */
+async function run(body, signal, ondraw = () => {}, palette = undefined) {
+  const race = newRace(body, palette), before = shown;
   begin(race);
   const later = painter(race, ondraw);
   try {
@@ -160,7 +163,7 @@ function compare(form) {
     clearProblem();
     const comparison = new Comparison(ways, form.question, show);
     byId("comparison").scrollIntoView({ block: "nearest" });
-    await comparison.run((way, ondraw) => run({ ...plain, arrol: way.options }, signal, ondraw));
+    await comparison.run((way, ondraw) => run({ ...plain, arrol: way.options }, signal, ondraw, comparison.palette));
     say(byId("spoken"), "The comparison is complete.");
   }, () => compare(form));
 }

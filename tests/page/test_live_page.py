@@ -196,6 +196,15 @@ def test_ways_side_by_side(page: Page) -> None:
         assert int(row.locator("[data-name=Tokens]").inner_text().replace(",", "")) > 0
         assert re.search(r"\d m?s", row.locator("[data-name=Time]").inner_text())
     assert page.locator("tr[data-way=plain] .swarm .bar").count() == 16
+    led = [
+        (cell.inner_text(), cell.locator("span[class^=k]").get_attribute("class"))
+        for cell in page.locator(".compared [data-name=Answer]:has(.dot)").all()
+    ]
+    assert len(led) >= 4
+    for answer, colour in led:
+        assert [other for other, kind in led if kind == colour] == [
+            a for a, _ in led if a == answer
+        ]
 
 
 def test_commands_run_elsewhere(page: Page) -> None:

@@ -107,6 +107,47 @@ def test_a_leader_is_never_without_a_colour(run: Run) -> None:
     assert run(code, events) == [*own, "k8", "k8", "k7"]
 
 
+def test_compared_races_give_equal_answers_one_colour(run: Run) -> None:
+    """In the second race a half leads, comes third and is spelt otherwise; what is new gets a new colour."""
+
+    def race(*answers: tuple[str, str]) -> dict[str, Any]:
+        votes = [
+            {"cluster": i, "answer": said, "count": 9 - i} for i, (said, _) in enumerate(answers)
+        ]
+        lanes = [
+            {
+                "index": i,
+                "fate": "finished",
+                "tokens": 9,
+                "answer": said,
+                "canonical": form,
+                "cluster": i,
+            }
+            for i, (said, form) in enumerate(answers)
+        ]
+        return {
+            "arrol": {"progress": {"leader": answers[-1][0], "votes": votes, "candidates": lanes}}
+        }
+
+    first = race(("3", "3"), ("0.5", "1/2"))
+    second = race(("7", "7"), ("3.0", "3"), ("1/2", "1/2"))
+    code = """(() => {
+        const palette = newPalette();
+        return given.map((chunk) => {
+            const race = newRace(null, palette);
+            take(race, chunk, 0);
+            return [0, 1, 2].map((cluster) => colourOf(race, cluster));
+        });
+    })()"""
+    assert run(code, [first, second]) == [["k0", "k1", "k8"], ["k2", "k0", "k1"]]
+    many = race(*((str(i), str(i)) for i in range(10, 18)))
+    assert run(code, [many, second])[1] == [
+        "k8",
+        "k8",
+        "k6",
+    ]  # a leader has one, and takes no leader's
+
+
 RACE = [
     [0, {"arrol": {"progress": {
         "tokens": 260, "saved_estimate": 70, "plan": {

@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 
 from arrol_serve.quality.artifact import load_head
 from tests.paths import MODEL, ROOT
+from tests.trainer.hub_server import contents, hub_server
 from tests.warm import command as warm
 from tests.warm.command import PYTHON
 from trainer.run import checkpoint
@@ -210,6 +211,25 @@ def test_an_exported_run_loads_back_with_its_head(whole: Path, tmp_path: Path) -
     assert manifest.probes == (12,)
     assert manifest.base_model.weights_sha256 is not None
     assert str(whole.parent) not in (target / "provenance.json").read_text()
+
+
+def test_an_export_is_pushed_whole_with_its_card(whole: Path, tmp_path: Path) -> None:
+    target = tmp_path / "pushed"
+    words = command("export", str(whole), "--to", str(target), "--push", "someone/model")
+    with hub_server() as hub:
+        done = subprocess.run(
+            words, cwd=ROOT, env=hub.environment(), capture_output=True, text=True, timeout=LIMIT_S
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        assert f"Pushed: {hub.url}/someone/model" in done.stderr
+        assert hub.asked[0] == "/api/whoami-v2"
+        there = hub.files["someone/model"]
+    assert there == contents(target)
+    assert {"README.md", "config.json", "tokenizer.json", "heads/pushed/head.json"} <= there.keys()
+    card = there["README.md"].decode()
+    assert "to step 3" in card
+    assert "6 rollouts each, of which `arrol` keeps 0.5" in card
+    assert str(whole.parent) not in card
 
 
 def test_the_curves_are_drawn(whole: Path) -> None:

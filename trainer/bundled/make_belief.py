@@ -1,36 +1,36 @@
-"""Constants of P(the answer is right) for the bundled head: ``python -m trainer.bundled.make_belief``.
+"""Constants of P(the answer is right) for the bundled head, and how reliable it and they are.
 
-Whoever has a head's rollouts gets them from ``arrol-train head``. The bundled head's are not shipped, so this
-samples its calibration questions again, and half of its test questions, by the split that it was made with.
+    python -m trainer.bundled.make_belief --work runs/belief
+
+Whoever has a head's rollouts gets all this from ``arrol-train head``. The bundled head's are not shipped, so
+this samples its calibration questions again, and half of its test questions, by the split it was made with.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from arrol_serve.answers.spec import AnswerSpec
 from arrol_serve.bundled import HEADS, MODEL, MODEL_NAME
-from arrol_serve.quality.artifact import HeadManifest, load_head, save_head
-from trainer.bundled.make_head import MIX, questions
+from arrol_serve.quality.artifact import load_head, save_head
+from trainer.bundled.make_head import MIX, POSITIONS, questions
 from trainer.engines.local import LocalEngine
 from trainer.engines.sampling import build_engine
 from trainer.head.answers import read_answers, scored_groups
 from trainer.head.belief import answer_reliability, fit_belief
 from trainer.head.collect import collect
+from trainer.head.fit import quality_reliability
 from trainer.head.job import HeadJob
+from trainer.head.made.redraw import redraw
 from trainer.head.make import SPLIT
-from trainer.head.told.card_parts import answers_section
-from trainer.head.told.plots import answer_plot
 from trainer.provenance import provenance
 
 SEED, QUESTIONS = 1_000, 2_000
 """Those that the head was made with."""
-MARK = "What keeping the best part at one probe"
-"""Before this the card has the section."""
 
 
 def parts() -> tuple[list[int], list[int]]:
@@ -53,7 +53,7 @@ def main() -> None:
         model=MODEL,
         name=MODEL_NAME,
         questions=[asked[i] for i in (*calibrate, *test)],
-        positions=(),
+        positions=POSITIONS,
         work=args.work,
         out=args.head,
         samples=args.samples,
@@ -62,26 +62,23 @@ def main() -> None:
     head, manifest = load_head(args.head)
     data = collect(job.questions, job, lambda: LocalEngine(build_engine(MODEL)))
     answers = read_answers(job, range(len(job.questions)), AnswerSpec())
-    groups = scored_groups(head, data, manifest.base_model.hidden_size, answers)
+    hidden_size = manifest.base_model.hidden_size
+    groups = scored_groups(head, data, hidden_size, answers)
     fitted_on = [group for group in groups if group.question < len(calibrate)]
     belief = fit_belief(fitted_on)
     believed = answer_reliability([g for g in groups if g.question >= len(calibrate)], belief)
+    tested = data.where(data.group >= len(calibrate))
     made = {"questions": len(fitted_on), "samples": args.samples, "seed": job.seed}
     facts = {**manifest.provenance, "belief": provenance(made)}
-    manifest = manifest.model_copy(update={"belief": belief, "provenance": facts})
-    save_head(args.head, head, manifest)
-    write_section(args.head, manifest, believed)
+    save_head(args.head, head, manifest.model_copy(update={"belief": belief, "provenance": facts}))
+    path = args.head / "ablation.json"
+    figures = json.loads(path.read_text()) | {
+        "answers": believed,
+        "reliability": quality_reliability(head, tested, hidden_size),
+    }
+    path.write_text(json.dumps(figures, indent=2) + "\n")
+    redraw(args.head)
     print(belief, believed["by_size"])
-
-
-def write_section(folder: Path, manifest: HeadManifest, believed: dict[str, Any]) -> None:
-    """Put the answers' reliability into the card, in place of what was there."""
-    answer_plot(folder / "answers.png", believed["bins"])
-    card = folder / "README.md"
-    before, mark, after = card.read_text().partition(MARK)
-    before = before.partition("Searches stop by P(")[0]
-    section = "\n".join(answers_section(manifest, believed))
-    card.write_text(f"{before}{section}\n{mark}{after}")
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from arrol_serve.quality.calibration import (
 )
 from arrol_serve.quality.head import QualityHead
 from trainer.head.data import HeadData
+from trainer.head.told.reliability import reliability
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,3 +187,19 @@ def report(
             "ece": float(expected_calibration_error(sigmoid(scores), right)),
         }
     return table
+
+
+def quality_reliability(head: QualityHead, test: HeadData, hidden_size: int) -> dict[str, Any]:
+    """Bins of predicted probabilities (see ``reliability``) at ``probes`` and of ``final`` tokens, the means
+    ``said`` and ``was`` over both, and ``questions``.
+    """
+    said = sigmoid(calibrated_logits(head, test, hidden_size))
+    parts = {"probes": ~test.final, "final": test.final}
+    return {
+        name: reliability(said[mask], test.correct[mask], test.group[mask])
+        for name, mask in parts.items()
+    } | {
+        "said": float(said.mean()),
+        "was": float(test.correct.mean()),
+        "questions": len(np.unique(test.group)),
+    }

@@ -32,7 +32,7 @@ from trainer.head.artefact import base_model_facts, head_digest
 from trainer.head.belief import answer_reliability, fit_belief
 from trainer.head.collect import SHARD, collect, usable
 from trainer.head.data import HeadData
-from trainer.head.fit import FitOptions, fit_head, report, split_groups
+from trainer.head.fit import FitOptions, fit_head, quality_reliability, report, split_groups
 from trainer.head.job import HeadJob, Question
 from trainer.head.layers import check_layers, compare_layers
 from trainer.head.majority import against_golds, majorities, relabelled
@@ -112,9 +112,9 @@ def make_head(
     save_head(job.out, head, manifest)
     single = alone(test, job.positions)
     details = {"inputs": ablation, "statistics alone": single, "saving": saving}
-    details |= {"answers": believed}
+    details |= {"answers": believed, "reliability": quality_reliability(head, test, hidden_size)}
     (job.out / "ablation.json").write_text(json.dumps(details, indent=2) + "\n")
-    write_card(job.out, manifest, ablation, single, saving, believed, head, test, hidden_size)
+    write_card(job.out, manifest, details, len(np.unique(test.group)))
     return manifest
 
 

@@ -6,9 +6,17 @@ from pathlib import Path
 
 from trainer.errors import ConfigError, one_line
 
+LOG_IN = (
+    "Log in with hf auth login or set HF_TOKEN; HF_ENDPOINT and HF_HUB_OFFLINE say where the hub is"
+)
 
-def check_name(name: str) -> None:
-    """Raise ``ConfigError`` for what no repository is called."""
+
+def check(name: str) -> None:
+    """Before anything is made: whether ``name`` can be a repository's, and whether the hub knows who asks.
+
+    Raises ``ConfigError``.
+    """
+    from huggingface_hub import HfApi
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
@@ -16,6 +24,15 @@ def check_name(name: str) -> None:
         validate_repo_id(name)
     except HFValidationError as error:
         raise ConfigError(f"--push {name}: {one_line(error)}", param="--push") from error
+    api = HfApi()
+    try:
+        api.whoami()
+    except Exception as error:  # of its HTTP client, of sockets, of itself
+        raise ConfigError(
+            f"--push {name}: {api.endpoint} does not say who you are ({one_line(error)}). {LOG_IN}. Nothing "
+            "was exported.",
+            param="--push",
+        ) from error
 
 
 def push(folder: Path, name: str) -> str:
@@ -24,7 +41,6 @@ def push(folder: Path, name: str) -> str:
     Raises ``ConfigError`` where the hub cannot be reached or refuses: the export stays whole.
     """
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # of its HTTP client
 
     api = HfApi()
     try:
@@ -32,11 +48,10 @@ def push(folder: Path, name: str) -> str:
         api.upload_folder(
             repo_id=made.repo_id, folder_path=folder, commit_message="arrol-train export"
         )
-    except (HTTPError, OSError, ValueError) as error:
+    except Exception as error:  # of its HTTP client, of its storage's, of itself
         raise ConfigError(
             f"--push {name}: {api.endpoint} did not take it ({one_line(error)}). The export in {folder} is "
-            f"whole. Log in with hf auth login or set HF_TOKEN, see that the hub is reached (HF_ENDPOINT, "
-            f"HF_HUB_OFFLINE), then: hf upload {name} {folder}",
+            f"whole, and hf upload {name} {folder} sends it later. {LOG_IN}.",
             param="--push",
         ) from error
     return str(made)

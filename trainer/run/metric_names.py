@@ -48,7 +48,9 @@ UPDATED: Mapping[str, str] = {
     "tokens_per_pass": "what passes keep to in the end: `optim.tokens_per_pass`, or what fitted",
     "mismatch_kl": "k3 distance of engine and trainer, nats a token",
     "mismatch_max": "largest difference of one token, nats",
-    "sync_gap": "largest difference of a probe after the sync, nats",
+    "sync_gap": "difference of engine and trainer after the sync, nats a token, mean over "
+    "`sync.probe_tokens`; what `sync.max_gap` is for",
+    "sync_gap_max": "the same of the token that differs most",
     "sync_exact": "1: all weights were compared bit by bit",
     "sync_bytes": "sent to each engine: of all weights, or of adapters alone",
     "seconds/PHASE": "wall-clock time: generate, reward, logprob, update, head, sync, eval; `total` is the "

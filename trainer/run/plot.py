@@ -149,7 +149,7 @@ def _seconds(axis: Any, rows: Rows) -> list[Any]:
 def _mismatch(axis: Any, rows: Rows) -> list[Any]:
     """Logarithmic, where labels' places are those of logarithms."""
     ends = _lines(
-        ("mismatch_kl", "KL", BLUE), ("sync_gap", "largest gap after a sync", ORANGE)
+        ("mismatch_kl", "KL", BLUE), ("sync_gap", "gap after a sync", ORANGE)
     )(axis, rows)  # fmt: skip
     if ends and all(y > 0 for _, y, _, _ in ends):
         axis.set_yscale("log")

@@ -20,6 +20,7 @@ class SyncSection(Section):
     """Where replicas find the trainer's NCCL group: an address of this machine that they reach."""
     port: int = Field(default=29577, ge=1, le=65535)
     max_gap: Annotated[float, Field(gt=0)] | Literal["auto"] = "auto"
-    """Largest log-probability difference between trainer and engine after a sync, in nats; ``auto``:
-    by ``optim.dtype``, see ``trainer.precision``."""
+    """How far the log-probabilities of trainer and engine may lie apart after a sync, in nats a token, on
+    average over those sampled; ``auto``: by ``optim.dtype``, see ``trainer.precision``."""
     probe_tokens: int = Field(default=16, ge=1)
+    """Sampled to compare them."""

@@ -1,18 +1,19 @@
 /** The state of one search, built from what the server says. No DOM. */
 
-import { paintClusters } from "./colours.js";
+import { joinPalette, newPalette, paint } from "./colours.js";
 
 /** Fates of candidates that are still being generated. */
 const ALIVE = new Set(["queued", "running"]);
 
-/** A race that has not begun. `asked`: the request's body. */
-export function newRace(asked) {
+/** A race that has not begun. `asked`: the request's body; `palette`: that of races beside it. */
+export function newRace(asked, palette = newPalette()) {
   return {
     asked,
     plan: null,
     lanes: [],
     votes: new Map(),
-    colours: new Map(),
+    palette,
+    place: joinPalette(palette),
     now: { elapsed_ms: 0, tokens: 0, saved_estimate: 0, running: 0, finished: 0, pruned: 0, waves: 0,
       leader: null, agreement: null, confidence: null },
     stop: null,
@@ -63,7 +64,7 @@ function progress(race, said) {
     if (row.count === 0) race.votes.delete(row.cluster);
     else race.votes.set(row.cluster, { ...race.votes.get(row.cluster), ...row });
   }
-  paintClusters(race.colours, race.votes, race.now.leader);
+  paint(race);
   return candidates.map((row) => row.index);
 }
 
@@ -92,7 +93,7 @@ function report(race, said) {
     running: 0, finished: said.samples.finished, pruned: said.samples.pruned, waves: said.waves,
     leader: said.answer, agreement: said.agreement, confidence: said.confidence,
   });
-  paintClusters(race.colours, race.votes, race.now.leader);
+  paint(race);
   return race.lanes.map((lane) => lane.index);
 }
 

@@ -1,6 +1,6 @@
 /** The same question asked in several ways, one after another. */
 
-import { colourOf } from "../model/colours.js";
+import { colourOf, newPalette } from "../model/colours.js";
 import { clip, integer, probability, seconds } from "../model/format.js";
 import { isEnded, lanesOf, reach, standings } from "../model/race.js";
 import { byId, el, say, svg } from "./dom.js";
@@ -12,6 +12,7 @@ const COLUMNS = ["", "Race", "Answer", "P(right)", "Tokens", "Time"];
 export class Comparison {
   constructor(ways, question, onpick) {
     this.onpick = onpick;
+    this.palette = newPalette();
     this.rows = ways.map((way) => {
       const row = { way, race: null };
       row.cells = cells(way, () => this.pick(row));
@@ -32,7 +33,7 @@ export class Comparison {
       try {
         await search(row.way, (race) => {
           row.race = race;
-          this.draw(row);
+          this.drawAll(row);
         });
       } finally {
         row.cells.line.classList.remove("on");
@@ -48,6 +49,14 @@ export class Comparison {
 
   press(row) {
     for (const other of this.rows) other.cells.pick.setAttribute("aria-pressed", String(other === row));
+  }
+
+  /** `row`, and the others where answers have other colours now. */
+  drawAll(row) {
+    const colours = JSON.stringify([...this.palette.colours]);
+    const rows = colours === this.colours ? [row] : this.rows.filter((other) => other.race);
+    this.colours = colours;
+    for (const other of rows) this.draw(other);
   }
 
   draw(row) {

@@ -39,7 +39,7 @@ export class Lanes {
       this.race = race;
     }
     const won = winner(race);
-    const shared = JSON.stringify([meanLength(race), race.now.leader, [...race.colours]]);
+    const shared = JSON.stringify([meanLength(race), race.now.leader, [...race.palette.colours]]);
     const all = changed === null || race.complete || shared !== this.shared;
     this.shared = shared;
     for (const lane of all ? lanesOf(race) : changed.map((index) => race.lanes[index])) {

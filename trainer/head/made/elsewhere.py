@@ -56,23 +56,24 @@ def judge(job: HeadJob, data: str, open_sampler: Callable[[], RecordingSampler])
         "made": provenance({}),
         "table": table,
     }
-    write(job.out, [*(one for one in _told(job.out) if one["data"] != data), mine])
+    write(job.out, [*(one for one in told(job.out) if one["data"] != data), mine])
     return job.out / "README.md"
 
 
-def _told(folder: Path) -> list[Told]:
+def told(folder: Path) -> list[Told]:
+    """What the head in ``folder`` was judged on."""
     path = folder / FILE
     return list(json.loads(path.read_text())) if path.exists() else []
 
 
-def write(folder: Path, told: Sequence[Told]) -> None:
+def write(folder: Path, judged: Sequence[Told]) -> None:
     """``elsewhere.json``, and the end of the card."""
     with replacing(folder / FILE) as part:
-        part.write_text(json.dumps(told, indent=2) + "\n")
+        part.write_text(json.dumps(judged, indent=2) + "\n")
     card = folder / "README.md"
     before = card.read_text().partition(TITLE)[0].rstrip() if card.exists() else ""
     with replacing(card) as part:
-        part.write_text("\n\n".join([before, TITLE, *map(_section, told)]).lstrip() + "\n")
+        part.write_text("\n\n".join([before, TITLE, *map(_section, judged)]).lstrip() + "\n")
 
 
 def _section(one: Told) -> str:

@@ -1,8 +1,4 @@
-"""Draw a head's pictures again from its figures: ``python -m trainer.head.made.redraw HEAD``.
-
-``auc.png`` and ``saving.png``, and ``answers.png`` where ``ablation.json`` has what it shows. Reliability is
-drawn from rollouts, when the head is made.
-"""
+"""Write a head's card and pictures again, from its figures: ``python -m trainer.head.made.redraw HEAD``."""
 
 from __future__ import annotations
 
@@ -11,22 +7,19 @@ import sys
 from pathlib import Path
 
 from arrol_serve.quality.artifact import load_manifest
+from trainer.head.made.elsewhere import told, write
 from trainer.head.make import SPLIT
-from trainer.head.told.plots import answer_plot, auc_plot, saving_plot
+from trainer.head.told.card import write_card
 
 
 def redraw(folder: Path) -> list[Path]:
-    """The pictures that were drawn. Raises ``HeadMismatch`` where there is no head."""
+    """What there is of the card then. Raises ``HeadMismatch`` where there is no head."""
     manifest = load_manifest(folder)
     figures = json.loads((folder / "ablation.json").read_text())
-    questions = round(SPLIT[-1] * int(manifest.provenance["questions"]))
-    auc_plot(folder / "auc.png", figures["inputs"], manifest.probes[0], questions)
-    saving_plot(folder / "saving.png", figures["saving"], questions)
-    drawn = [folder / "auc.png", folder / "saving.png"]
-    if bins := figures.get("answers", {}).get("bins"):
-        answer_plot(folder / "answers.png", bins)
-        drawn.append(folder / "answers.png")
-    return drawn
+    write_card(folder, manifest, figures, round(SPLIT[-1] * int(manifest.provenance["questions"])))
+    if judged := told(folder):
+        write(folder, judged)
+    return sorted([folder / "README.md", *folder.glob("*.png")])
 
 
 if __name__ == "__main__":

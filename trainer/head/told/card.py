@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from arrol_serve.quality.artifact import HeadManifest
-from arrol_serve.quality.calibration import sigmoid
-from arrol_serve.quality.head import QualityHead
-from trainer.head.data import HeadData
-from trainer.head.fit import calibrated_logits
 from trainer.head.told.card_parts import (
+    GOLD,
     answers_section,
     labels_section,
     licence,
@@ -24,23 +21,15 @@ Report = Mapping[str, Mapping[str, float]]
 
 
 def write_card(
-    folder: Path,
-    manifest: HeadManifest,
-    ablation: Mapping[str, Report],
-    alone: Report,
-    saving: Sequence[Mapping[str, Any]],
-    believed: Mapping[str, Any],
-    head: QualityHead,
-    test: HeadData,
-    hidden_size: int,
+    folder: Path, manifest: HeadManifest, figures: Mapping[str, Any], questions: int
 ) -> None:
-    """``README.md``, ``auc.png``, ``reliability.png``, ``answers.png`` and ``saving.png`` in ``folder``."""
-    questions = len(set(test.group.tolist()))
-    answer_plot(folder / "answers.png", believed["bins"])
+    """``README.md`` and its pictures in ``folder``, of the ``figures`` in ``ablation.json`` and nothing else.
+
+    ``questions``: of the test part. What heads made by older versions have no figures of is left out.
+    """
+    ablation, alone, saving = (figures[name] for name in ("inputs", "statistics alone", "saving"))
     auc_plot(folder / "auc.png", ablation, manifest.probes[0], questions)
     saving_plot(folder / "saving.png", saving, questions)
-    logits = calibrated_logits(head, test, hidden_size)
-    reliability_plot(folder / "reliability.png", sigmoid(logits), test)
     made = manifest.provenance
     lines = [
         f"# Quality head of {manifest.base_model.name}",
@@ -55,7 +44,7 @@ def write_card(
         "part; intervals are 95 % bootstrap ones.",
         "",
         *warnings(manifest.probes[0], ablation, alone, questions),
-        *labels_section(made["labels"]),
+        *labels_section(made.get("labels", GOLD)),
         *quality_table(manifest.metrics),
     ]
     lines += [
@@ -67,9 +56,8 @@ def write_card(
         "",
         *_inputs_table(manifest.probes[0], ablation, alone),
         "",
-        "![Reliability](reliability.png)",
-        "",
-        *answers_section(manifest, believed),
+        *_reliability(folder, figures.get("reliability")),
+        *_answers(folder, manifest, figures.get("answers")),
         "What keeping the best part at one probe would have spent, and what would have survived:",
         "",
         "| probe | keep | tokens | right before | right among survivors | solvable questions kept |",
@@ -83,6 +71,20 @@ def write_card(
         "It reads this model's hidden states and is noise for any other; the server refuses it there.",
     ]
     (folder / "README.md").write_text("\n".join(lines) + "\n")
+
+
+def _reliability(folder: Path, found: Mapping[str, Any] | None) -> list[str]:
+    if found is None:
+        return []
+    reliability_plot(folder / "reliability.png", found)
+    return ["![Reliability](reliability.png)", ""]
+
+
+def _answers(folder: Path, manifest: HeadManifest, believed: Mapping[str, Any] | None) -> list[str]:
+    if believed is None:
+        return []
+    answer_plot(folder / "answers.png", believed["bins"])
+    return answers_section(manifest, believed)
 
 
 def _inputs_table(probe: int, ablation: Mapping[str, Report], alone: Report) -> list[str]:

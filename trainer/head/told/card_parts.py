@@ -7,6 +7,8 @@ from typing import Any
 
 from arrol_serve.quality.artifact import HeadManifest
 
+GOLD = "gold"
+"""Labels that are what the data says."""
 FEW = 100
 """Test questions."""
 SHOWN = ("1", "2", "4", "8", "16", "32", "64")
@@ -71,7 +73,7 @@ def quality_table(table: Mapping[str, Mapping[str, float]]) -> list[str]:
 
 def labels_section(labels: Any) -> list[str]:
     """Nothing for golds; else what the majority's labels are worth."""
-    if labels == "gold":
+    if labels == GOLD:
         return []
     lines = [
         "**Fitted without golds**: right is what the confident majority of a question's rollouts says. "

@@ -6,10 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from trainer.head.data import HeadData
-from trainer.head.told.reliability import draw_reliability, reliability
+from trainer.head.told.reliability import draw_reliability
 from trainer.pictures import BLUE, COLOURS, GREEN, ORANGE, canvas, label_ends, message, save
 
 Report = Mapping[str, Mapping[str, float]]
@@ -88,19 +85,17 @@ def auc_plot(path: Path, ablation: Mapping[str, Report], probe: int, questions: 
     save(figure, path)
 
 
-def reliability_plot(path: Path, probabilities: np.ndarray, test: HeadData) -> None:
-    """At probes and at last tokens side by side: they are calibrated apart."""
+def reliability_plot(path: Path, found: Mapping[str, Any]) -> None:
+    """``found``: see ``quality_reliability``. Probes and last tokens side by side: calibrated apart."""
     figure, panels = canvas(2, 9, 5.2, sharey=True)
-    parts = (("at probes", ~test.final, BLUE), ("at the last token", test.final, ORANGE))
-    for axes, (name, mask, colour) in zip(panels, parts, strict=True):
-        draw_reliability(
-            axes, reliability(probabilities[mask], test.correct[mask], test.group[mask]), colour
-        )
+    parts = (("at probes", found["probes"], BLUE), ("at the last token", found["final"], ORANGE))
+    for axes, (name, bins, colour) in zip(panels, parts, strict=True):
+        draw_reliability(axes, bins, colour)
         axes.set_title(name, fontsize=10)
     panels[1].set_ylabel("")
-    gap = abs(float(probabilities.mean()) - float(test.correct.mean()))
-    title = f"What the head predicts happens: on the mean {100 * gap:.0f} points apart"
-    message(figure, title, f"{len(set(test.group.tolist()))} test questions")
+    gap = 100 * abs(found["said"] - found["was"])
+    title = f"What the head predicts happens: on the mean {gap:.0f} points apart"
+    message(figure, title, f"{found['questions']} test questions")
     save(figure, path)
 
 
