@@ -1,4 +1,7 @@
-"""A sync that goes wrong, in a process of its own; prints one JSON object as its last line."""
+"""A sync that goes wrong, and how far apart one that is right may lie.
+
+In a process of its own; prints one JSON object as its last line.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,13 @@ import torch
 from tests.paths import MODEL
 from trainer.config import load_config
 from trainer.engines.local import LocalEngine
-from trainer.engines.sampling import build_engine
+from trainer.engines.sampling import GroupRequest, build_engine
 from trainer.engines.weight_transfer import open_transfer, sync_options
 from trainer.errors import SyncFailed
+from trainer.policy.batch import TrainRow
 from trainer.policy.learner import Learner
 from trainer.precision import GAPS
-from trainer.weight_sync import SyncProbe, WeightSync
+from trainer.weight_sync import PROBE_TEMPERATURE, Gap, SyncProbe, WeightSync
 
 
 def stale(folder: Path) -> dict[str, Any]:
@@ -73,5 +77,31 @@ def forgotten(folder: Path) -> dict[str, Any]:
     return told
 
 
+def gaps(model: Path, dtype: str = "bfloat16", count: int = 400) -> dict[str, Any]:
+    """How far engine and trainer lie apart with the same weights, over ``count`` probes."""
+    config = load_config(None, [f"optim.dtype={dtype}"])
+    learner = Learner(model, config.policy)
+    llm = build_engine(model, sequences=64, dtype=dtype, **sync_options("path"))
+    requests = [
+        GroupRequest(str(i), f"What is {i} + {i % 17} + {i % 5}?", i, temperature=PROBE_TEMPERATURE)
+        for i in range(count)
+    ]
+    tokens = config.sync.probe_tokens
+    found = LocalEngine(llm).sample(requests, 1, max_tokens=tokens, logprobs=True)
+    rows = [TrainRow(r.prompt_ids, r.token_ids, r.logprobs, 0.0, 1.0) for (r,) in found]
+    scores = learner.score(rows, PROBE_TEMPERATURE)
+    pairs = [
+        (ours, torch.tensor(row.engine_logprobs)) for ours, row in zip(scores, rows, strict=True)
+    ]
+    whole = [Gap.between(*pair) for pair in pairs if len(pair[0]) == tokens]
+    return {
+        "probes": len(whole),
+        "mean": sum(gap.mean for gap in whole) / len(whole),
+        "largest_mean": max(gap.mean for gap in whole),
+        "widest": max(gap.widest for gap in whole),
+    }
+
+
 if __name__ == "__main__":
-    print(json.dumps({"stale": stale, "forgotten": forgotten}[sys.argv[1]](Path(sys.argv[2]))))
+    act = {"stale": stale, "forgotten": forgotten, "gaps": gaps}[sys.argv[1]]
+    print(json.dumps(act(Path(sys.argv[2]), *sys.argv[3:])))

@@ -1,9 +1,9 @@
-"""Constants of P(the answer is right) for the bundled head, and how reliable it and they are.
+"""Constants of P(the answer is right) for the bundled head, how reliable it and they are, what pruning saves.
 
     python -m trainer.bundled.make_belief --work runs/belief
 
 Whoever has a head's rollouts gets all this from ``arrol-train head``. The bundled head's are not shipped, so
-this samples its calibration questions again, and half of its test questions, by the split it was made with.
+this samples its calibration and test questions again, by the split that it was made with.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from trainer.head.fit import quality_reliability
 from trainer.head.job import HeadJob
 from trainer.head.made.redraw import redraw
 from trainer.head.make import SPLIT
+from trainer.head.saving import saving_table
 from trainer.provenance import provenance
 
 SEED, QUESTIONS = 1_000, 2_000
@@ -34,12 +35,12 @@ SEED, QUESTIONS = 1_000, 2_000
 
 
 def parts() -> tuple[list[int], list[int]]:
-    """Numbers of the head's calibration questions, and of half of its test questions."""
+    """Numbers of the head's calibration and test questions."""
     order = np.arange(QUESTIONS)
     np.random.default_rng(SEED).shuffle(order)
     edges = (np.cumsum(SPLIT) * QUESTIONS).round().astype(int)
     calibrate, test = np.split(order, edges[:-1])[1:]
-    return calibrate.tolist(), test[: len(test) // 2].tolist()
+    return calibrate.tolist(), test.tolist()
 
 
 def main() -> None:
@@ -75,6 +76,7 @@ def main() -> None:
     figures = json.loads(path.read_text()) | {
         "answers": believed,
         "reliability": quality_reliability(head, tested, hidden_size),
+        "saving": saving_table(head, tested, hidden_size, POSITIONS),
     }
     path.write_text(json.dumps(figures, indent=2) + "\n")
     redraw(args.head)

@@ -43,6 +43,7 @@ def write_card(
         f"({made['split']}), {questions} in the test part. Figures below are of the test "
         "part; intervals are 95 % bootstrap ones.",
         "",
+        *_again(made),
         *warnings(manifest.probes[0], ablation, alone, questions),
         *labels_section(made.get("labels", GOLD)),
         *quality_table(manifest.metrics),
@@ -71,6 +72,16 @@ def write_card(
         "It reads this model's hidden states and is noise for any other; the server refuses it there.",
     ]
     (folder / "README.md").write_text("\n".join(lines) + "\n")
+
+
+def _again(made: Mapping[str, Any]) -> list[str]:
+    if (again := made.get("belief")) is None:
+        return []
+    return [
+        "Reliability, P(the answer is right) and what pruning saves are of rollouts of these questions that "
+        f"`{again['command']}` sampled anew, {again['machine']}, {again['date']}.",
+        "",
+    ]
 
 
 def _reliability(folder: Path, found: Mapping[str, Any] | None) -> list[str]:

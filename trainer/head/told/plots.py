@@ -10,6 +10,8 @@ from trainer.head.told.reliability import draw_reliability
 from trainer.pictures import BLUE, COLOURS, GREEN, ORANGE, canvas, label_ends, message, save
 
 Report = Mapping[str, Mapping[str, float]]
+LABEL_WIDTH = 0.02
+"""Of a number at a dot, as a share of the tokens."""
 SHORT = {
     "hidden and statistics": "both (served)",
     "hidden only": "hidden state only",
@@ -30,7 +32,7 @@ def saving_plot(path: Path, saving: Sequence[Mapping[str, Any]], questions: int)
             low, high = zip(*(row["interval"] for row in rows), strict=True)
             axes.fill_between(x, low, high, color=colour, alpha=0.13, linewidth=0)
         axes.plot(x, y, marker="o", markersize=4, color=colour)
-        for row in rows:
+        for row in _apart(rows):
             axes.annotate(
                 str(row["probe"]), (row["tokens"], row["right"]), xytext=(0, 5),
                 textcoords="offset points", ha="center", fontsize=8, color=colour,
@@ -55,6 +57,15 @@ def saving_plot(path: Path, saving: Sequence[Mapping[str, Any]], questions: int)
         f"Replayed on {questions} test questions{'. Bands: 95 % intervals over them' * banded}",
     )
     save(figure, path)
+
+
+def _apart(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Those whose numbers do not stand on each other."""
+    shown: list[Mapping[str, Any]] = []
+    for row in rows:
+        if not shown or row["tokens"] - shown[-1]["tokens"] > LABEL_WIDTH:
+            shown.append(row)
+    return shown
 
 
 def auc_plot(path: Path, ablation: Mapping[str, Report], probe: int, questions: int) -> None:
