@@ -159,7 +159,7 @@ class WeightSync:
         for part in self._engine.parts():
             (replies,) = part.sample([request], REPLIES, max_tokens=tokens, logprobs=True)
             rows = [TrainRow(r.prompt_ids, r.token_ids, r.logprobs, 0.0, 1.0) for r in replies]
-            found.append((self._name(part), _enough(rows, tokens)))
+            found.append((self._name(part), enough(rows, tokens)))
         return found
 
     def _gap(self, name: str, rows: list[TrainRow], scores: Iterator[Tensor], version: str) -> Gap:
@@ -177,7 +177,7 @@ class WeightSync:
         return gap
 
 
-def _enough(rows: list[TrainRow], tokens: int) -> list[TrainRow]:
+def enough(rows: list[TrainRow], tokens: int) -> list[TrainRow]:
     """The first of ``rows`` that have ``tokens`` together: a reply may end early."""
     before = accumulate((len(row.token_ids) for row in rows), initial=0)
     return [row for row, had in zip(rows, before, strict=False) if had < tokens]
