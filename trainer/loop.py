@@ -28,7 +28,7 @@ from trainer.held_out.exam import Exam, check_rewards
 from trainer.held_out.questions import question_sets
 from trainer.policy.generation_config import tell
 from trainer.policy.learner import Learner
-from trainer.precision import compute_dtype, largest_gap
+from trainer.precision import allowed_gap, compute_dtype
 from trainer.prompts.prompt import Prompt, PromptSource
 from trainer.prompts.room import with_room
 from trainer.prompts.sources import open_source
@@ -134,7 +134,7 @@ class Trainer:
         probe = SyncProbe(
             question=question,
             tokens=options.probe_tokens,
-            max_gap=largest_gap(options, self.config.optim),
+            max_gap=allowed_gap(options, self.config.optim),
             seed=self.config.run.seed,
         )
         return open_sync(

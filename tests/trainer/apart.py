@@ -50,14 +50,14 @@ def stale(folder: Path) -> dict[str, Any]:
 
 
 def forgotten(folder: Path) -> dict[str, Any]:
-    """In bfloat16: small steps whose weights never leave the trainer, and the same ones sent."""
+    """In bfloat16: small steps whose weights never leave the trainer, the same ones sent, and large ones."""
     config = load_config(None, ["rollout.temperature=1.3", "optim.dtype=bfloat16"])
     learner = Learner(MODEL, config.policy)
     llm = build_engine(MODEL, sequences=4, dtype="bfloat16", **sync_options("path"))
     engine = LocalEngine(llm)
     transfer = open_transfer(engine, learner.weights(), folder, config.sync)
     probe = SyncProbe("What is 12*34+5-6?", config.sync.probe_tokens, GAPS[torch.bfloat16], seed=0)
-    sync, told = WeightSync(engine, transfer, probe), {"refused": "", "gap": 0.0}
+    sync, told = WeightSync(engine, transfer, probe), {"refused": "", "gap": 0.0, "moved": ""}
     sync.push(learner, "0")
     told["exact"] = sync.weights.exact
     stage = transfer.stage
@@ -73,6 +73,14 @@ def forgotten(folder: Path) -> dict[str, Any]:
     told["gap"] = sync.check(learner, "1")  # within what bfloat16 is allowed
     transfer.stage = stage  # type: ignore[method-assign]
     told["synced"] = sync.push(learner, "2")
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for weight in learner.model.parameters():
+            weight += 0.1 * weight.std() * torch.randn(weight.shape, generator=generator)
+    try:
+        sync.check(learner, "2")
+    except SyncFailed as error:
+        told["moved"] = str(error)
     engine.close()
     return told
 

@@ -13,7 +13,7 @@ from tests.trainer.policy.test_loss import gradient, rows
 from tests.trainer.test_runs import command, policy, run, weights
 from trainer.config import load_config
 from trainer.policy.learner import Learner
-from trainer.precision import GAPS, compute_dtype, device, largest_gap
+from trainer.precision import GAPS, allowed_gap, compute_dtype, device
 from trainer.run.log import read_metrics
 
 LOWER = "optim.dtype=bfloat16"
@@ -23,9 +23,9 @@ def test_auto_is_what_the_machine_is_good_at() -> None:
     config = load_config(None)
     expected = torch.bfloat16 if torch.cuda.is_available() else torch.float32
     assert compute_dtype(config.optim) is expected
-    assert largest_gap(config.sync, config.optim) == GAPS[expected]
+    assert allowed_gap(config.sync, config.optim) == GAPS[expected]
     given = load_config(None, [LOWER, "sync.max_gap=0.125"])
-    assert largest_gap(given.sync, given.optim) == 0.125
+    assert allowed_gap(given.sync, given.optim) == 0.125
     assert device().type == ("cuda" if torch.cuda.is_available() else "cpu")
 
 
