@@ -76,7 +76,7 @@ def forgotten(folder: Path) -> dict[str, Any]:
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for weight in learner.model.parameters():
-            weight += 0.1 * weight.std() * torch.randn(weight.shape, generator=generator)
+            weight += 0.5 * weight.std() * torch.randn(weight.shape, generator=generator)
     try:
         sync.check(learner, "2")
     except SyncFailed as error:
