@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -65,6 +66,7 @@ class Watch:
 
 
 Visit = Callable[..., Page]
+Run = Callable[..., Any]
 
 
 @pytest.fixture
@@ -124,3 +126,34 @@ def from_folder(route: Route) -> None:
 
 SAVED = Path(__file__).with_name("saved_race.json")
 """A race that this page saved: 16 candidates of the bundled model in waves of 4."""
+
+
+MODULES = (
+    "colours",
+    "format",
+    "problems",
+    "prose",
+    "race",
+    "request",
+    "saved",
+    "snippets",
+    "sse",
+    "tex",
+    "words",
+)
+
+
+@pytest.fixture(scope="module")
+def run(browser: Browser) -> Iterator[Run]:
+    """The value of an expression in which all modules' exports are names, and ``given`` the argument."""
+    load = """(names) => Promise.all(names.map((name) => import(`/arrol/model/${name}.js`)))
+        .then((all) => { window.modules = Object.assign({}, ...all); return Object.keys(modules); })"""
+    with visiting(browser) as visit:
+        page = visit()
+        names = ", ".join(page.evaluate(load, MODULES))
+
+        def value(expression: str, given: Any = None) -> Any:
+            code = f"(given) => {{ const {{ {names} }} = modules; return {expression}; }}"
+            return page.evaluate(code, given)
+
+        yield value

@@ -5,52 +5,18 @@ from __future__ import annotations
 import ast
 import json
 import shlex
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
 
-from tests.page.conftest import SAVED, visiting
+from tests.page.conftest import SAVED, Run
 
-Run = Callable[..., Any]
 BODY = {
     "model": "m",
     "messages": [{"role": "user", "content": 'It\'s "5"\\ $HOME\n?'}],
     "seed": 7,
     "arrol": {"samples": 8, "prune": None, "early_stop": {"confidence": 0.9}},
 }
-
-
-MODULES = (
-    "colours",
-    "format",
-    "problems",
-    "prose",
-    "race",
-    "request",
-    "saved",
-    "snippets",
-    "sse",
-    "tex",
-    "words",
-)
-
-
-@pytest.fixture(scope="module")
-def run(browser: Browser) -> Iterator[Run]:
-    """The value of an expression in which all modules' exports are names, and ``given`` the argument."""
-    load = """(names) => Promise.all(names.map((name) => import(`/arrol/model/${name}.js`)))
-        .then((all) => { window.modules = Object.assign({}, ...all); return Object.keys(modules); })"""
-    with visiting(browser) as visit:
-        page = visit()
-        names = ", ".join(page.evaluate(load, MODULES))
-
-        def value(expression: str, given: Any = None) -> Any:
-            code = f"(given) => {{ const {{ {names} }} = modules; return {expression}; }}"
-            return page.evaluate(code, given)
-
-        yield value
 
 
 def test_events_survive_any_cut_of_the_stream(run: Run) -> None:
@@ -92,60 +58,6 @@ def test_votes_merge_move_and_vanish(run: Run) -> None:
     assert run("standings(replayed(null, given))", events) == [
         {"cluster": 1, "answer": "b", "count": 2, "weight": 0.9, "probability": 0.8}
     ]
-
-
-def test_a_leader_is_never_without_a_colour(run: Run) -> None:
-    """Ten answers, eight colours: the ninth leads at last, and takes the colour of a lone one."""
-    votes = [{"cluster": i, "answer": str(i), "count": 1 + (i < 7)} for i in range(10)]
-    events = [
-        [0, {"arrol": {"progress": {"leader": "0", "votes": votes}}}],
-        [1, {"arrol": {"progress": {"leader": "9", "votes": [{"cluster": 9, "count": 5}]}}}],
-    ]
-    code = "Array.from({ length: 10 }, (_, i) => colourOf(replayed(null, given), i))"
-    own = [f"k{i}" for i in range(7)]
-    assert run(code, events[:1]) == [*own, "k7", "k8", "k8"]
-    assert run(code, events) == [*own, "k8", "k8", "k7"]
-
-
-def test_compared_races_give_equal_answers_one_colour(run: Run) -> None:
-    """In the second race a half leads, comes third and is spelt otherwise; what is new gets a new colour."""
-
-    def race(*answers: tuple[str, str]) -> dict[str, Any]:
-        votes = [
-            {"cluster": i, "answer": said, "count": 9 - i} for i, (said, _) in enumerate(answers)
-        ]
-        lanes = [
-            {
-                "index": i,
-                "fate": "finished",
-                "tokens": 9,
-                "answer": said,
-                "canonical": form,
-                "cluster": i,
-            }
-            for i, (said, form) in enumerate(answers)
-        ]
-        return {
-            "arrol": {"progress": {"leader": answers[-1][0], "votes": votes, "candidates": lanes}}
-        }
-
-    first = race(("3", "3"), ("0.5", "1/2"))
-    second = race(("7", "7"), ("3.0", "3"), ("1/2", "1/2"))
-    code = """(() => {
-        const palette = newPalette();
-        return given.map((chunk) => {
-            const race = newRace(null, palette);
-            take(race, chunk, 0);
-            return [0, 1, 2].map((cluster) => colourOf(race, cluster));
-        });
-    })()"""
-    assert run(code, [first, second]) == [["k0", "k1", "k8"], ["k2", "k0", "k1"]]
-    many = race(*((str(i), str(i)) for i in range(10, 18)))
-    assert run(code, [many, second])[1] == [
-        "k8",
-        "k8",
-        "k6",
-    ]  # a leader has one, and takes no leader's
 
 
 RACE = [

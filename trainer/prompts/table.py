@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 from trainer.errors import DataError
-from trainer.prompts.columns import LOOKED_AT, Asked, Columns, find_columns
+from trainer.prompts.columns import LOOKED_AT, MARK, Asked, Columns, find_columns
 from trainer.prompts.rows import rows_of
 from trainer.sections import DataSection
 
@@ -16,6 +16,8 @@ OPTIONS = "Name the fields with --question-field and --answer-field, what answer
 KEYS = (
     "Name the fields with data.question and data.answer, what answers follow with data.answer_after"
 )
+WORDS, WIDTH = 20, 60
+"""Words of an answer from which on it is taken for a solution; characters of it that a note shows."""
 SHOWN = 3
 """Broken rows that a message names."""
 
@@ -31,8 +33,25 @@ class Table:
 
     @property
     def note(self) -> str:
-        """What was taken for what."""
-        return f"{self.source}: {self.columns}; {len(self.rows)} rows"
+        """What was taken for what, and which answers are hardly final ones."""
+        odd = [asked.gold for _, asked in self.rows if asked.gold and not_final(asked.gold)]
+        told = f"{self.source}: {self.columns}; {len(self.rows)} rows"
+        if odd:
+            told += (
+                f"; compared as whole texts: {len(odd)} of the answers, such as {shortened(odd[0])!r}; the "
+                "final answer alone should stand there"
+            )
+        return told
+
+
+def not_final(gold: str) -> bool:
+    """Whether it looks like a solution, which no reply is ever equal to."""
+    return MARK in gold or len(gold.split()) > WORDS
+
+
+def shortened(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= WIDTH else f"{line[: WIDTH - 3]}..."
 
 
 def complaint(broken: Sequence[str], fix: str) -> str:

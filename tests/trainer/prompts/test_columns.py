@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from trainer.prompts.columns import find_columns
+from trainer.prompts.table import read_table
+from trainer.sections import DataSection
 
 USER = {"role": "user", "content": "2+2?"}
 SYSTEM = {"role": "system", "content": "Be brief."}
@@ -69,3 +73,13 @@ def test_a_mark_is_taken_only_where_all_answers_have_it() -> None:
     rows = [{"question": "a", "answer": "x #### 4"}, {"question": "b", "answer": "5"}]
     columns = find_columns(rows, "auto", "auto", "")
     assert [columns.read(row).gold for row in rows] == ["x #### 4", "5"]
+
+
+@pytest.mark.parametrize("odd", ["Add them.\n#### 4", "first " * 21 + "4"])
+def test_answers_that_look_like_solutions_are_told(odd: str, tmp_path: Path) -> None:
+    rows = [{"question": "What is 2+2?", "answer": answer} for answer in (odd, "4", "two and two")]
+    path = tmp_path / "mixed.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    note = read_table(DataSection(source=str(path))).note
+    assert "compared as whole texts: 1 of the answers" in note
+    assert odd[:5] in note
