@@ -22,6 +22,7 @@ from arrol_serve.quality.artifact import HeadManifest, check_fits, load_head
 
 WORKER = "arrol_serve.engine.plugin.worker.ArrolWorker"
 SCHEDULER = "arrol_serve.engine.plugin.scheduler.make_scheduler"
+EXECUTOR = "arrol_serve.engine.plugin.executor.InProcessExecutor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,8 @@ def prepare(args: Any, head: Path | None) -> HeadManifest | None:
     if current_platform.is_cpu():
         _check_cores(args)
         _check_compiler(args)
+        if _workers(args) == 1 and args.distributed_executor_backend is None:
+            args.distributed_executor_backend = EXECUTOR
     manifest = None if head is None else load_head(head)[1]
     for name, value in engine_options(head, getattr(args, "additional_config", None)).items():
         setattr(args, name, value)
@@ -128,12 +131,16 @@ def adapter_heads(args: Any, folders: Mapping[str, Path]) -> dict[str, AdapterHe
     return found
 
 
+def _workers(args: Any) -> int:
+    return int(args.tensor_parallel_size * args.pipeline_parallel_size)
+
+
 def _check_cores(args: Any) -> None:
     """vLLM binds each CPU worker to a NUMA node of its own, and fails late where there are too few."""
     import vllm.envs
     from vllm.utils.cpu_resource_utils import get_visible_memory_node
 
-    workers = args.tensor_parallel_size * args.pipeline_parallel_size
+    workers = _workers(args)
     bound = vllm.envs.VLLM_CPU_OMP_THREADS_BIND == "auto"
     nodes = len(get_visible_memory_node())
     if workers > nodes and bound and "VLLM_CPU_SIM_MULTI_NUMA" not in os.environ:

@@ -62,7 +62,8 @@ def remove_from(patch: Patch, base: type, name: str) -> None:
         patch.delattr(base, name)
     if name in vars(base).get("__dataclass_fields__", {}):
         patch.delitem(vars(base)["__dataclass_fields__"], name)
-    for maker in {"__init__", "__post_init__"} & vars(base).keys():
+    calls = {name for seam in ALL for name in seam.calls if name.startswith("_")}
+    for maker in {*compat.CONSTRUCTORS, *calls} & vars(base).keys():
         made = assigned(inspect.unwrap(vars(base)[maker])) - {name}
         patch.setattr(base, maker, assigning(made))
 

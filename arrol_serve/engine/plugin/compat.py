@@ -17,6 +17,8 @@ from arrol_serve.engine.plugin.seams import SEAMS, Seam
 from arrol_serve.engine.plugin.versions import RANGE, SUPPORTED, major_minor
 from arrol_serve.errors import UnsupportedEngine
 
+CONSTRUCTORS = ("__init__", "__post_init__")
+
 
 @cache
 def check_vllm() -> None:
@@ -54,7 +56,7 @@ def faults(seam: Seam) -> Iterator[str]:
         yield f"{seam.path} is missing ({error})"
         return
     for name in seam.has:
-        if not _has(thing, name):
+        if not _has(thing, name, makers={*CONSTRUCTORS, *seam.calls}):
             yield f"{seam.path} has no {name}"
     for name in seam.leaves:
         if name in vars(thing):
@@ -81,17 +83,17 @@ def _find(path: str) -> Any:
     return getattr(found, name) if name else found
 
 
-def _has(thing: Any, name: str) -> bool:
+def _has(thing: Any, name: str, makers: set[str]) -> bool:
     if hasattr(thing, name) or name in getattr(thing, "__dataclass_fields__", {}):
         return True
-    return isinstance(thing, type) and name in _made_by_init(thing)
+    return isinstance(thing, type) and name in _made_by(thing, makers)
 
 
-def _made_by_init(cls: type) -> set[str]:
-    """Attributes that constructors assign: no class has them."""
+def _made_by(cls: type, makers: set[str]) -> set[str]:
+    """Attributes that these methods assign: no class has them."""
     made: set[str] = set()
     for base in cls.__mro__:
-        for name in ("__init__", "__post_init__"):
+        for name in makers:
             maker = inspect.unwrap(vars(base).get(name, object.__init__))
             if inspect.isfunction(maker):
                 steps = dis.get_instructions(maker)

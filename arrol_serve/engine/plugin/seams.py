@@ -19,7 +19,7 @@ class Seam:
     path: str
     """``module:name``; a module alone: that it can be imported."""
     has: tuple[str, ...] = ()
-    """Attributes and fields, whether of the class or made by ``__init__``."""
+    """Attributes and fields, whether of the class or made by a constructor or by a method of ``calls``."""
     overrides: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Methods that we override, with all their parameters."""
     calls: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -237,6 +237,18 @@ PROCESS = (
     Seam("vllm.utils.cpu_resource_utils:get_visible_memory_node", calls={"": ()}),
     Seam("vllm.utils.cpu_resource_utils:get_memory_node_info", calls={"": ("node_id",)}),
     Seam("vllm.utils.cpu_resource_utils:MemoryNodeInfo", has=("total_memory", "available_memory")),
+    Seam("vllm.utils.cpu_resource_utils:get_allowed_cpu_list", calls={"": ()}),
+    Seam("vllm.utils.cpu_resource_utils:LogicalCPUInfo", has=("id", "numa_node")),
+    Seam(
+        "vllm.utils.ompmultiprocessing:OMPProcessManager",
+        has=("skip_setup", "auto_setup", "cpu_lists"),
+        calls={"__init__": ("self", "config"), "_parse_omp_threads_bind_env": ("self",)},
+    ),
+    Seam(
+        "vllm.v1.executor.uniproc_executor:UniProcExecutor",
+        has=("vllm_config",),
+        overrides={"_init_executor": ("self",)},
+    ),
     Seam("vllm.platforms:current_platform", has=("is_cpu", "is_cuda")),
     Seam("vllm.outputs:RequestOutput", has=("outputs", "kv_transfer_params", "finished")),
     Seam(
