@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 
 from tests.page.conftest import PATIENCE_MS, Visit
 from tests.server.conftest import FILE_KEY, Server, start
-from tests.server.running.processes import engines
+from tests.server.running.processes import engines, held_up
 from tests.starting import tail
 
 A_MINUTE = 40
@@ -73,12 +73,14 @@ def wait_for_end(page: Page) -> None:
 
 ALL_AT_ONCE = {"samples": "16", "confidence": "never", "keep": "0.5"}
 LONG = ALL_AT_ONCE | {"samples": "256", "keep": "all", "temperature": "2", "max_tokens": "400"}
-"""So hot that many candidates ramble: they run for as long as a slow browser needs to see it."""
+"""So hot that many candidates ramble."""
 
 
-def test_candidates_race_are_pruned_and_vote(page: Page) -> None:
+def test_candidates_race_are_pruned_and_vote(page: Page, server: Server) -> None:
     page.evaluate(WATCH_LANES)
     ask(page, **ALL_AT_ONCE)
+    with held_up(server):
+        expect(page.locator(".lane.running").first).to_be_visible(timeout=PATIENCE_MS)
     wait_for_end(page)
     expect(page.locator(".lane")).to_have_count(16)
     expect(page.locator(".lane.pruned")).to_have_count(8)
@@ -128,8 +130,9 @@ def test_sixty_four_fit_and_stopping_frees_the_engine(page: Page, server: Server
     assert last["y"] + last["height"] - first["y"] < 900, "on one screen"
     assert first["height"] >= 16
     ask(page, **LONG)
-    expect(page.locator(".lane.running").first).to_be_visible()
-    page.get_by_role("button", name="Stop", exact=True).click()
+    with held_up(server):
+        expect(page.locator(".lane.running").first).to_be_visible(timeout=PATIENCE_MS)
+        page.get_by_role("button", name="Stop", exact=True).click()
     expect(page.locator("#why")).to_contain_text("You stopped it.")
     expect(page.locator(".lane.running")).to_have_count(0)
     expect(page.locator(".lane.lost").first).to_contain_text("broken off")
@@ -261,9 +264,10 @@ def test_an_engine_that_dies_in_the_middle(visit: Visit, server: Server) -> None
     """The last test of this file: the server ends with its engine."""
     page = with_key(visit, server, FILE_KEY, "503 (", "ERR_", "net::")
     ask(page, **LONG)
-    expect(page.locator(".lane.running").first).to_be_visible()
-    for engine in engines(server.pid):
-        engine.send_signal(signal.SIGKILL)
+    with held_up(server):
+        expect(page.locator(".lane.running").first).to_be_visible(timeout=PATIENCE_MS)
+        for engine in engines(server.pid):
+            engine.send_signal(signal.SIGKILL)
     problem = page.locator(".problem")
     expect(problem).to_be_visible()
     assert problem.get_by_role("heading").inner_text() in BROKEN, tail(server.log)

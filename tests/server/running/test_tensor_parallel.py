@@ -1,7 +1,8 @@
-"""Two workers that share one model: the same answers as one, pruned by the same scores."""
+"""One worker, and two that share one model: the same answers, pruned by the same scores."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from tests.server.conftest import Server, start
 from tests.server.leaving import check_nothing_is_left, leave
+from tests.server.running.processes import engines
 
 PRUNED = {"samples": 8, "prune": {"keep": 0.5, "probes": [8]}, "return": "candidates"}
 PLANS: list[dict[str, Any]] = [
@@ -35,6 +37,15 @@ def answers(server: Server) -> list[dict[str, Any]]:
 def workers(server: Server) -> int:
     names = [p.name() for p in psutil.Process(server.pid).children(recursive=True)]
     return sum("Worker" in name for name in names)
+
+
+def test_one_worker_is_in_its_engine(server: Server) -> None:
+    """Whose other threads have more cores than the worker's own."""
+    assert workers(server) == 0
+    (engine,) = engines(server.pid)
+    cores, allowed = set(engine.cpu_affinity() or ()), os.sched_getaffinity(0)
+    assert cores <= allowed
+    assert len(cores) > 1 or len(allowed) == 1
 
 
 @pytest.mark.slow  # workers that share a core wait for each other
