@@ -58,11 +58,11 @@ def choose(
     """The presets, by name.
 
     fast: of those as right as the usual vote, and alone as quick, the one that gives most right answers for a
-    busy engine's time; where none is, the most accurate that is as quick and costs half. balanced: the one with
-    the fewest tokens that is as right as the vote of all samples, to a standard error. best: of those for no
-    more tokens than the usual vote the cheapest that is as right as the most accurate, to a standard error. The
-    errors are there because the best of thousands looks better than it is; for the same reason fast is ahead
-    of its vote by one.
+    busy engine's time; where none is, the most accurate that is as quick and costs half. balanced: the one
+    with the fewest tokens that is as right as the vote of all samples, to a standard error. best: of those for
+    no more tokens than the usual vote the cheapest that is as right as the most accurate, to a standard error.
+    The errors are there because the best of thousands looks better than it is; for the same reason fast is
+    ahead of its vote by one.
     """
     usual, most = uniform[min(USUAL, max(uniform))], uniform[max(uniform)]
     cost = float(usual.tokens.mean())
