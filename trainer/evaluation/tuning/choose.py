@@ -57,12 +57,12 @@ def choose(
 ) -> dict[str, Measured]:
     """The presets, by name.
 
-    fast: of those as right as the usual vote, and alone as quick, the one that gives most right answers for a
-    busy engine's time; where none is, the most accurate that is as quick and costs half. balanced: the one
-    with the fewest tokens that is as right as the vote of all samples, to a standard error. best: of those for
-    no more tokens than the usual vote the cheapest that is as right as the most accurate, to a standard error.
-    The errors are there because the best of thousands looks better than it is; for the same reason fast is
-    ahead of its vote by one.
+    fast: the one that takes least of a busy engine's time, is as right as the usual vote, and alone as
+    quick; where none is, the most accurate that is as quick and costs half. balanced: the one with the fewest
+    tokens that is as right as the vote of all samples, to a standard error. best: of those for no more tokens
+    than the usual vote the cheapest that is as right as the most accurate, to a standard error. The errors
+    are there because the best of thousands looks better than it is; for the same reason fast is ahead of its
+    vote by one.
     """
     usual, most = uniform[min(USUAL, max(uniform))], uniform[max(uniform)]
     cost = float(usual.tokens.mean())
@@ -71,7 +71,7 @@ def choose(
     top = _most_accurate(affordable)
     best = _cheapest(affordable, lambda p: _ahead(p.right - top.right) >= -1) or top
     right = [p for p in quick if _ahead(p.right - usual.right) >= 1]
-    fast = max(right, key=lambda p: p.accuracy / engine.busy(p), default=None) or _most_accurate(
+    fast = min(right, key=engine.busy, default=None) or _most_accurate(
         [p for p in quick if p.cost <= cost / 2] or affordable
     )
     balanced = _cheapest(affordable, lambda p: _ahead(p.right - most.right) >= -1) or best
