@@ -190,16 +190,10 @@ def report(
 
 
 def quality_reliability(head: QualityHead, test: HeadData, hidden_size: int) -> dict[str, Any]:
-    """Bins of predicted probabilities (see ``reliability``) at ``probes`` and of ``final`` tokens, the means
-    ``said`` and ``was`` over both, and ``questions``.
-    """
+    """Bins of probabilities (see ``reliability``) at ``probes`` and of ``final`` tokens, and ``questions``."""
     said = sigmoid(calibrated_logits(head, test, hidden_size))
-    parts = {"probes": ~test.final, "final": test.final}
-    return {
+    bins = {
         name: reliability(said[mask], test.correct[mask], test.group[mask])
-        for name, mask in parts.items()
-    } | {
-        "said": float(said.mean()),
-        "was": float(test.correct.mean()),
-        "questions": len(np.unique(test.group)),
+        for name, mask in {"probes": ~test.final, "final": test.final}.items()
     }
+    return {**bins, "questions": len(np.unique(test.group))}

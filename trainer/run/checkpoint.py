@@ -129,7 +129,7 @@ def find(folder: Path, which: str) -> Path:
     if which == BEST and not bests:
         raise ConfigError(
             f"{folder.parent} has no best checkpoint: no evaluation of it (eval.every, eval.keep_best) was "
-            f"better than the first one. There are {there}.",
+            f"better than the first one. There are {there}; --checkpoint newest takes the last.",
             param="--checkpoint",
         )
     found = {str(_step(path)): path for path in steps}

@@ -11,6 +11,8 @@ from trainer.samples.kept import ShownGroup, ShownReply
 NARROWEST = 34
 """Characters of a column."""
 GAP = " | "
+TOGETHER = "\u00a0"
+"""Between words that no line end parts."""
 COLOURS = {"right": "\x1b[32m", "wrong": "\x1b[31m", "pruned": "\x1b[90m", "unknown": "\x1b[33m"}
 PLAIN = "\x1b[0m"
 
@@ -62,11 +64,17 @@ def _block(reply: ShownReply, column: int, lines: int) -> list[str]:
     answer = "" if reply.answer is None else f" -> {clean(reply.answer)}"
     fate = "" if reply.fate in ("finished", "pruned") else f", {reply.fate}"
     title = f"#{reply.index} {verdict(reply)}{fate}, {reply.tokens} tokens{answer}"
-    figures = "  ".join(f"{k} {v:.3g}" for k, v in reply.figures.items() if v is not None)
+    pairs = (f"{k} {v:.3g}" for k, v in reply.figures.items() if v is not None)
+    figures = "  ".join(pair.replace(" ", TOGETHER) for pair in pairs)
     text = _wrapped(clean(reply.text).strip() or "(empty)", column)
     if lines and len(text) > lines:
         text = [*text[: lines - 1], f"... {len(text) - lines + 1} more lines"]
-    return [_clipped(title, column), *_wrapped(figures, column), "-" * column, *text]
+    return [
+        _clipped(title, column),
+        *(line.replace(TOGETHER, " ") for line in _wrapped(figures, column)),
+        "-" * column,
+        *text,
+    ]
 
 
 def _clipped(text: str, width: int) -> str:

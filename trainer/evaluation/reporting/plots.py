@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from trainer.head.told.reliability import draw_reliability
+from trainer.head.told.reliability import KEY, draw_reliability
 from trainer.pictures import (
     BLUE,
     CLEAR,
@@ -119,7 +119,7 @@ def _calibration(report: Mapping[str, Any], path: Path) -> None:
     title = (
         f"The head's probabilities are {100 * report['quality']['ece']:.0f} points off on average"
     )
-    message(figure, title, f"{_of(report)}, at the last token")
+    message(figure, title, f"{_of(report)}, last tokens. {KEY}")
     save(figure, path)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from trainer.head.told.reliability import draw_reliability
+from trainer.head.told.reliability import KEY, draw_reliability, off
 from trainer.pictures import BLUE, COLOURS, GREEN, ORANGE, canvas, label_ends, message, save
 
 Report = Mapping[str, Mapping[str, float]]
@@ -104,21 +104,19 @@ def reliability_plot(path: Path, found: Mapping[str, Any]) -> None:
         draw_reliability(axes, bins, colour)
         axes.set_title(name, fontsize=10)
     panels[1].set_ylabel("")
-    gap = 100 * abs(found["said"] - found["was"])
-    title = f"What the head predicts happens: on the mean {gap:.0f} points apart"
-    message(figure, title, f"{found['questions']} test questions")
+    early, last = (100 * off(bins) for _, bins, _ in parts)
+    title = (
+        f"The head's probabilities are {early:.0f} points off on average, at last tokens {last:.0f}"
+    )
+    message(figure, title, f"{found['questions']} test questions. {KEY}")
     save(figure, path)
 
 
 def answer_plot(path: Path, bins: list[dict[str, Any]]) -> None:
     """P(the answer is right) beside how often it was, over searches of all sizes."""
     figure, axes = canvas(width=5.8, height=5.6)
-    draw_reliability(axes, bins, GREEN, "searches")
+    draw_reliability(axes, bins, GREEN)
     axes.set_xlabel("P(the answer is right), as replies report it")
-    total = sum(row["count"] for row in bins)
-    off = (
-        sum(row["count"] * abs(row["said"] - row["was"]) for row in bins) / total if total else 0.0
-    )
-    title = f"P(the answer is right) is {100 * off:.0f} points off on average"
-    message(figure, title, "The leading answer of searches of all sizes, test questions")
+    title = f"P(the answer is right) is {100 * off(bins):.0f} points off on average"
+    message(figure, title, f"Leading answers. {KEY}")
     save(figure, path)

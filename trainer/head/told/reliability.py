@@ -50,10 +50,20 @@ def reliability(
     return rows
 
 
-def draw_reliability(
-    axes: Any, bins: list[dict[str, Any]], color: str, what: str = "replies"
-) -> None:
-    """Bins with their intervals; a dot's area is its share of the ``what``."""
+KEY = "Area: how many; bars: 95 % intervals over questions"
+"""What a reader of ``draw_reliability`` must be told."""
+
+
+def off(bins: list[dict[str, Any]]) -> float:
+    """Mean distance of what was said from what was."""
+    total = sum(row["count"] for row in bins)
+    return (
+        sum(row["count"] * abs(row["said"] - row["was"]) for row in bins) / total if total else 0.0
+    )
+
+
+def draw_reliability(axes: Any, bins: list[dict[str, Any]], color: str) -> None:
+    """Bins with their intervals."""
     most = max((row["count"] for row in bins), default=1)
     x, y = [row["said"] for row in bins], [row["was"] for row in bins]
     error = [
@@ -66,9 +76,7 @@ def draw_reliability(
     axes.scatter(x, y, s=sizes, color=color, zorder=3)
     small = {"fontsize": 8.5, "color": "0.4"}
     axes.text(0.03, 0.97, "above the line: too modest", va="top", **small)
-    axes.text(
-        0.99, 0.02, f"below: too sure\narea: {what}; bars: 95 % intervals", ha="right", **small
-    )
+    axes.text(0.99, 0.02, "below: too sure", ha="right", **small)
     axes.set_xlim(-0.03, 1.03)
     axes.set_ylim(-0.03, 1.03)
     axes.set_xlabel("probability of being right, as predicted")
