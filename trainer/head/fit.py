@@ -190,7 +190,7 @@ def report(
 
 
 def quality_reliability(head: QualityHead, test: HeadData, hidden_size: int) -> dict[str, Any]:
-    """Bins of probabilities (see ``reliability``) at ``probes`` and of ``final`` tokens, and ``questions``."""
+    """Bins of probabilities (see ``reliability``) at ``probes``, of ``final`` tokens, and ``questions``."""
     said = sigmoid(calibrated_logits(head, test, hidden_size))
     bins = {
         name: reliability(said[mask], test.correct[mask], test.group[mask])

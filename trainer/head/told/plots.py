@@ -105,9 +105,7 @@ def reliability_plot(path: Path, found: Mapping[str, Any]) -> None:
         axes.set_title(name, fontsize=10)
     panels[1].set_ylabel("")
     early, last = (100 * off(bins) for _, bins, _ in parts)
-    title = (
-        f"The head's probabilities are {early:.0f} points off on average, at last tokens {last:.0f}"
-    )
+    title = f"The head's probabilities are {early:.0f} points off at probes, {last:.0f} at the last token"
     message(figure, title, f"{found['questions']} test questions. {KEY}")
     save(figure, path)
 
