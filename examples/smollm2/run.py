@@ -15,6 +15,7 @@ from pathlib import Path
 
 from examples.smollm2.convert import convert, packaged_gguf
 from examples.smollm2.task import WORKED, differences, questions, teach, write_questions
+from trainer.evaluation.reporting.methods import METHODS
 
 MAX_TOKENS = 64
 POSITIONS = (8, 12, 16, 20)
@@ -85,8 +86,10 @@ def judge_words(args: argparse.Namespace) -> list[str]:
 
 
 def evaluation_words(args: argparse.Namespace) -> list[str]:
+    """Replies are too short for what looks at a window of confidences."""
     words = ["--head", str(args.work / "head"), "--probe", str(PROBE), "--chunk", "25"]
     words += ["--samples", str(args.votes), "--answer-timeout", "60"]
+    words += ["--methods", ",".join(name for name in METHODS if "online" not in name)]
     return [*words, "--out", str(args.work / "evaluation")]
 
 
