@@ -41,8 +41,11 @@ def main() -> None:
     files["minus"] = differences(args.evaluate, args.seed)
     for name, part in files.items():
         write_questions(args.work / f"{name}.jsonl", part)
-    step("trainer.cli", "head", *common(args, model, "head"), *head_words(args))
-    step("trainer.cli", "head", *common(args, model, "minus"), *judge_words(args))
+    head = args.work / "head"
+    if not (head / "head.json").exists():
+        step("trainer.cli", "head", *common(args, model, "head"), *head_words(args))
+    if not (head / "elsewhere.json").exists():
+        step("trainer.cli", "head", *common(args, model, "minus"), *judge_words(args))
     step("trainer.evaluation.cli", *common(args, model, "evaluate"), *evaluation_words(args))
     for name in ("head", "evaluation"):
         shutil.copytree(args.work / name, args.out / name, dirs_exist_ok=True, ignore=left_out)
