@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
+from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,6 +23,8 @@ from arrol_serve.sampling_plan import HEADER, XARG
 from arrol_serve.sampling_plan.options import clip
 
 SEARCHING = ("/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages")
+FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
+"""Audio is sent so."""
 COUNTING = ("/tokenize", "/detokenize", "/v1/messages/count_tokens")
 LONGEST_ID = 256
 """Characters of a request id: it comes back in every chunk of a stream."""
@@ -65,9 +69,12 @@ class RouteGuard:
         named = next((name for name in headers if name.startswith(HEADER)), None)
         if named is not None and not counting:
             raise _cannot(path, named.title())
-        if not kind.startswith("application/json"):
+        if not kind.startswith(("application/json", *FORMS)):
             return receive
         messages, body = await _read(receive)
+        if kind.startswith(FORMS):
+            self._check(path, await _fields(headers, body))
+            return _again(messages, receive)
         try:
             parsed = strict_loads(body)
         except (json.JSONDecodeError, UnicodeDecodeError):
@@ -116,6 +123,22 @@ async def _read(receive: Receive) -> tuple[list[Message], bytes]:
         messages.append(message)
         if message["type"] != "http.request" or not message.get("more_body", False):
             return messages, b"".join(m.get("body", b"") for m in messages)
+
+
+async def _fields(headers: Mapping[str, str], body: bytes) -> dict[str, str]:
+    """A form's texts; none of one that cannot be read, which the route complains of."""
+    lines = [(n.encode("latin-1"), v.encode("latin-1")) for n, v in headers.items()]
+    whole: list[Message] = [{"type": "http.request", "body": body}]
+    request = Request({"type": "http", "headers": lines}, _again(whole, _nothing))
+    try:
+        async with request.form() as form:
+            return {name: value for name, value in form.items() if isinstance(value, str)}
+    except (MultiPartException, ValueError):
+        return {}
+
+
+async def _nothing() -> Message:
+    return {"type": "http.disconnect"}
 
 
 def _again(messages: list[Message], receive: Receive) -> Receive:
