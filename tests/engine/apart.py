@@ -34,6 +34,20 @@ def tokens(engine: Any) -> list[list[int]]:
     return [list(output.outputs[0].token_ids) for output in outputs]
 
 
+def surest(engine: Any) -> list[list[list[int]]]:
+    """Tokens of samplers that leave no choice but the likeliest one, and of the greedy one last."""
+    from vllm import SamplingParams
+
+    ways: list[dict[str, Any]] = [{"top_k": 1}, {"top_p": 1e-6}, {"temperature": 1e-3}]
+    chats = [[{"role": "user", "content": question}] for question in QUESTIONS]
+    found = []
+    for way in (*ways, {"temperature": 0.0}):
+        params = SamplingParams(**{"temperature": 1.0, "seed": 3, "max_tokens": 60} | way)
+        outputs = engine.chat(chats, params, use_tqdm=False)
+        found.append([list(output.outputs[0].token_ids) for output in outputs])
+    return found
+
+
 def plain() -> dict[str, Any]:
     """vLLM without the plugin."""
     from vllm import LLM
@@ -140,7 +154,7 @@ def drafting() -> dict[str, Any]:
         name: all_figures(engine, temperature, records=records)
         for name, temperature in (("greedy", 0.0), ("sampled", 1.0))
     }
-    return found | _stops(engine)
+    return found | _stops(engine) | {"sure": surest(engine)}
 
 
 def asleep() -> dict[str, Any]:

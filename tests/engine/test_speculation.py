@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from tests.engine.apart import surest
 from tests.engine.figures import FIGURES, PROBES, RECORDED, SHORT, all_figures, stopped
 from tests.engine.test_apart import flat, run_apart
 from tests.engine.test_scores import features_after, offline
@@ -15,7 +16,8 @@ from tests.engine.test_scores import features_after, offline
 @pytest.fixture(scope="module")
 def plain(engine: Any) -> dict[str, Any]:
     kinds = {kind: stopped(engine, kind) for kind in ("token", "string")}
-    return {"greedy": all_figures(engine, 0.0), **kinds}
+    found = {"greedy": all_figures(engine, 0.0), "sampled": all_figures(engine, 1.0)}
+    return {**found, **kinds, "sure": surest(engine)}
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +84,23 @@ def test_recorded_features_of_sampled_rollouts_are_those_of_transformers(
             assert at == count
             expected = features_after(reference, count)
             torch.testing.assert_close(torch.tensor(features), expected, rtol=2e-3, atol=2e-3)
+
+
+def test_samplers_that_leave_no_choice_sample_the_greedy_tokens(
+    plain: dict[str, Any], drafting: dict[str, Any]
+) -> None:
+    """vLLM's own sampler for drafts, on CPUs, scales by memory that nobody has written."""
+    *ways, greedy = drafting["sure"]
+    assert greedy == plain["sure"][-1]
+    assert ways == [greedy] * len(ways)
+
+
+def test_sampled_tokens_are_as_likely_as_without_drafts(
+    plain: dict[str, Any], drafting: dict[str, Any]
+) -> None:
+    means = []
+    for seen in (plain, drafting):
+        likely = [one for rollout in seen["sampled"]["logprobs"] for one in rollout]
+        assert len(likely) > 1000
+        means.append(sum(likely) / len(likely))
+    assert means[1] == pytest.approx(means[0], abs=0.1)

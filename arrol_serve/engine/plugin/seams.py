@@ -148,6 +148,15 @@ RUNNERS = (
     ),
     Seam("vllm.v1.worker.gpu_input_batch:InputBatch", has=("num_reqs", "req_ids")),
     Seam("vllm.v1.utils:CpuGpuBuffer", has=("np",)),
+    Seam("vllm.v1.sample:rejection_sampler"),
+    Seam(
+        "vllm.v1.sample.rejection_sampler:apply_sampling_constraints",
+        calls={"": ("logits", "cu_num_draft_tokens", "sampling_metadata")},
+    ),
+    Seam(
+        "vllm.v1.sample.rejection_sampler:expand_batch_to_tokens",
+        calls={"": ("x", "cu_num_tokens", "num_tokens", "replace_from=", "replace_to=")},
+    ),
     Seam(
         "vllm.v1.sample.sampler:Sampler",
         calls={"forward": ("self", "logits=", "sampling_metadata=")},
@@ -266,6 +275,10 @@ PROCESS = (
         "vllm.v1.engine.output_processor:OutputProcessor",
         has=("request_states",),
         calls={"process_outputs": ("self", "engine_core_outputs", "...")},
+    ),
+    Seam(
+        "vllm.multimodal.cache:LruKeyReplicatedSenderCache",
+        calls={"is_cached": ("self", "mm_hashes")},
     ),
     Seam("vllm.v1.engine.output_processor:RequestState", has=("external_req_id",)),
 )

@@ -15,6 +15,7 @@ from vllm.platforms import current_platform
 from vllm.v1.outputs import AsyncModelRunnerOutput, ModelRunnerOutput
 
 from arrol_serve.engine.plugin.compat import check_seam, check_vllm
+from arrol_serve.engine.plugin.cpu_drafts import mend_sampling
 from arrol_serve.engine.plugin.heads import NamedHead
 from arrol_serve.engine.plugin.recording import FeatureRecord
 from arrol_serve.engine.plugin.rows import rows_of
@@ -48,6 +49,8 @@ class ArrolWorker(PlatformWorker):
         check_vllm()
         if current_platform.is_cpu():
             check_seam(CPU_WORKER)
+            if self.vllm_config.speculative_config is not None:
+                mend_sampling()
         register_backend()
         done = super().load_model(*args, **kwargs)
         tokens = 1 + self.vllm_config.num_speculative_tokens
