@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Iterable
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -32,7 +33,11 @@ NOT_OURS = ("headless", "grpc")
 
 MISFIT = (
     "the torchvision installed here was built for another PyTorch, and breaks the import of transformers. "
-    "Nothing here needs it: pip uninstall torchvision torchaudio torchcodec"
+    "Only some models that see need it: pip uninstall torchvision torchaudio torchcodec"
+)
+BLIND = (
+    "vLLM cannot load this model's code: the log has the reason. Many models that see need torchvision, "
+    "which a CPU installation leaves out: pip install torchvision --index-url https://download.pytorch.org/whl/cpu"
 )
 
 
@@ -264,6 +269,10 @@ def _run(args: Any) -> None:
         uvloop.run(run_server(args, http=patient_protocol(args.arrol_config.slow_request_s)))
     except ArrolError as error:
         _fail(str(error))
+    except ValueError as error:  # pydantic's
+        if "failed to be inspected" not in str(error) or find_spec("torchvision") is not None:
+            raise
+        _fail(BLIND)
     except OSError as error:
         if error.errno not in ADDRESS_ERRORS:
             raise

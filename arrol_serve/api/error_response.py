@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from aiohttp import ClientError
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -131,6 +132,23 @@ def field_name(loc: tuple[int | str, ...]) -> str | None:
     return ".".join(parts) or None
 
 
+NOT_FETCHED = (
+    "A picture, sound or video could not be fetched from its URL ({}): send it as a data URL, "
+    "or try again."
+)
+NOT_LOCAL = "--allowed-local-media-path"
+
+
+async def media_handler(_: Request, error: Exception) -> JSONResponse:
+    """What vLLM meets when it fetches what a prompt shows, and makes a 500 of."""
+    if isinstance(error, ClientError):
+        body = error_body(400, NOT_FETCHED.format(error), code="media_not_fetched")
+        return JSONResponse(body, status_code=400)
+    if NOT_LOCAL not in str(error):
+        raise error
+    return JSONResponse(error_body(400, str(error)), status_code=400)
+
+
 async def crash_handler(_: Request, __: Exception) -> JSONResponse:
     """Unforeseen errors. The framework logs the traceback; the client sees none of it."""
     return JSONResponse(error_body(500, INTERNAL), status_code=500)
@@ -228,6 +246,8 @@ def install(app: FastAPI, layers: Iterable[Middleware] = ()) -> None:
     app.middleware_stack = None  # vLLM's SageMaker layer builds it before plugins are through
     app.add_exception_handler(ArrolError, arrol_error_handler)
     app.add_exception_handler(RequestValidationError, validation_handler)
+    for kind in (ClientError, RuntimeError):
+        app.add_exception_handler(kind, media_handler)
     app.add_exception_handler(Exception, crash_handler)  # runs outside of every middleware
     for layer in (*layers, Middleware(ErrorShapeMiddleware)):
         app.add_middleware(layer.cls, *layer.args, **layer.kwargs)

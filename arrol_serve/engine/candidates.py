@@ -14,6 +14,7 @@ from vllm.sampling_params import RequestOutputKind, SamplingParams
 
 from arrol_serve.engine.base import Event, Moved, Passed
 from arrol_serve.engine.output import read_output
+from arrol_serve.engine.pictures import for_siblings
 from arrol_serve.engine.plugin.wire import KEY, GroupPlan, MemberPlan, Report, packed
 from arrol_serve.engine.watch import StepWatch
 from arrol_serve.pruning.threshold import sigmoid
@@ -103,12 +104,15 @@ class EngineCandidates:
             spent=sum(self._tokens.values()),
             min_survivors=max(0, self._plan.min_survivors - survivors),
         )
+        siblings = for_siblings(self._call.prompt, self._client)
+        prompt = siblings if self._groups > 1 else self._call.prompt
         for place, index in enumerate(indices):
             self._tokens[index] = 0
             if self._watch is not None:
                 self._watch.follow(self._request_id(index), _Listener(self, index))
             params = self._params(index, group.member(place))
-            self._tasks[index] = asyncio.create_task(self._run(index, params))
+            self._tasks[index] = asyncio.create_task(self._run(index, params, prompt))
+            prompt = siblings
 
     def _judged(self) -> list[list[float]]:
         """By probe, the scores of all candidates that were judged there."""
@@ -142,16 +146,15 @@ class EngineCandidates:
             self.wants_moves = False
             self._events.put_nowait(Moved())
 
-    async def _run(self, index: int, params: SamplingParams) -> None:
+    async def _run(self, index: int, params: SamplingParams, prompt: Any) -> None:
         last: RequestOutput | None = None
         request_id = self._request_id(index)
         failure: Exception | None = None
         try:
-            call = self._call
-            async for output in self._client.generate(
-                call.prompt, params, request_id, **call.options
-            ):
-                last = output
+            last = await self._last_output(prompt, params, request_id)
+            whole = self._call.prompt
+            if prompt is not whole and last is not None and _was_lost(last):
+                last = await self._last_output(whole, params, request_id)
         except Exception as error:  # noqa: BLE001  # crosses to the waiting pipeline
             failure = error
         finally:
@@ -162,6 +165,15 @@ class EngineCandidates:
         if last is None and failure is None:
             failure = RuntimeError(f"the engine returned nothing for candidate {index}")
         self._events.put_nowait(_Ended(index, last, failure))
+
+    async def _last_output(
+        self, prompt: Any, params: SamplingParams, request_id: str
+    ) -> RequestOutput | None:
+        last: RequestOutput | None = None
+        options = self._call.options
+        async for output in self._client.generate(prompt, params, request_id, **options):
+            last = output
+        return last
 
     async def next_event(self) -> Event:
         event = await self._events.get()
@@ -236,6 +248,11 @@ class _Listener:
 
     def __call__(self, new_tokens: int, report: Report | None) -> None:
         self.candidates.heard(self.index, new_tokens, report)
+
+
+def _was_lost(output: RequestOutput) -> bool:
+    """Whether the engine had no longer what a prompt shows."""
+    return output.outputs[0].finish_reason == "error"
 
 
 def _probe_scores(report: Report) -> tuple[ProbeScore, ...]:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import pytest
+from aiohttp import ClientConnectionError
 from fastapi import Body, Depends, FastAPI, HTTPException
 from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.testclient import TestClient
@@ -33,6 +34,9 @@ FAILURES: dict[str, Exception] = {
     "long": ValueError("This model's maximum context length is 512 tokens."),
     "http": HTTPException(404, "gone"),
     "crash": KeyError("/root/secret.py"),
+    "bug": RuntimeError("/root/secret.py"),
+    "host": ClientConnectionError("Cannot connect to host example.org:443"),
+    "local": RuntimeError("Cannot load local files without `--allowed-local-media-path`."),
 }
 
 
@@ -97,6 +101,9 @@ def error_of(response: Any, status: int) -> dict[str, Any]:
         ("long", 400, "invalid_request_error", None, "context_length_exceeded"),
         ("http", 404, "invalid_request_error", None, "not_found"),
         ("crash", 500, "server_error", None, "internal_error"),
+        ("bug", 500, "server_error", None, "internal_error"),
+        ("host", 400, "invalid_request_error", None, "media_not_fetched"),
+        ("local", 400, "invalid_request_error", None, "invalid_value"),
     ],
 )
 def test_raised_errors(
