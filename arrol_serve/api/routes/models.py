@@ -41,6 +41,8 @@ async def _cards(raw_request: Request) -> list[dict[str, Any]]:
     cards: list[dict[str, Any]] = listed["data"]
     longest = {card["id"]: card["max_model_len"] for card in cards}
     for alias, (model, options) in arrol.aliases.items():
-        card = ModelCard(id=alias, root=model, parent=model, max_model_len=longest.get(model))
+        if model not in longest:  # an adapter that was unloaded
+            continue
+        card = ModelCard(id=alias, root=model, parent=model, max_model_len=longest[model])
         cards.append({**card.model_dump(), "owned_by": "arrol-serve", "arrol": dict(options)})
     return cards

@@ -9,6 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
+from arrol_serve.api.selection import build_state
+from tests.unit.api.searches import HEADED
 from tests.unit.api.stand_in import ASK, ask, make_app, send
 
 
@@ -140,6 +142,19 @@ def test_messages_do_not_repeat_what_is_huge() -> None:
     response = asyncio.run(ask(make_app(), {"logit_bias": {f"k{i}": "x" for i in range(100_000)}}))
     assert response.status_code == 400
     assert len(response.content) < 4000
+
+
+def test_aliases_of_an_adapter_that_was_unloaded_are_not_listed() -> None:
+    async def listed() -> set[str]:
+        app = make_app()
+        app.state.arrol = build_state(HEADED, ("tiny",), ("gone",))
+        assert "gone-vote16" in app.state.arrol.aliases
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+            return {card["id"] for card in (await client.get("/v1/models")).json()["data"]}
+
+    assert "tiny-vote16" in asyncio.run(listed())
+    assert not any(name.startswith("gone") for name in asyncio.run(listed()))
 
 
 def test_models_lists_aliases_under_the_model_they_stand_for() -> None:
