@@ -11,9 +11,11 @@ from pathlib import Path
 LIMIT_S = float(os.environ.get("ARROL_TEST_START_S", "200"))
 
 
-def wait_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+def wait_ready(
+    process: subprocess.Popen[bytes], url: str, log: Path, limit_s: float = LIMIT_S
+) -> None:
     """Until the server at ``url`` answers; one that does not is ended, and its log's end is the error."""
-    end = time.monotonic() + LIMIT_S
+    end = time.monotonic() + limit_s
     while time.monotonic() < end:
         assert process.poll() is None, tail(log)
         try:

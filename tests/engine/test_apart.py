@@ -13,7 +13,7 @@ from tests.engine.figures import FIGURES, RECORDED, all_figures
 from tests.warm.command import PYTHON, run
 
 
-def run_apart(command: str, **environment: str) -> dict[str, Any]:
+def run_apart(command: str, limit_s: float = 280, **environment: str) -> dict[str, Any]:
     quiet = {
         "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
         "VLLM_CPU_KVCACHE_SPACE": "1",
@@ -21,7 +21,7 @@ def run_apart(command: str, **environment: str) -> dict[str, Any]:
         "HF_HUB_OFFLINE": "1",
     }
     words = [*PYTHON, "tests.engine.apart", command]
-    done = run(words, 280, os.environ | quiet | environment)
+    done = run(words, limit_s, os.environ | quiet | environment)
     assert done.returncode == 0, done.stderr[-3000:]
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result

