@@ -1,4 +1,4 @@
-"""A server with LoRA adapters, each searched with its own head or by confidence, and a reasoning parser.
+"""A server with LoRA adapters, each searched with its head or by confidence, a reasoning parser and drafts.
 
 The bundled model does not think by itself: a grammar makes it write the tags.
 """
@@ -19,7 +19,8 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
 from arrol_serve.bundled import HEADS, MODEL, MODEL_NAME
-from tests.server.conftest import start
+from tests.engine.apart import NGRAM
+from tests.server.conftest import Server, start
 from tests.starting import tail
 
 HEAD = HEADS / "arrol-tiny"
@@ -46,7 +47,7 @@ def adapter(folder: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def adapted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAI]:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("adapters")
     own = folder / "own-head"
     shutil.copytree(HEAD, own)
@@ -56,11 +57,17 @@ def adapted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAI]:
     words = ["--enable-lora", "--max-lora-rank", "8", "--lora-modules", f"own={at}", f"bare={at}"]
     words += ["--head", f"own={own}", "--reasoning-parser", "qwen3"]
     words += ["--structured-outputs-config", json.dumps(STRUCTURED)]
+    words += ["--speculative-config", json.dumps(NGRAM)]
     process, server = start(folder / "log", *words)
-    with server.client() as client:
-        yield client
+    yield server
     process.terminate()
     assert process.wait(60) == 0, tail(server.log)
+
+
+@pytest.fixture(scope="module")
+def adapted(running: Server) -> Iterator[OpenAI]:
+    with running.client() as client:
+        yield client
 
 
 def search(client: OpenAI, model: str, **arrol: Any) -> Any:
@@ -99,6 +106,22 @@ def test_adapters_have_aliases(adapted: OpenAI) -> None:
     reply: Any = adapted.chat.completions.create(model="own-vote16", messages=ASK, max_tokens=30)
     assert reply.model == "own-vote16"
     assert (reply.arrol["head"]["id"], reply.arrol["samples"]["started"]) == ("own-head", 16)
+
+
+def test_drafts_change_no_answer_and_every_token_is_counted(
+    running: Server, adapted: OpenAI
+) -> None:
+    """On CPUs vLLM's own sampler for drafts writes gibberish."""
+    for model in ("arrol-tiny", "own"):
+        running.wait_idle()
+        before = running.metric("vllm:generation_tokens_total")
+        reply = search(adapted, model, samples=8, prune={"keep": 0.5, "probes": [8]})
+        after = running.metric("vllm:generation_tokens_total")
+        assert reply.usage.completion_tokens == after - before
+        assert reply.arrol["samples"]["pruned"] == 4
+        if model == "arrol-tiny":
+            assert reply.arrol["answer"] == "41"
+    assert running.metric("vllm:spec_decode_num_accepted_tokens_total") > 0
 
 
 def test_the_winner_keeps_its_reasoning_under_both_names(adapted: OpenAI) -> None:
