@@ -119,7 +119,7 @@ def _calibration(report: Mapping[str, Any], path: Path) -> None:
     title = (
         f"The head's probabilities are {100 * report['quality']['ece']:.0f} points off on average"
     )
-    message(figure, title, f"{_of(report)}, last tokens. {KEY}")
+    message(figure, title, f"Last tokens. {KEY}")
     save(figure, path)
 
 
