@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vllm.platforms import current_platform
+from vllm.utils.cpu_resource_utils import get_allowed_cpu_list
 
 from arrol_serve.config import AdapterHead
 from arrol_serve.engine.identity import other_weights
@@ -23,6 +24,8 @@ from arrol_serve.quality.artifact import HeadManifest, check_fits, load_head
 WORKER = "arrol_serve.engine.plugin.worker.ArrolWorker"
 SCHEDULER = "arrol_serve.engine.plugin.scheduler.make_scheduler"
 EXECUTOR = "arrol_serve.engine.plugin.executor.InProcessExecutor"
+FEW_CORES = 8
+"""Up to so many, engine and worker share a process; with more, vLLM's pinned threads are worth a spare core."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,7 @@ def prepare(args: Any, head: Path | None) -> HeadManifest | None:
     if current_platform.is_cpu():
         _check_cores(args)
         _check_compiler(args)
-        if _workers(args) == 1 and args.distributed_executor_backend is None:
+        if few_cores() and _workers(args) == 1 and args.distributed_executor_backend is None:
             args.distributed_executor_backend = EXECUTOR
     manifest = None if head is None else load_head(head)[1]
     for name, value in engine_options(head, getattr(args, "additional_config", None)).items():
@@ -129,6 +132,11 @@ def adapter_heads(args: Any, folders: Mapping[str, Path]) -> dict[str, AdapterHe
         )
     args.additional_config[KEY]["adapter_heads"] = {n: str(f.resolve()) for n, f in folders.items()}
     return found
+
+
+def few_cores() -> bool:
+    """Whether two processes that spin would take cores that others need."""
+    return len(get_allowed_cpu_list()) <= FEW_CORES
 
 
 def _workers(args: Any) -> int:
