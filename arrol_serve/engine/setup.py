@@ -25,7 +25,7 @@ WORKER = "arrol_serve.engine.plugin.worker.ArrolWorker"
 SCHEDULER = "arrol_serve.engine.plugin.scheduler.make_scheduler"
 EXECUTOR = "arrol_serve.engine.plugin.executor.InProcessExecutor"
 FEW_CORES = 8
-"""Up to so many, engine and worker share a process; with more, vLLM's pinned threads are worth a spare core."""
+"""With more, vLLM's own pinned threads are worth a core that spins."""
 
 
 @dataclass(frozen=True, slots=True)
