@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from arrol_serve.engine.plugin.heads import Heads, NamedHead
+from arrol_serve.engine.plugin.heads import Heads
 from arrol_serve.engine.plugin.recording import Recorder
 from arrol_serve.engine.plugin.rows import StepRows
 from arrol_serve.engine.plugin.scoring.device_check import Shapes, fold_for
@@ -22,7 +22,7 @@ from arrol_serve.engine.plugin.scoring.ends import Ends
 from arrol_serve.engine.plugin.scoring.fold import Fold, Folded, Places, upload
 from arrol_serve.engine.plugin.scoring.host_fold import HostFold, Kept
 from arrol_serve.engine.plugin.scoring.host_scores import host_record, host_scores
-from arrol_serve.engine.plugin.scoring.selection import Selection, selected
+from arrol_serve.engine.plugin.scoring.selection import Held, Selection, selected
 from arrol_serve.engine.plugin.wire import MemberPlan, StepScores
 
 
@@ -47,24 +47,22 @@ class RowScorer:
             HostFold(slots) if self._on_host else fold_for(device, slots, shapes)
         )
         self._free = list(range(slots - 1, -1, -1))
-        self._plans: dict[str, MemberPlan] = {}
-        self._slots: dict[str, int] = {}
-        self._heads: dict[str, NamedHead] = {}
+        self._held: dict[str, Held] = {}
         self._selection: tuple[list[str], Selection] | None = None
         self._folded: Folded | Kept | None = None
 
     @property
     def active(self) -> bool:
         """Whether any request in the engine wants a signal. False: the step is plain vLLM's."""
-        return bool(self._slots)
+        return bool(self._held)
 
     def admit(self, req_id: str, plan: MemberPlan, ends: Ends) -> None:
         """Give a request its slot. A request resumed after preemption keeps the one it has."""
-        if req_id in self._slots or not (plan["signals"] or plan["record"] is not None):
+        if req_id in self._held or not (plan["signals"] or plan["record"] is not None):
             return
-        slot = self._slots[req_id] = self._free.pop()
-        self._plans[req_id] = plan
-        self._heads[req_id] = self.heads.admit(plan["search"], plan["candidates"], plan["adapter"])
+        slot = self._free.pop()
+        named = self.heads.admit(plan["search"], plan["candidates"], plan["adapter"])
+        self._held[req_id] = Held(slot, plan, named)
         self._fold.begin(slot, plan["confidence_window"], ends)
         if plan["record"] is not None:
             self.recorder.begin(req_id, plan, slot)
@@ -76,24 +74,22 @@ class RowScorer:
         ``lengths``: tokens that a recorded request had in the end. More may have been sampled.
         """
         for req_id in req_ids:
-            slot = self._slots.pop(req_id, None)
-            if slot is None:
+            held = self._held.pop(req_id, None)
+            if held is None:
                 continue
-            plan = self._plans.pop(req_id)
-            del self._heads[req_id]
-            self.heads.release(plan["search"])
+            self.heads.release(held.plan["search"])
             self.recorder.end(req_id, lengths)
-            self._free.append(slot)
+            self._free.append(held.slot)
             self._selection = None
 
     def holds(self, group: str) -> bool:
         """Whether a rollout of the group is in the tables."""
-        return any(plan["group"] == group for plan in self._plans.values())
+        return any(held.plan["group"] == group for held in self._held.values())
 
     @property
     def held(self) -> int:
         """Requests in the tables."""
-        return len(self._slots)
+        return len(self._held)
 
     @property
     def free_slots(self) -> int:
@@ -108,24 +104,21 @@ class RowScorer:
         steady = step.starts is None and bool(step.samples.all())
         if steady and self._selection is not None and self._selection[0] == step.req_ids:
             return self._selection[1]
-        lines = [
-            line
-            for line, req_id in enumerate(step.req_ids)
-            if req_id in self._slots and step.samples[line]
-        ]
-        if not lines:
+        known = zip(map(self._held.get, step.req_ids), step.samples.tolist(), strict=True)
+        scored = [(i, one) for i, (one, samples) in enumerate(known) if one is not None and samples]
+        if not scored:
             return None
-        req_ids = [step.req_ids[i] for i in lines]
-        plans = [self._plans[req_id] for req_id in req_ids]
-        named = [self._heads[req_id] for req_id in req_ids]
-        selection = selected(req_ids, self._places(step, lines), step.width, plans, named)
+        lines, held = [i for i, _ in scored], [one for _, one in scored]
+        selection = selected(
+            [step.req_ids[i] for i in lines], self._places(step, lines, held), step.width, held
+        )
         if steady:
             self._selection = (step.req_ids, selection)
         return selection
 
-    def _places(self, step: StepRows, lines: list[int]) -> Places:
+    def _places(self, step: StepRows, lines: list[int], held: list[Held]) -> Places:
         at = np.array(lines, np.int64)
-        slots = np.array([self._slots[step.req_ids[i]] for i in lines], np.int64)
+        slots = np.array([one.slot for one in held], np.int64)
         bounds = np.arange(len(step.req_ids) + 1) if step.starts is None else step.starts
         starts, sizes = bounds[at], bounds[at + 1] - bounds[at]
         rows = None

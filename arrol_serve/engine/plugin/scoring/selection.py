@@ -12,6 +12,17 @@ from arrol_serve.engine.plugin.scoring.fold import Ints, Places
 from arrol_serve.engine.plugin.wire import MemberPlan
 
 
+class Held:
+    """A scored request: its slot in the tables, its plan and its head."""
+
+    __slots__ = ("by_confidence", "named", "plan", "recorded", "slot")
+
+    def __init__(self, slot: int, plan: MemberPlan, named: NamedHead) -> None:
+        self.slot, self.plan, self.named = slot, plan, named
+        self.recorded = plan["record"] is not None
+        self.by_confidence = "confidence" in plan["signals"]
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Which requests are scored, and what each wants."""
@@ -32,33 +43,30 @@ class Selection:
     """Places of the requests that are recorded."""
 
 
-def selected(
-    req_ids: list[str],
-    places: Places,
-    width: int,
-    plans: Sequence[MemberPlan],
-    named: Sequence[NamedHead],
-) -> Selection:
-    """``plans``, ``named``: each request's plan and head."""
-    records = [i for i, plan in enumerate(plans) if plan["record"] is not None]
-    by_statistics = any(n.head is not None and "statistics" in n.head.inputs for n in named)
+def selected(req_ids: list[str], places: Places, width: int, held: Sequence[Held]) -> Selection:
+    """``held``: what is known of each request. Made again in every step that somebody joined or left."""
+    named = [one.named for one in held]
+    heads = list(dict.fromkeys(named))
+    records = [i for i, one in enumerate(held) if one.recorded]
+    by_statistics = any(n.head is not None and "statistics" in n.head.inputs for n in heads)
     return Selection(
         req_ids=req_ids,
         places=places,
         width=width,
-        heads=_by_head(named),
-        versions=[n.version for n in named],
+        heads=_by_head(named, heads),
+        versions=[one.version for one in named],
         wants_statistics=by_statistics or bool(records),
-        wants_confidence=any("confidence" in plan["signals"] for plan in plans),
+        wants_confidence=any(one.by_confidence for one in held),
         records=np.array(records, np.int64),
     )
 
 
-def _by_head(named: Sequence[NamedHead]) -> list[tuple[NamedHead, Ints | None]]:
-    different = list(dict.fromkeys(named))
-    if len(different) == 1:
-        return [(different[0], None)]
+def _by_head(
+    named: Sequence[NamedHead], heads: Sequence[NamedHead]
+) -> list[tuple[NamedHead, Ints | None]]:
+    if len(heads) == 1:
+        return [(heads[0], None)]
     return [
         (one, np.array([i for i, mine in enumerate(named) if mine is one], np.int64))
-        for one in different
+        for one in heads
     ]
