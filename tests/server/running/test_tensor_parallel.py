@@ -53,6 +53,7 @@ def test_one_worker_is_in_its_engine_where_cores_are_few(server: Server) -> None
 
 
 @pytest.mark.slow  # workers that share a core wait for each other
+@pytest.mark.timeout(1800)
 def test_two_workers_answer_as_one(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
