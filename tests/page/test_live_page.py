@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 
 from tests.page.conftest import PATIENCE_MS, Visit
 from tests.server.conftest import FILE_KEY, Server, start
-from tests.server.running.processes import engines, held_up
+from tests.server.running.processes import engines, slowed
 from tests.starting import tail
 
 A_MINUTE = 40
@@ -78,8 +78,8 @@ LONG = ALL_AT_ONCE | {"samples": "256", "keep": "all", "temperature": "2", "max_
 
 def test_candidates_race_are_pruned_and_vote(page: Page, server: Server) -> None:
     page.evaluate(WATCH_LANES)
-    ask(page, **ALL_AT_ONCE)
-    with held_up(server):
+    with slowed(server):
+        ask(page, **ALL_AT_ONCE)
         expect(page.locator(".lane.running").first).to_be_visible(timeout=PATIENCE_MS)
     wait_for_end(page)
     expect(page.locator(".lane")).to_have_count(16)
@@ -129,8 +129,8 @@ def test_sixty_four_fit_and_stopping_frees_the_engine(page: Page, server: Server
     assert last
     assert last["y"] + last["height"] - first["y"] < 900, "on one screen"
     assert first["height"] >= 16
-    ask(page, **LONG)
-    with held_up(server):
+    with slowed(server):
+        ask(page, **LONG)
         expect(page.locator(".lane.running").first).to_be_visible(timeout=PATIENCE_MS)
         page.get_by_role("button", name="Stop", exact=True).click()
     expect(page.locator("#why")).to_contain_text("You stopped it.")
@@ -263,8 +263,8 @@ def test_a_busy_server_is_asked_again_after_its_wait(visit: Visit, server: Serve
 def test_an_engine_that_dies_in_the_middle(visit: Visit, server: Server) -> None:
     """The last test of this file: the server ends with its engine."""
     page = with_key(visit, server, FILE_KEY, "503 (", "ERR_", "net::")
-    ask(page, **LONG)
-    with held_up(server):
+    with slowed(server):
+        ask(page, **LONG)
         expect(page.locator(".lane.running").first).to_be_visible(timeout=PATIENCE_MS)
         for engine in engines(server.pid):
             engine.send_signal(signal.SIGKILL)
