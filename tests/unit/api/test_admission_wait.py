@@ -93,8 +93,8 @@ def test_once_the_pace_is_known_long_waits_are_refused_at_the_door() -> None:
 
 def test_turns_not_begun_count_until_they_are_dropped() -> None:
     async def scene() -> None:
-        queue = admission(0.5)
-        await hold(queue, FULL, lambda: asyncio.sleep(0.2))
+        queue = admission(2.5)
+        await hold(queue, FULL, lambda: asyncio.sleep(1.0))
         begun_later = [queue.admit(None, FULL) for _ in range(2)]
         with pytest.raises(Overloaded):
             queue.admit(None, FULL)
