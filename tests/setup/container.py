@@ -94,9 +94,12 @@ def running(
         log.open("wb") as out,
         subprocess.Popen(command, stdout=out, stderr=out, env=environment) as run,
     ):
+        container = Container(run, log)
         try:
-            yield Container(run, log)
-        finally:
+            yield container
+        finally:  # its change of user has undone --kill-child
+            with contextlib.suppress(OSError, ValueError):
+                os.kill(container.first(), signal.SIGKILL)
             run.kill()
 
 
