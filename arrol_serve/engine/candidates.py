@@ -14,7 +14,7 @@ from vllm.sampling_params import RequestOutputKind, SamplingParams
 
 from arrol_serve.engine.base import Event, Moved, Passed
 from arrol_serve.engine.output import read_output
-from arrol_serve.engine.pictures import for_siblings
+from arrol_serve.engine.pictures import for_sibling
 from arrol_serve.engine.plugin.wire import KEY, GroupPlan, MemberPlan, Report, packed
 from arrol_serve.engine.watch import StepWatch
 from arrol_serve.pruning.threshold import sigmoid
@@ -104,15 +104,14 @@ class EngineCandidates:
             spent=sum(self._tokens.values()),
             min_survivors=max(0, self._plan.min_survivors - survivors),
         )
-        siblings = for_siblings(self._call.prompt, self._client)
-        prompt = siblings if self._groups > 1 else self._call.prompt
+        whole = self._call.prompt
         for place, index in enumerate(indices):
+            prompt = for_sibling(whole, self._client) if self._tokens else whole
             self._tokens[index] = 0
             if self._watch is not None:
                 self._watch.follow(self._request_id(index), _Listener(self, index))
             params = self._params(index, group.member(place))
             self._tasks[index] = asyncio.create_task(self._run(index, params, prompt))
-            prompt = siblings
 
     def _judged(self) -> list[list[float]]:
         """By probe, the scores of all candidates that were judged there."""

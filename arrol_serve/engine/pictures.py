@@ -12,8 +12,12 @@ from typing import Any
 from vllm.multimodal.cache import LruKeyReplicatedSenderCache
 
 
-def for_siblings(prompt: Any, client: Any) -> Any:
-    """The prompt without what the engine has, once a first candidate has brought it; else as it is."""
+def for_sibling(prompt: Any, client: Any) -> Any:
+    """For one more candidate: without what the first has brought; where that is not kept, as it is.
+
+    Each use makes a picture the latest in the engine's cache, and so it does in the mirror: else the two
+    would push out different ones, and whoever asks next would miss his.
+    """
     if not isinstance(prompt, Mapping) or prompt.get("type") != "multimodal":
         return prompt
     mirror = client.renderer.mm_processor_cache
@@ -22,6 +26,8 @@ def for_siblings(prompt: Any, client: Any) -> Any:
     hashes = [one for several in prompt["mm_hashes"].values() for one in several]
     if not all(mirror.is_cached(hashes)):  # too large for the cache, or pushed out of it
         return prompt
+    for one in hashes:
+        mirror.touch_sender_cache_item(one)
     shown = prompt["mm_kwargs"]
     none = {kind: [None] * len(items) for kind, items in shown.items()}
     return {**prompt, "mm_kwargs": type(shown)(none)}

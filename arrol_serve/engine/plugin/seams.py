@@ -278,7 +278,10 @@ PROCESS = (
     ),
     Seam(
         "vllm.multimodal.cache:LruKeyReplicatedSenderCache",
-        calls={"is_cached": ("self", "mm_hashes")},
+        calls={
+            "is_cached": ("self", "mm_hashes"),
+            "touch_sender_cache_item": ("self", "mm_hash"),
+        },
     ),
     Seam("vllm.v1.engine.output_processor:RequestState", has=("external_req_id",)),
 )

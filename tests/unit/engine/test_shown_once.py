@@ -19,7 +19,7 @@ from vllm.outputs import CompletionOutput, RequestOutput
 from vllm.sampling_params import SamplingParams
 
 from arrol_serve.engine.candidates import EngineCall, EngineCandidates
-from arrol_serve.engine.pictures import for_siblings
+from arrol_serve.engine.pictures import for_sibling
 from arrol_serve.engine.plugin.wire import GroupPlan
 from arrol_serve.rollout import Fate
 
@@ -42,8 +42,10 @@ def prompt(name: str, numbers: int = 2000) -> dict[str, Any]:
 class Engine:
     """A client of an engine that has, or has not, kept what the first candidate brought."""
 
-    def __init__(self, *, keeps: bool, cache: Any = LruKeyReplicatedSenderCache) -> None:
-        config = Namespace(mm_processor_cache_gb=GB)
+    def __init__(
+        self, *, keeps: bool, cache: Any = LruKeyReplicatedSenderCache, room: float = GB
+    ) -> None:
+        config = Namespace(mm_processor_cache_gb=room)
         mirror = cache(Namespace(get_multimodal_config=lambda: config))
         self.renderer, self.keeps = Namespace(mm_processor_cache=mirror), keeps
         self.brought: list[bool] = []
@@ -97,15 +99,24 @@ def test_who_misses_it_is_sent_again_with_it() -> None:
 def test_what_the_cache_cannot_hold_or_has_pushed_out_is_sent_with_each() -> None:
     engine = Engine(keeps=True)
     large, first = engine.render(prompt("large", 10_000)), engine.render(prompt("first"))
-    assert for_siblings(large, engine) is large
-    assert for_siblings(first, engine)["mm_kwargs"]["image"] == [None]
+    assert for_sibling(large, engine) is large
+    assert for_sibling(first, engine)["mm_kwargs"]["image"] == [None]
     engine.render(prompt("second"))
-    assert for_siblings(first, engine) is first
+    assert for_sibling(first, engine) is first
+
+
+def test_a_candidate_makes_its_picture_the_latest() -> None:
+    """As the engine does, which must push out the same ones."""
+    engine = Engine(keeps=True, room=2 * GB)
+    first, _ = engine.render(prompt("first")), engine.render(prompt("second"))
+    for_sibling(first, engine)
+    engine.render(prompt("third"))
+    assert engine.renderer.mm_processor_cache.is_cached(["first", "second"]) == [True, False]
 
 
 def test_other_caches_and_other_prompts_are_left_alone() -> None:
     engine = Engine(keeps=True, cache=MultiModalProcessorOnlyCache)
     shown, text = engine.render(prompt("a")), {"type": "token", "prompt_token_ids": [1]}
-    assert for_siblings(shown, engine) is shown
-    assert for_siblings(text, engine) is text
-    assert for_siblings("text", engine) == "text"
+    assert for_sibling(shown, engine) is shown
+    assert for_sibling(text, engine) is text
+    assert for_sibling("text", engine) == "text"
