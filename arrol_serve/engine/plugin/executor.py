@@ -1,8 +1,8 @@
 """One CPU worker in its engine's own process.
 
 vLLM gives it a process of its own, so that OpenMP finds its variables when it is loaded; but then engine and
-worker each spin on a core while they wait for the other, and a step of a small model on few cores takes up to
-twice as long. Threads can be counted and placed later as well.
+worker each spin on a core while they wait for the other, and where cores are few everybody else waits for
+one. Threads can be counted and placed later as well.
 """
 
 from __future__ import annotations
