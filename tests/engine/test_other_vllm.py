@@ -22,7 +22,7 @@ from tests.engine.test_apart import flat, run_apart
 from tests.engine.told import ASKED, told
 from tests.paths import ROOT
 from tests.server.conftest import start
-from tests.starting import tail
+from tests.starting import stop
 
 RELEASE = os.environ.get("ARROL_TEST_VLLM", "0.33.0")
 NEW_NEEDS = ("orjson",)
@@ -129,8 +129,7 @@ def replies(
             process, server = start(folder / release, limit_s=A_TEST_S)
         found[release] = {name: told(server, name) for name in ASKED}
         served = httpx.get(f"{server.url}/version").json()["version"]
-        process.terminate()
-        assert process.wait(120) == 0, tail(server.log)
+        stop(process, server.log, 120)
         assert served.split("+")[0] == release
     return found
 

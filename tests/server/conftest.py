@@ -18,7 +18,7 @@ import pytest
 from openai import AsyncOpenAI, OpenAI
 
 from benchmarks.processes import free_port
-from tests.starting import LIMIT_S, wait_ready
+from tests.starting import LIMIT_S, stop, wait_ready
 
 KEEP_ALIVE_S = 0.2
 SLOW_REQUEST_S = 5.0
@@ -124,8 +124,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     tools += ["--api-key-file", str(keys), "--arrol-config", str(patient)]
     process, running = start(log, "--keep-alive-s", str(KEEP_ALIVE_S), "--alias", alias, *tools)
     yield running
-    process.terminate()
-    assert process.wait(60) == 0, log.read_text(errors="replace")[-2000:]
+    stop(process, log)
     ours = [
         line for line in log.read_text(errors="replace").splitlines() if "/arrol_serve/" in line
     ]

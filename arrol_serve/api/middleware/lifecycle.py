@@ -9,6 +9,7 @@ supervisor sees.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -66,6 +67,9 @@ class Lifecycle:
                     yield state
                 finally:
                     watch.cancel()
+            # vLLM froze its heap to serve. Frozen, it is not freed as Python ends, and Triton's bindings
+            # report all that they still hold as leaked.
+            gc.unfreeze()
 
         app.router.lifespan_context = lifespan
 

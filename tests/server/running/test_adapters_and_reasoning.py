@@ -21,7 +21,7 @@ from transformers import AutoModelForCausalLM
 from arrol_serve.bundled import HEADS, MODEL, MODEL_NAME
 from tests.engine.apart import NGRAM
 from tests.server.conftest import Server, start
-from tests.starting import tail
+from tests.starting import stop
 
 HEAD = HEADS / "arrol-tiny"
 ASK: Any = [{"role": "user", "content": "What is 12*3+5?"}]
@@ -60,8 +60,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     words += ["--speculative-config", json.dumps(NGRAM)]
     process, server = start(folder / "log", *words)
     yield server
-    process.terminate()
-    assert process.wait(60) == 0, tail(server.log)
+    stop(process, server.log)
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ import pytest
 from tests.server.conftest import OTHER_KEY, Server, start
 from tests.server.leaving import LONG, leave
 from tests.server.running.traces import Receiver, receiving
+from tests.starting import stop
 
 QUEUE_S = 20.0
 AT_ONCE = 60
@@ -44,8 +45,7 @@ def small(tmp_path_factory: pytest.TempPathFactory, spans: Receiver) -> Iterator
     options += ["--logging-config.formatter", "json", "--otlp-traces-endpoint", spans.url]
     process, running = start(folder / "server.log", *options)
     yield running
-    process.terminate()
-    assert process.wait(60) == 0
+    stop(process, running.log)
 
 
 async def post(server: Server, body: dict[str, Any]) -> tuple[httpx.Response, float]:

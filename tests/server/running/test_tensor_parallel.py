@@ -13,6 +13,7 @@ from arrol_serve.engine.setup import few_cores
 from tests.server.conftest import Server, start
 from tests.server.leaving import check_nothing_is_left, leave
 from tests.server.running.processes import engines
+from tests.starting import stop
 
 PRUNED = {"samples": 8, "prune": {"keep": 0.5, "probes": [8]}, "return": "candidates"}
 PLANS: list[dict[str, Any]] = [
@@ -66,8 +67,7 @@ def test_two_workers_answer_as_one(
             check_same(reply, known)
         leave(split, body(1) | {"max_tokens": 400, "ignore_eos": True}, 0.5)
         check_nothing_is_left(split)
-        process.terminate()
-        assert process.wait(60) == 0
+        stop(process, split.log)
     finally:
         process.kill()
 

@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 
 from arrol_serve.quality.artifact import load_head
 from tests.paths import MODEL, ROOT
+from tests.starting import stop
 from tests.trainer.servers import KEY, RunningReplica, launch
 from tests.trainer.test_ranks import by_two
 from tests.trainer.test_runs import figures, policy, weights
@@ -33,8 +34,7 @@ LIMIT_S = 240
 def replica(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningReplica]:
     running = launch(tmp_path_factory.mktemp("replica") / "server.log")
     yield running
-    running.process.terminate()
-    assert running.process.wait(60) == 0
+    stop(running.process, running.log)
     ours = [line for line in running.log.read_text().splitlines() if "arrol_serve/api" in line]
     assert not [line for line in ours if 'File "' in line], "a traceback goes through our code"
 
