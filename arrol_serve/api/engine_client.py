@@ -28,6 +28,7 @@ from arrol_serve.api.request_log import RequestRecord, logged
 from arrol_serve.api.spread import EngineSpread
 from arrol_serve.api.ticket import SearchTicket, claim_ticket
 from arrol_serve.engine.candidates import EngineCall, EngineCandidates
+from arrol_serve.engine.pictures import Shown
 from arrol_serve.engine.plugin.wire import KEY
 from arrol_serve.engine.watch import StepWatch
 from arrol_serve.errors import ArrolError, InvalidRequest
@@ -64,6 +65,7 @@ class SearchingEngineClient:
         which this process talks to its engine: a plan of its own making could harm the scheduler; and
         for integers that cannot travel to it.
         """
+        shown = Shown(prompt, self._inner)  # first: what is refused here is not sent
         if KEY in (getattr(sampling_params, "extra_args", None) or {}):
             raise InvalidRequest(
                 f"{KEY!r} is reserved among a request's extra arguments: searches are asked for "
@@ -72,7 +74,7 @@ class SearchingEngineClient:
             )
         _check_integers(sampling_params)
         ticket = claim_ticket()
-        call = EngineCall(prompt, sampling_params, request_id, options)
+        call = EngineCall(prompt, sampling_params, request_id, options, shown)
         patience = None if ticket is None else ticket.plan.deadline_s
         caller, request = CALLER.get(), self._request(call, ticket)
         turn = self._admission.admit(caller, request, patience)
@@ -104,7 +106,9 @@ class SearchingEngineClient:
                     yield output
 
     def _generate(self, call: EngineCall) -> AsyncGenerator[RequestOutput, None]:
-        return self._inner.generate(call.prompt, call.params, call.request_id, **call.options)
+        assert call.shown is not None  # noqa: S101  # generate saw to it
+        prompt = call.shown.first()
+        return self._inner.generate(prompt, call.params, call.request_id, **call.options)
 
     async def _search(
         self,

@@ -14,7 +14,7 @@ from vllm.sampling_params import RequestOutputKind, SamplingParams
 
 from arrol_serve.engine.base import Event, Moved, Passed
 from arrol_serve.engine.output import read_output
-from arrol_serve.engine.pictures import for_sibling
+from arrol_serve.engine.pictures import Shown
 from arrol_serve.engine.plugin.wire import KEY, GroupPlan, MemberPlan, Report, packed
 from arrol_serve.engine.watch import StepWatch
 from arrol_serve.pruning.threshold import sigmoid
@@ -37,6 +37,8 @@ class EngineCall:
     request_id: str
     options: Mapping[str, Any]
     """Keyword arguments of ``generate`` that pass through untouched."""
+    shown: Shown | None = None
+    """The prompt's pictures, of a request that may have waited."""
 
 
 class EngineCandidates:
@@ -50,6 +52,7 @@ class EngineCandidates:
         Without a ``watch`` nothing is known of a candidate before it ends.
         """
         self._client, self._call, self._watch = client, call, watch
+        self._shown = call.shown or Shown(call.prompt, client)
         seed = call.params.seed if call.params.seed is not None else uuid.uuid4().int % 2**63
         # Clients choose request ids, also alike, and vLLM aborts by them: nobody can guess ours.
         self._search = f"{call.request_id[:LONGEST_ID]}/{uuid.uuid4().hex}"
@@ -104,9 +107,8 @@ class EngineCandidates:
             spent=sum(self._tokens.values()),
             min_survivors=max(0, self._plan.min_survivors - survivors),
         )
-        whole = self._call.prompt
         for place, index in enumerate(indices):
-            prompt = for_sibling(whole, self._client) if self._tokens else whole
+            prompt = self._shown.again() if self._tokens else self._shown.first()
             self._tokens[index] = 0
             if self._watch is not None:
                 self._watch.follow(self._request_id(index), _Listener(self, index))
@@ -151,9 +153,8 @@ class EngineCandidates:
         failure: Exception | None = None
         try:
             last = await self._last_output(prompt, params, request_id)
-            whole = self._call.prompt
-            if prompt is not whole and last is not None and _was_lost(last):
-                last = await self._last_output(whole, params, request_id)
+            if prompt is not self._call.prompt and last is not None and _was_lost(last):
+                last = await self._last_output(self._shown.whole(), params, request_id)
         except Exception as error:  # noqa: BLE001  # crosses to the waiting pipeline
             failure = error
         finally:

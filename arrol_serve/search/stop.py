@@ -82,7 +82,7 @@ def nothing_usable(stop: StopCause | None, deadline_s: float | None) -> ArrolErr
     if stop != "deadline" or deadline_s is None:
         return EngineUnavailable(
             "All candidates were aborted, and not by this request: the engine is being paused, "
-            "or ends. Try again."
+            "ends, or has lost a picture of the prompt. Try again."
         )
     return DeadlineExceeded(
         f"No candidate had finished when the deadline of {deadline_s:.3g} s passed. "

@@ -278,10 +278,16 @@ PROCESS = (
     ),
     Seam(
         "vllm.multimodal.cache:LruKeyReplicatedSenderCache",
+        has=("_cache",),
         calls={
             "is_cached": ("self", "mm_hashes"),
+            "is_cached_item": ("self", "mm_hash"),
             "touch_sender_cache_item": ("self", "mm_hash"),
         },
+    ),
+    Seam(
+        "vllm.utils.cache:LRUCache",
+        calls={"pop": ("self", "key"), "put_if_fits": ("self", "key", "value")},
     ),
     Seam("vllm.v1.engine.output_processor:RequestState", has=("external_req_id",)),
 )

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from argparse import Namespace
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from typing import Any
 
+import pytest
 import torch
-from vllm.multimodal.cache import LruKeyReplicatedSenderCache, MultiModalProcessorOnlyCache
+from vllm.multimodal.cache import (
+    LruKeyReplicatedReceiverCache,
+    LruKeyReplicatedSenderCache,
+    MultiModalProcessorOnlyCache,
+)
 from vllm.multimodal.inputs import (
     MultiModalFieldElem,
     MultiModalKwargsItem,
@@ -19,8 +26,9 @@ from vllm.outputs import CompletionOutput, RequestOutput
 from vllm.sampling_params import SamplingParams
 
 from arrol_serve.engine.candidates import EngineCall, EngineCandidates
-from arrol_serve.engine.pictures import for_sibling
+from arrol_serve.engine.pictures import Shown
 from arrol_serve.engine.plugin.wire import GroupPlan
+from arrol_serve.errors import EngineUnavailable
 from arrol_serve.rollout import Fate
 
 GB = 1e-5
@@ -46,18 +54,23 @@ class Engine:
         self, *, keeps: bool, cache: Any = LruKeyReplicatedSenderCache, room: float = GB
     ) -> None:
         config = Namespace(mm_processor_cache_gb=room)
-        mirror = cache(Namespace(get_multimodal_config=lambda: config))
-        self.renderer, self.keeps = Namespace(mm_processor_cache=mirror), keeps
+        self.config: Any = Namespace(get_multimodal_config=lambda: config)
+        self.mirror = cache(self.config)
+        self.renderer, self.keeps = Namespace(mm_processor_cache=self.mirror), keeps
         self.brought: list[bool] = []
         self.names: list[str] = []
 
     def render(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """As vLLM's: the mirror takes note of what is about to be sent."""
-        item = asked["mm_kwargs"]["image"][0]
-        self.renderer.mm_processor_cache.get_and_update_item(
-            (item, []), asked["mm_hashes"]["image"][0]
-        )
-        return asked
+        """As vLLM's: the mirror takes note of a picture, and takes it for sent."""
+        item, name = asked["mm_kwargs"]["image"][0], asked["mm_hashes"]["image"][0]
+        brought, _ = self.mirror.get_and_update_item((item, []), name)
+        return asked | {"mm_kwargs": MultiModalKwargsItems({"image": [brought]})}
+
+    def show(self, name: str) -> Shown:
+        """Of a request that is sent."""
+        shown = Shown(self.render(prompt(name)), self)
+        shown.first()
+        return shown
 
     async def generate(
         self, asked: Any, _: SamplingParams, request_id: str
@@ -98,25 +111,57 @@ def test_who_misses_it_is_sent_again_with_it() -> None:
 
 def test_what_the_cache_cannot_hold_or_has_pushed_out_is_sent_with_each() -> None:
     engine = Engine(keeps=True)
-    large, first = engine.render(prompt("large", 10_000)), engine.render(prompt("first"))
-    assert for_sibling(large, engine) is large
-    assert for_sibling(first, engine)["mm_kwargs"]["image"] == [None]
-    engine.render(prompt("second"))
-    assert for_sibling(first, engine) is first
-
-
-def test_a_candidate_makes_its_picture_the_latest() -> None:
-    """As the engine does, which must push out the same ones."""
-    engine = Engine(keeps=True, room=2 * GB)
-    first, _ = engine.render(prompt("first")), engine.render(prompt("second"))
-    for_sibling(first, engine)
-    engine.render(prompt("third"))
-    assert engine.renderer.mm_processor_cache.is_cached(["first", "second"]) == [True, False]
+    large = engine.render(prompt("large", 10_000))
+    assert Shown(large, engine).again() is large
+    first = engine.show("first")
+    assert first.again()["mm_kwargs"]["image"] == [None]
+    engine.show("second")
+    assert first.again() is first.whole()
 
 
 def test_other_caches_and_other_prompts_are_left_alone() -> None:
     engine = Engine(keeps=True, cache=MultiModalProcessorOnlyCache)
-    shown, text = engine.render(prompt("a")), {"type": "token", "prompt_token_ids": [1]}
-    assert for_sibling(shown, engine) is shown
-    assert for_sibling(text, engine) is text
-    assert for_sibling("text", engine) == "text"
+    for asked in (engine.render(prompt("a")), {"type": "token", "prompt_token_ids": [1]}, "text"):
+        assert Shown(asked, engine).again() is asked
+
+
+def test_what_was_not_sent_must_be_brought_by_the_next() -> None:
+    engine = Engine(keeps=True)
+    Shown(engine.render(prompt("a")), engine)
+    assert engine.render(prompt("a"))["mm_kwargs"]["image"] != [None]
+
+
+def test_what_left_the_cache_before_it_is_asked_for_is_said() -> None:
+    engine = Engine(keeps=True)
+    engine.show("a")
+    waits = Shown(engine.render(prompt("a")), engine)
+    engine.show("b")
+    with pytest.raises(EngineUnavailable, match="send the request again"):
+        waits.first()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_mirror_pushes_out_what_the_engine_does(seed: int) -> None:
+    """Requests get their turn in any order, or are refused; pictures are of several sizes."""
+    chance, engine = random.Random(seed), Engine(keeps=True, room=3 * GB)
+    receiver, waiting = LruKeyReplicatedReceiverCache(engine.config), []
+    for _ in range(200):
+        one = chance.randrange(6)
+        waiting.append(Shown(engine.render(prompt(str(one), 700 * (one + 1))), engine))
+        chance.shuffle(waiting)
+        while len(waiting) > 4:
+            waiting.pop()
+        with suppress(EngineUnavailable):
+            going = waiting.pop()
+            sent = [going.first()]
+            sent += [going.again() for _ in range(chance.randrange(3))]
+            for asked in sent:
+                receive(receiver, asked)
+        assert list(engine.mirror._cache.order) == list(receiver._cache.order)
+
+
+def receive(receiver: Any, asked: dict[str, Any]) -> None:
+    """As the engine does; raises if it has not what the prompt does not bring."""
+    ((name,),) = asked["mm_hashes"].values()
+    receiver.touch_receiver_cache_item(name, asked["mm_kwargs"]["image"][0])
+    receiver.get_and_update_item(asked["mm_kwargs"]["image"][0], name)
