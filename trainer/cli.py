@@ -31,6 +31,10 @@ def build_parser() -> argparse.ArgumentParser:
         help="train a policy with pruned rollouts",
         allow_abbrev=False,
         formatter_class=Help,
+        add_help=False,
+    )
+    policy.add_argument(
+        *("-h", "--help"), action=_Settings, help="show this help and every setting, and exit"
     )
     policy.add_argument(
         "recipe",
@@ -63,6 +67,20 @@ def build_parser() -> argparse.ArgumentParser:
     add_show(shown, "step")
     _add_export(commands.add_parser)
     return parser
+
+
+class _Settings(argparse.Action):
+    """Prints the help with what the sections say of themselves, which takes a second to load."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:  # noqa: A002
+        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from trainer.config import TrainConfig
+        from trainer.sections.listed import listed
+
+        print(f"{parser.format_help()}\n{listed(TrainConfig)}")
+        parser.exit()
 
 
 def _add_export(add_parser: Callable[..., argparse.ArgumentParser]) -> None:

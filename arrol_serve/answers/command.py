@@ -24,11 +24,17 @@ def read_parser() -> argparse.ArgumentParser:
         "Of two replies: whether their answers are equal, and why.",
         allow_abbrev=False,
     )
-    parser.add_argument("files", nargs="*", metavar="FILE", help="replies; default: standard input")
-    parser.add_argument("--extract", default="auto", metavar="HOW", help=f"one of {FORMS}")
-    parser.add_argument("--equivalence", default="math", choices=("math", "exact"))
-    parser.add_argument("--text", action="append", default=[], help="a reply itself, not a file")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    option = parser.add_argument
+    option("files", nargs="*", metavar="FILE", help="replies; default: standard input")
+    option("--extract", default="auto", metavar="HOW", help=f"one of {FORMS}; default auto")
+    option(
+        "--equivalence",
+        default="math",
+        choices=("math", "exact"),
+        help="which answers are equal: by what they mean, or by their letters; default math",
+    )
+    option("--text", action="append", default=[], help="a reply itself, not a file")
+    option("--json", action="store_true", help="print JSON")
     return parser
 
 

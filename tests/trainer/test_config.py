@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+from inspect import isclass
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from tests.paths import MODEL, ROOT
 from trainer.cli import main
 from trainer.config import TrainConfig, dump_config, load_config
 from trainer.errors import ConfigError
+from trainer.sections import Section
 
 RECIPES = sorted((ROOT / "trainer" / "recipes").glob("*.toml"))
 
@@ -19,6 +22,33 @@ RECIPES = sorted((ROOT / "trainer" / "recipes").glob("*.toml"))
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
 def test_shipped_recipes_load(recipe: Path) -> None:
     assert load_config(recipe).rollout.samples >= 2
+
+
+def test_the_help_lists_every_setting_with_its_default(capsys: pytest.CaptureFixture[str]) -> None:
+    """As it can be given back."""
+    with pytest.raises(SystemExit) as caught:
+        main(["policy", "--help"])
+    assert caught.value.code == 0
+    shown = dict(re.findall(r"^  --([\w.]+) .*\(default: (.*)\)$", capsys.readouterr().out, re.M))
+    names = {f"{part}.{name}" for part, inside in sections() for name in inside.model_fields}
+    assert shown.keys() == names | {"engine"}
+    given = [f"{name}={text}" for name, text in shown.items() if text != "none"]
+    assert load_config(None, given) == TrainConfig()
+
+
+def test_every_setting_says_what_it_is() -> None:
+    silent = [
+        f"{part}.{name}"
+        for part, inside in sections()
+        for name, field in inside.model_fields.items()
+        if not field.description
+    ]
+    assert silent == []
+
+
+def sections() -> list[tuple[str, type[Section]]]:
+    found = [(name, field.annotation) for name, field in TrainConfig.model_fields.items()]
+    return [(name, kind) for name, kind in found if isclass(kind) and issubclass(kind, Section)]
 
 
 def test_overrides_stand_over_the_recipe() -> None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+from argparse import SUPPRESS, ArgumentParser
 from pathlib import Path
 
 import pytest
 
 from arrol_serve import __version__, bundled
+from arrol_serve.answers.command import read_parser
 from arrol_serve.cli import main, nearest_option, vllm_args
 from arrol_serve.engine.setup import check_memory
 from arrol_serve.errors import InvalidRequest
 from arrol_serve.model_folder import tell_type
 from arrol_serve.options import build_parser, heads_asked, server_config
+from arrol_serve.planner.command import plan_parser
 
 
 def test_our_options_are_taken_and_the_rest_is_vllms() -> None:
@@ -127,6 +130,16 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
             main([flag])
         assert caught.value.code == 0
         assert says in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("parser", [plan_parser(), read_parser()])
+def test_every_default_is_in_the_help(parser: ArgumentParser) -> None:
+    unsaid = (None, False, [], SUPPRESS)
+    defaults = {action.dest: action for action in parser._actions if action.default not in unsaid}
+    assert defaults
+    for name, action in defaults.items():
+        shown = f"{action.default:g}" if isinstance(action.default, float) else action.default
+        assert f"default {shown}" in (action.help or ""), name
 
 
 def test_hints() -> None:

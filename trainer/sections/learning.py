@@ -59,10 +59,15 @@ class OptimSection(Section):
     name: Literal["adamw", "adamw8bit"] = "adamw"
     """``adamw8bit``: its means take 2 bytes a weight instead of 8; needs the extra ``bitsandbytes``."""
     lr: float = Field(default=1e-6, gt=0)
+    """Learning rate after the warm-up."""
     schedule: Literal["constant", "linear", "cosine"] = "constant"
+    """How it falls to 0 over the run."""
     warmup: int = Field(default=0, ge=0)
+    """Steps in which the learning rate rises to ``lr``."""
     weight_decay: float = Field(default=0.0, ge=0)
+    """Decoupled, as in AdamW."""
     clip_norm: float = Field(default=1.0, gt=0)
+    """Norm above which a gradient is scaled down."""
     minibatches: int = Field(default=1, ge=1)
     """Optimizer steps per batch of rollouts. Old log-probabilities of all but the first minibatch are
     computed before it."""

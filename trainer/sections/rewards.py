@@ -22,10 +22,13 @@ class RewardSection(Section):
     threshold: float = Field(default=0.5, gt=0, le=1)
     """Value of the first function from which the head and dynamic sampling count a rollout as right."""
     right: float = 1.0
+    """What a value of 1 is rewarded with."""
     wrong: float = 0.0
+    """And one of 0; values between get what lies between."""
     overlong_tokens: int = Field(default=0, ge=0)
     """DAPO's soft punishment starts so many tokens before ``rollout.max_tokens``; 0: none."""
     overlong_factor: float = Field(default=1.0, ge=0)
+    """What that takes off the reward at ``rollout.max_tokens``."""
     truncated: Literal["wrong", "graded", "left_out"] = "wrong"
     """What a rollout is that was cut off at ``rollout.max_tokens``: ``wrong`` whatever it says, since it has
     no vote when the model is served; ``graded`` like others; ``left_out`` of the update."""

@@ -31,6 +31,7 @@ class RolloutSection(Section):
     1 / ``flat_chance`` times with ``correction = "ipw"``, so that on average it is as if all had been sampled
     in full."""
     temperature: float = Field(default=1.0, gt=0, le=2)
+    """Rollouts are sampled at it."""
     max_tokens: int = Field(default=1024, ge=2)
     """Of one rollout at most. It, ``max_model_len`` and ``prune.probes`` may be left out: see
     ``trainer.defaults``."""
@@ -73,14 +74,19 @@ class RolloutSection(Section):
 
 class PruneSection(Section):
     mode: PruneMode = "arrol"
+    """The survival policy, see ``docs/training.md``; ``none``: unpruned."""
     keep: float = Field(default=0.5, gt=0, le=1)
     """Share of the rollouts at risk that is to survive all probes: the paper's kappa at one probe."""
     probes: tuple[int, ...] = (256,)
     """Generated tokens at which rollouts are judged; left out: a quarter of ``rollout.max_tokens``."""
     rho: float = Field(default=0.5, ge=0, le=1)
+    """The quality at which survival is neither helped nor hindered: p = kappa + delta + lam (rho - q)."""
     lam: float = Field(default=0.5, ge=0, le=2)
+    """How much quality counts for survival."""
     p_min: float = Field(default=0.1, gt=0, le=1)
+    """Least survival probability."""
     p_max: float = Field(default=0.9, gt=0, le=1)
+    """And the largest."""
     lean: float = Field(default=0.0, ge=0, le=1)
     """For ``both_ends``: how much wider the end of the rarer outcome is."""
     min_survivors: int = Field(default=2, ge=1)
@@ -105,8 +111,11 @@ class HeadSection(Section):
     train: Literal["auto", "always"] = "auto"
     """``auto``: where ``prune.mode`` needs a head."""
     width: int = Field(default=64, ge=1)
+    """Of its hidden layer."""
     lr: float = Field(default=1e-3, gt=0)
+    """Its optimizer's learning rate."""
     weight_decay: float = Field(default=1e-2, ge=0)
+    """Its optimizer's, decoupled."""
     updates: int = Field(default=16, ge=1)
     """Optimizer steps of the head per step of the policy."""
     rows: int = Field(default=256, ge=2)
@@ -114,5 +123,6 @@ class HeadSection(Section):
     window: int = Field(default=8192, ge=16)
     """Recorded positions remembered."""
     bins: int = Field(default=128, ge=2)
+    """Of the posterior, by score."""
     decay: float = Field(default=0.9, gt=0, le=1)
     """What a step leaves of the posterior's older counts."""

@@ -13,14 +13,18 @@ class RunSection(Section):
     model: str = "bundled"
     """A local folder with a Hugging Face checkpoint; ``bundled``: the model that ships."""
     steps: int = Field(default=100, ge=1)
+    """Updates of the policy."""
     seed: int = Field(default=0, ge=0)
+    """Of prompts, sampling and batches."""
     rank_timeout_s: float = Field(default=1800.0, gt=0)
     """Seconds that a rank of ``torchrun`` waits for the others; longer than a step's rollouts take."""
 
 
 class CheckpointSection(Section):
     every: int = Field(default=10, ge=1)
+    """Steps between checkpoints."""
     keep: int = Field(default=2, ge=1)
+    """The newest ones that stay, beside the best one."""
 
 
 class EvalSection(Section):
@@ -77,6 +81,7 @@ class LogSection(Section):
     prometheus_port: int = Field(default=0, ge=0, le=65535)
     """Where Prometheus may scrape the figures of the last step; 0: nowhere."""
     prometheus_host: str = "127.0.0.1"
+    """The address that it listens at."""
     tensorboard: bool = False
     """Into ``tensorboard/`` of the run's folder; needs the extra ``tensorboard``."""
     wandb: str = ""
@@ -84,7 +89,9 @@ class LogSection(Section):
     wandb_name: str = ""
     """The run's name there; empty: that of its folder."""
     wandb_group: str = ""
+    """The group of runs there."""
     wandb_tags: tuple[str, ...] = ()
+    """Its tags there."""
 
     @model_validator(mode="after")
     def _sound(self) -> LogSection:

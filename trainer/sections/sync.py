@@ -19,6 +19,7 @@ class SyncSection(Section):
     address: str = "127.0.0.1"
     """Where replicas find the trainer's NCCL group: an address of this machine that they reach."""
     port: int = Field(default=29577, ge=1, le=65535)
+    """And at which port."""
     max_gap: Annotated[float, Field(gt=0)] | Literal["auto"] = "auto"
     """How far the log-probabilities of trainer and engine may lie apart after a sync, in nats a token, on
     average over those sampled; ``auto``: by ``optim.dtype``, see ``trainer.precision``."""
