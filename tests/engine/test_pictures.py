@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from argparse import Namespace
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from arrol_serve.rollout import Fate, Rollout
 from tests.seeing_model import make
 from trainer.engines.sampling import build_async_engine
 
+pytestmark = pytest.mark.filterwarnings("ignore:Unclosed context:ResourceWarning")  # vLLM's
 TEXT = "<|user|><image>What is 12*3+5?<|end|><|assistant|>"
 TOKENS = 6
 ROOM_GB = 1e-4
@@ -117,7 +119,9 @@ async def course(model: Path, head: Path) -> dict[str, Namespace]:
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Namespace]:
-    return asyncio.run(course(*make(tmp_path_factory.mktemp("seeing"))))
+    found = asyncio.run(course(*make(tmp_path_factory.mktemp("seeing"))))
+    gc.collect()
+    return found
 
 
 def test_a_second_wave_does_not_bring_what_the_engine_has(seen: dict[str, Namespace]) -> None:
