@@ -30,7 +30,7 @@ NEW_NEEDS = ("orjson",)
 FILES = (
     *("tests/engine/test_compat.py", "tests/engine/test_pruning.py", "tests/engine/test_scores.py"),
     *("tests/engine/test_head_swap.py", "tests/engine/test_experience.py"),
-    *("tests/engine/test_speculation.py", "tests/engine/test_pictures.py"),
+    *("tests/engine/test_speculation.py", "tests/engine/test_lost_pictures.py"),
     *("tests/server/searches/test_search.py", "tests/server/routes/test_streaming.py"),
     *("tests/server/under_load/test_swap_under_load.py", "tests/server/routes/test_bad_input.py"),
     "tests/server/running/test_images.py",
