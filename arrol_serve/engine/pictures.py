@@ -18,8 +18,10 @@ from arrol_serve.errors import EngineUnavailable
 class Shown:
     """A prompt and its pictures, from their processing to their last use in the engine.
 
-    The mirror learns of them when they are sent, in the order in which the engine does: else the two would
-    push out different ones. And a request that is refused before has sent none: the next one must bring them.
+    The mirror learns of them when they are sent, as the engine does. A request that is refused before has
+    sent none: the next one must bring them. While both are full, requests that wait can still make them push
+    out different ones, since a picture takes a place in the mirror while it is processed: who misses one then
+    is sent again, or told to come again.
     """
 
     def __init__(self, prompt: Any, client: Any) -> None:
