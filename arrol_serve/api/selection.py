@@ -211,12 +211,18 @@ def _refuse_misplaced(request: Any, ours: frozenset[str]) -> None:
     for name, value in (request.model_extra or {}).items():
         if value is None:
             continue
-        if name in ours or difflib.get_close_matches(name, ["arrol"], 1, 0.75):
+        if name in ours or _means_us(name):
             raise InvalidRequest(
                 f"Unknown field {clip(name)!r}: it would have no effect. Options of a search go "
                 f'into the object "arrol", such as "arrol": {{"samples": 16}}.',
                 param=clip(name),
             )
+
+
+def _means_us(name: str) -> bool:
+    """Our name misspelt, in capitals, or as a header or an xarg begins, however long it is."""
+    start = name[:16].lower().removeprefix("x-")
+    return start.startswith("arrol") or bool(difflib.get_close_matches(start, ["arrol"], 1, 0.75))
 
 
 def _refuse_unsupported(request: Any) -> None:

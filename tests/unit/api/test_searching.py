@@ -68,6 +68,10 @@ def test_a_header_alone_asks_for_a_search() -> None:
         ({"arrol": {"samples": 4}, "samples": 8}, "samples"),
         ({"arrol": {"samples": 4}, "arol": {"samples": 8}}, "arol"),
         ({"arol": {"samples": 8}}, "arol"),
+        ({"ARROL": {"samples": 8}}, "ARROL"),
+        ({"arrol_samples": 8}, "arrol_samples"),
+        ({"X-Arrol-Samples": 8}, "X-Arrol-Samples"),
+        ({"arrol" + 1000 * "_": {"samples": 8}}, "arrol" + 75 * "_" + "..."),
         ({"arrol": {"samples": 4, "prune": {"probes": [24, 512]}}}, "arrol.prune.probes"),
         (
             {"arrol": {"samples": 4, "prune": {"probes": [9]}}, "max_tokens": 9},
