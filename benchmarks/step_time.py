@@ -19,13 +19,11 @@ import torch
 from tqdm import tqdm
 
 from arrol_serve.engine.plugin.heads import NamedHead
-from arrol_serve.engine.plugin.members import LiveGroup, Member
 from arrol_serve.engine.plugin.rows import StepRows
 from arrol_serve.engine.plugin.scheduler import PruningMixin
 from arrol_serve.engine.plugin.scorer import RowScorer
 from arrol_serve.engine.plugin.scoring.ends import NEVER, Ends
 from arrol_serve.engine.plugin.wire import GroupPlan, MemberPlan, StepScores
-from arrol_serve.pruning.group import Group
 from arrol_serve.quality.head import QualityHead
 from benchmarks.plots.step_time import step_time_plot
 from benchmarks.record import write_result
@@ -85,20 +83,19 @@ def scoring(
     return work
 
 
+class _Scheduler(PruningMixin):
+    vllm_config = SimpleNamespace(num_speculative_tokens=0)
+
+
 def bookkeeping(rows: int) -> Callable[[], object]:
     """One step's work in the scheduler: every member's score reaches its group."""
     from vllm.v1.engine import EngineCoreOutput, EngineCoreOutputs
 
-    scheduler: Any = PruningMixin()
-    scheduler.requests = {f"r{row}": SimpleNamespace(num_output_tokens=5) for row in range(rows)}
+    scheduler: Any = _Scheduler()
     for row in range(rows):
-        plan = member_plan(row)
-        group = scheduler.arrol_groups.setdefault(
-            plan["group"], LiveGroup(Group(plan), plan["search"], None)
-        )
-        member = Member(f"r{row}", plan, group)
-        group.members[plan["index"]] = scheduler._arrol_members[f"r{row}"] = member
-        group.rules.join(plan["index"])
+        params = SimpleNamespace(stop=None)
+        request = SimpleNamespace(request_id=f"r{row}", num_output_tokens=5, sampling_params=params)
+        scheduler._arrol_join(request, member_plan(row))
     written = [EngineCoreOutput(request_id=f"r{row}", new_token_ids=[7]) for row in range(rows)]
     outputs = {0: EngineCoreOutputs(outputs=written)}
     names = [f"r{row}" for row in range(rows)]

@@ -6,7 +6,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from vllm.v1.engine import EngineCoreOutput
 
@@ -36,6 +36,7 @@ class Signals(NamedTuple):
 class LiveGroup:
     """A rollout group with its members in the engine, by index."""
 
+    name: str
     rules: Group
     search: str
     cap: int | None
@@ -47,7 +48,8 @@ class LiveGroup:
 class Member:
     """A live candidate: where it belongs, and its latest signals."""
 
-    req_id: str
+    request: Any
+    """vLLM's."""
     plan: MemberPlan
     group: LiveGroup
     stops_outside: bool = False
@@ -58,11 +60,23 @@ class Member:
     """``Signals`` after each token of this step, if any was scored."""
     head_version: str | None = None
     pruned: bool = False
-    tokens: int = 0
+    started: bool = False
+    """It has generated a token."""
     next_probe: float = 0
     """The first that it has not been judged at; infinite: none."""
     cut: int = 0
     """Tokens of its last step that lie beyond the probe at which it was pruned."""
+
+    @property
+    def req_id(self) -> str:
+        found: str = self.request.request_id
+        return found
+
+    @property
+    def tokens(self) -> int:
+        """Generated ones."""
+        count: int = self.request.num_output_tokens
+        return count - self.cut
 
     def hear(self, run: Sequence[Sequence[float]], version: str | None, tokens: int) -> None:
         """Take a step's scores, of which the first ``tokens`` were kept."""
@@ -101,7 +115,7 @@ class Member:
         beyond = self.tokens - probe
         if out is None or not 0 < beyond < len(out.new_token_ids):
             return
-        self.cut, self.tokens = beyond, probe
+        self.cut = beyond
         out.new_token_ids = out.new_token_ids[:-beyond]
         self.run = self.run[: len(out.new_token_ids)]
         if self.run:

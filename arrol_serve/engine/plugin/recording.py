@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -50,6 +51,7 @@ class _Running:
     plan: MemberPlan
     slot: int
     tokens: int = 0
+    """Its latest."""
     marked: list[tuple[int, Tensor]] = field(default_factory=list)
     """Token count and features, of the plan's positions so far."""
 
@@ -63,27 +65,34 @@ class Recorder:
         self._running: dict[str, _Running] = {}
         self._latest: Tensor | None = None
         """``[slots, last_rows, D + K]``, made with the first recording: token n is at n % last_rows."""
+        self._numbers = np.zeros((slots, last_rows), np.int64)
+        """Whose token's it is, counted from 1."""
         self.kept = FeatureRecord()
 
     def begin(self, req_id: str, plan: MemberPlan, slot: int) -> None:
         self._running[req_id] = _Running(plan, slot)
+        self._numbers[slot] = 0
 
     def records(self, req_id: str) -> bool:
         return req_id in self._running
 
-    def add(self, req_ids: Sequence[str], features: Tensor) -> None:
-        """One more token of each request, which may come several times, with its features [M, D + K]."""
+    def next_tokens(self, req_ids: Iterable[str]) -> list[int]:
+        """The number of each one's next token, where every token is recorded."""
+        return [self._running[req_id].tokens + 1 for req_id in req_ids]
+
+    def add(self, req_ids: Sequence[str], tokens: Sequence[int], features: Tensor) -> None:
+        """Features [M, D + K] after so many tokens of each request, which may come several times."""
         if self._latest is None:
-            shape = (self._slots, self._last_rows, features.shape[1])
+            shape = (*self._numbers.shape, features.shape[1])
             self._latest = torch.zeros(shape, device=self._device)
-        slots, places = [], []
-        for row, req_id in enumerate(req_ids):
+        slots = [self._running[req_id].slot for req_id in req_ids]
+        for row, (req_id, count) in enumerate(zip(req_ids, tokens, strict=True)):
             running = self._running[req_id]
-            running.tokens += 1
-            slots.append(running.slot)
-            places.append(running.tokens % self._last_rows)
-            if running.tokens in (running.plan["record"] or ()):
-                running.marked.append((running.tokens, features[row].clone()))
+            running.tokens = count
+            if count in (running.plan["record"] or ()):
+                running.marked.append((count, features[row].clone()))
+        places = [count % self._last_rows for count in tokens]
+        self._numbers[slots, places] = tokens
         self._latest[torch.tensor(slots), torch.tensor(places)] = features
 
     def end(self, req_id: str, lengths: Mapping[str, int]) -> None:
@@ -94,6 +103,7 @@ class Recorder:
         for tokens, features in running.marked:
             if tokens <= last:
                 self.kept.add(plan["group"], plan["index"], tokens, features)
-        if last > 0 and running.tokens - self._last_rows < last <= running.tokens:
-            features = self._latest[running.slot, last % self._last_rows].clone()
+        place = last % self._last_rows
+        if last > 0 and self._numbers[running.slot, place] == last:
+            features = self._latest[running.slot, place].clone()
             self.kept.add(plan["group"], plan["index"], last, features)

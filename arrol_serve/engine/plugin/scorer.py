@@ -44,7 +44,7 @@ class RowScorer:
         self.recorder = Recorder(slots, last_rows, device)
         self._on_host = device.type == "cpu"
         self._fold: Fold | HostFold = (
-            HostFold(slots) if self._on_host else fold_for(device, slots, shapes)
+            HostFold(slots, shapes.width) if self._on_host else fold_for(device, slots, shapes)
         )
         self._free = list(range(slots - 1, -1, -1))
         self._held: dict[str, Held] = {}

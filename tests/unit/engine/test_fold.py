@@ -13,6 +13,7 @@ from arrol_serve.engine.plugin.scoring.ends import NEVER, Ends
 from arrol_serve.engine.plugin.scoring.fold import Places
 from arrol_serve.engine.plugin.scoring.host_fold import HostFold
 from arrol_serve.engine.plugin.scoring.tensor_fold import TensorFold
+from arrol_serve.quality.row_statistics import NOTES
 
 CPU = torch.device("cpu")
 ANY = Ends((), NEVER, False, ())
@@ -29,7 +30,7 @@ def begun(fold: AnyFold, ends: Ends = ANY, slots: int = 8) -> AnyFold:
 def test_numpy_gives_the_numbers_of_tensor_operations(dtype: torch.dtype) -> None:
     generator = np.random.default_rng(1)
     host, tensors = begun(HostFold(8)), begun(TensorFold(8, CPU))
-    for step in range(12):
+    for step in range(3 * NOTES):
         places, logits, _, sampled = made_up(generator, step, CPU, Shapes(dtype=dtype))
         host.before(places, logits, confidence=True)
         tensors.before(places, logits, confidence=True)
@@ -89,5 +90,6 @@ def test_a_slot_is_empty_for_its_next_request() -> None:
         fold.before(places, torch.zeros(1, 50), confidence=True)
         folded = fold.after(places, token)
         assert folded.confidence is not None
-        found.append((folded.table.tolist(), folded.confidence.tolist()))
+        features = folded.features(one, one)
+        found.append((features.tolist(), folded.confidence.tolist()))
     assert found[0] == found[1]

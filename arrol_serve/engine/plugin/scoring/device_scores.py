@@ -55,4 +55,5 @@ def device_record(recorder: Recorder, selection: Selection, hidden: Tensor, fold
     at = upload(selection.records, hidden.device)
     states = selection.places.take(hidden)[at].float()
     joined = torch.cat([states, folded.features[at, 0]], dim=1)
-    recorder.add([selection.req_ids[i] for i in selection.records], joined)
+    names = [selection.req_ids[i] for i in selection.records]
+    recorder.add(names, recorder.next_tokens(names), joined)

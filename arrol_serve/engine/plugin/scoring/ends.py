@@ -1,4 +1,5 @@
-"""After which tokens of a request its score may be asked for: probes, and whatever may be its last token.
+"""After which tokens of a request its score or its features may be asked for: probes, recorded positions, and
+whatever may be its last token.
 
 Says too often rather than too seldom: a request that ends unforeseen has no score for its vote.
 """
@@ -32,7 +33,7 @@ def ends_of(plan: MemberPlan, params: Any, prompt: int | None, max_model_len: in
     stops = {*(params.stop_token_ids or ()), params.eos_token_id} - {None}
     room = NEVER if prompt is None else max_model_len - prompt
     return Ends(
-        probes=tuple(sorted(plan["probes"])),
+        probes=tuple(sorted({*plan["probes"], *(plan["record"] or ())})),
         longest=min(room, params.max_tokens or NEVER),
         anywhere=bool(
             prompt is None

@@ -49,12 +49,11 @@ def _values(selection: Selection, hidden: Tensor, kept: Kept, who: Ints, place: 
 
 
 def host_record(recorder: Recorder, selection: Selection, hidden: Tensor, kept: Kept) -> None:
-    """Keep every new token's head inputs of the recorded requests."""
-    counts = kept.counts[selection.records]
-    if not counts.any():
+    """Keep the head inputs of the recorded requests at every token where they may be asked for."""
+    among, place = np.nonzero(kept.wanted[selection.records])
+    if not len(among):
         return
-    who = np.repeat(selection.records, counts)
-    place = np.concatenate([np.arange(n) for n in counts])
+    who = selection.records[among]
     states = hidden[selection.places.rows_of(who, place)].float()
     joined = torch.cat([states, kept.features(who, place)], dim=1)
-    recorder.add([selection.req_ids[i] for i in who], joined)
+    recorder.add([selection.req_ids[i] for i in who], kept.lengths(who, place).tolist(), joined)
