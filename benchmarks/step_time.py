@@ -66,7 +66,7 @@ def scoring(
     for row in range(rows):
         scorer.admit(f"r{row}", member_plan(row), ends)
     states = torch.randn(rows, hidden)
-    step = StepRows([f"r{row}" for row in range(rows)], states, np.ones(rows, dtype=bool))
+    step = StepRows([f"r{row}" for row in range(rows)], states, None)
     logits = torch.randn(rows, vocabulary)
     sampled = torch.randint(0, vocabulary, (rows, 1), dtype=torch.int32)
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arrol_serve.quality import statistics as columns
-from arrol_serve.quality.statistics import COLUMNS, DECAY, LOWEST, STATISTICS
+from arrol_serve.quality.statistics import COLUMNS, DECAY, STATISTICS
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -18,8 +18,8 @@ NOTES = 32
 
 @cache
 def _weights(size: int) -> tuple[Floats, Floats]:
-    """Weights in ``logprob_recent``: [size + 1] of what was before so many tokens, and [size + 1, size], whose
-    row n has those of the first n notes.
+    """Weights in ``logprob_recent``: [size + 1] of what was before so many tokens, and [size + 1, size] of so
+    many tokens themselves.
     """
     fade = DECAY ** np.arange(size + 1, dtype=np.float32)
     age = np.arange(size + 1)[:, None] - 1 - np.arange(size)
@@ -34,11 +34,11 @@ def empty(*shape: int) -> Floats:
 
 def added(rows: Floats, notes: Floats, count: Ints) -> Floats:
     """``rows`` [R, COLUMNS] after the first ``count`` [R] of the tokens in ``notes`` [R, K, 2]: a
-    log-probability and the step's entropy each.
+    log-probability, ``LOWEST`` or more, and the step's entropy each.
     """
     fade, weights = _weights(notes.shape[1])
     new = np.arange(notes.shape[1]) < count[:, None]
-    logprobs = np.where(new, np.maximum(notes[:, :, 0], np.float32(LOWEST)), np.float32(0))
+    logprobs = np.where(new, notes[:, :, 0], np.float32(0))
     entropies = np.where(new, notes[:, :, 1], np.float32(0))
     first = np.where(rows[:, columns.COUNT] == 0, logprobs[:, 0], rows[:, columns.RECENT])
     made = rows.copy()

@@ -22,8 +22,8 @@ class StepRows:
     req_ids: list[str]
     hidden: Tensor
     """[L, D] after the final norm."""
-    samples: NDArray[np.bool_]
-    """[R], false for unfinished prefills."""
+    samples: NDArray[np.bool_] | None
+    """[R], false for unfinished prefills; None: there is none."""
     starts: NDArray[np.int64] | None = None
     """[R + 1] first row of each request, and L; None: one row each. Token j comes from row start + j."""
     width: int = 1
@@ -42,7 +42,8 @@ def _rows_v1(runner: Any, state: Any) -> StepRows | None:
     count = runner.input_batch.num_reqs
     if state.sample_hidden_states is None or count == 0:
         return None
-    samples = ~runner.discard_request_mask.np[:count]
+    discarded = runner.discard_request_mask.np[:count]
+    samples = ~discarded if discarded.any() else None
     req_ids = list(runner.input_batch.req_ids)
     drafted = state.spec_decode_metadata
     if drafted is None:
@@ -57,7 +58,8 @@ def _rows_v2(state: Any) -> StepRows | None:
         return None
     # A prefill chunk that does not reach the prompt's end samples a token that vLLM throws away.
     reached = batch.num_computed_tokens_np + batch.num_scheduled_tokens
-    samples = reached[: batch.num_reqs] >= batch.prefill_len_np[: batch.num_reqs]
+    done = reached[: batch.num_reqs] >= batch.prefill_len_np[: batch.num_reqs]
+    samples = None if done.all() else done
     req_ids, hidden = list(batch.req_ids), state.hidden_states[batch.logits_indices]
     if batch.num_draft_tokens == 0:
         return StepRows(req_ids, hidden, samples)

@@ -101,11 +101,13 @@ class RowScorer:
 
     def select(self, step: StepRows) -> Selection | None:
         """The requests of this step that want a signal and really produce a token."""
-        steady = step.starts is None and bool(step.samples.all())
+        steady = step.starts is None and step.samples is None
         if steady and self._selection is not None and self._selection[0] == step.req_ids:
             return self._selection[1]
-        known = zip(map(self._held.get, step.req_ids), step.samples.tolist(), strict=True)
-        scored = [(i, one) for i, (one, samples) in enumerate(known) if one is not None and samples]
+        known = map(self._held.get, step.req_ids)
+        scored = [(i, one) for i, one in enumerate(known) if one is not None]
+        if step.samples is not None:
+            scored = [(i, one) for i, one in scored if step.samples[i]]
         if not scored:
             return None
         lines, held = [i for i, _ in scored], [one for _, one in scored]

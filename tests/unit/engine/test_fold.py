@@ -16,7 +16,7 @@ from arrol_serve.engine.plugin.scoring.tensor_fold import TensorFold
 from arrol_serve.quality.row_statistics import NOTES
 
 CPU = torch.device("cpu")
-ANY = Ends((), NEVER, False, ())
+ANY = Ends((), NEVER, True, ())
 AnyFold = TypeVar("AnyFold", HostFold, TensorFold)
 
 
@@ -35,6 +35,7 @@ def test_numpy_gives_the_numbers_of_tensor_operations(dtype: torch.dtype) -> Non
         host.before(places, logits, confidence=True)
         tensors.before(places, logits, confidence=True)
         ours, theirs = host.after(places, sampled), tensors.after(places, sampled)
+        assert ours is not None
         assert ours.confidence is not None
         assert theirs.confidence is not None
         new = sampled[places.lines] >= 0
@@ -43,6 +44,37 @@ def test_numpy_gives_the_numbers_of_tensor_operations(dtype: torch.dtype) -> Non
         torch.testing.assert_close(features, theirs.features[new], atol=1e-4, rtol=1e-5)
         confidence = torch.from_numpy(ours.confidence)[new]
         torch.testing.assert_close(confidence, theirs.confidence[new], atol=1e-4, rtol=1e-5)
+
+
+@pytest.mark.parametrize("confidence", [False, True])
+def test_scores_that_are_asked_for_seldom_are_those_of_tensor_operations(confidence: bool) -> None:
+    """Requests that stay together for some steps, a probe or a stop token among them, then others."""
+    generator = np.random.default_rng(2)
+    ends = Ends((7, 20, 60), 90, False, (3,))
+    host, tensors = begun(HostFold(8), ends), begun(TensorFold(8, CPU))
+    asked = waited = 0
+    for steps in (1, 2, 9, 20, 5, 40):
+        slots = np.sort(generator.permutation(8)[:5])
+        places = Places(slots, np.arange(5), np.arange(5), None)
+        for _ in range(steps):
+            logits = torch.from_numpy(generator.normal(0, 3, (5, 40)).astype(np.float32))
+            logits[:, 9] = -torch.inf
+            sampled = torch.from_numpy(generator.integers(0, 9, (5, 1), dtype=np.int32))
+            for fold in (host, tensors):
+                fold.before(places, logits, confidence=confidence)
+            ours, theirs = host.after(places, sampled), tensors.after(places, sampled)
+            if ours is None:
+                waited += 1
+                assert not (sampled == 3).any()
+                continue
+            who, place = np.nonzero(ours.wanted)
+            asked += len(who)
+            expected = theirs.features[who, place]
+            torch.testing.assert_close(ours.features(who, place), expected, atol=1e-4, rtol=1e-5)
+            if ours.confidence is not None and theirs.confidence is not None:
+                found = torch.from_numpy(ours.confidence[who, place])
+                torch.testing.assert_close(found, theirs.confidence[who, place])
+    assert min(asked, waited) > 20
 
 
 def wanted(ends: Ends, runs: list[list[int]]) -> list[list[bool]]:
@@ -56,7 +88,8 @@ def wanted(ends: Ends, runs: list[list[int]]) -> list[list[bool]]:
         fold.before(places, torch.zeros(width, 50), confidence=False)
         sampled = torch.tensor([run + [-1] * (width - len(run))], dtype=torch.int32)
         folded = fold.after(places, sampled)
-        seen.append(folded.wanted[0, : len(run)].tolist())
+        none = [False] * len(run)
+        seen.append(none if folded is None else folded.wanted[0, : len(run)].tolist())
     return seen
 
 
@@ -89,6 +122,7 @@ def test_a_slot_is_empty_for_its_next_request() -> None:
         fold.begin(0, 3, ANY)
         fold.before(places, torch.zeros(1, 50), confidence=True)
         folded = fold.after(places, token)
+        assert folded is not None
         assert folded.confidence is not None
         features = folded.features(one, one)
         found.append((features.tolist(), folded.confidence.tolist()))

@@ -1,6 +1,7 @@
 """The statistics on a CPU, where the scheduler waits for each step.
 
-A step only notes its tokens' figures. They are added up where a score is asked for, or the notes are full.
+A small model has short steps, and what costs is how many calls one makes. So steps with the same requests
+only keep their logits, while these are small, until a score is asked for; then they are read all at once.
 Nothing compiled: numba, once loaded, breaks the next engine that vLLM builds in the process.
 """
 
@@ -14,20 +15,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from arrol_serve.engine.plugin.scoring.ends import STOPS, Ends
-from arrol_serve.engine.plugin.scoring.fold import (
-    CONFIDENCE_TOP_K,
-    FLOOR,
-    LOWEST_TOP,
-    Ints,
-    Places,
-)
-from arrol_serve.engine.plugin.wire import CONFIDENCE_WINDOW
+from arrol_serve.engine.plugin.scoring.fold import Ints, Places
+from arrol_serve.engine.plugin.scoring.host_run import Run, Tokens
+from arrol_serve.engine.plugin.scoring.host_window import ConfidenceWindow
 from arrol_serve.quality import row_statistics
 from arrol_serve.quality.row_statistics import NOTES, Floats
 
 NEVER_DUE = np.iinfo(np.int64).max
 HELD, LENGTH = range(2)
-"""Columns: tokens that are noted only, and all of them."""
+"""Columns: tokens that are noted and not added up yet, and all of them."""
+STEPS, MEMORY = 8, 2**20
+"""Steps whose logits are kept at most, and how many numbers that may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +59,6 @@ class Kept:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Distribution:
-    """The model's own distribution, by row."""
-
-    logprobs: Floats
-    """[L, V]"""
-    entropy: Floats
-    confidence: Floats | None
-    """[L] of one token."""
-
-
 class HostFold:
     """As ``Fold`` otherwise."""
 
@@ -80,9 +67,7 @@ class HostFold:
         self._table = row_statistics.empty(slots)
         self._notes = np.zeros((slots, max(NOTES, width), 2), np.float32)
         self._counts = np.zeros((slots, 2), np.int64)
-        self._window = np.zeros((slots, CONFIDENCE_WINDOW), np.float32)
-        self._sums = np.zeros(slots, np.float32)
-        self._sizes = np.ones(slots, np.int64)
+        self._window = ConfidenceWindow(slots)
         self._probe = np.full(slots, NEVER_DUE)
         """Next probe of each."""
         self._due = np.full(slots, NEVER_DUE)
@@ -91,12 +76,14 @@ class HostFold:
         self._most_stops = 0
         self._probes: dict[int, list[int]] = {}
         self._ends: dict[int, Ends] = {}
-        self._step: _Distribution | None = None
+        self._run: Run | None = None
+        self._memory = torch.empty(0)
 
     def begin(self, slot: int, window: int, ends: Ends) -> None:
+        self._catch_up()
         self._table[slot] = 0.0
         self._counts[slot] = 0
-        self._sums[slot], self._sizes[slot] = 0.0, window
+        self._window.begin(slot, window)
         self._probes[slot] = list(reversed(ends.probes))
         self._ends[slot] = ends
         self._stops[:, slot] = -1
@@ -113,72 +100,76 @@ class HostFold:
         self._due[slot] = 0 if ends.anywhere else min(self._probe[slot], ends.longest)
 
     def before(self, places: Places, logits: Tensor, *, confidence: bool) -> None:
-        logprobs = places.take(logits).float().log_softmax(1).clamp_(min=FLOOR)
-        entropy = torch.linalg.vecdot(logprobs.exp(), logprobs).neg_()
-        signal = None
-        if confidence:
-            top = logprobs.topk(min(CONFIDENCE_TOP_K, logprobs.shape[1]), dim=1).values
-            signal = top.clamp_(min=LOWEST_TOP).mean(1).neg_().numpy()
-        self._step = _Distribution(logprobs.numpy(), entropy.numpy(), signal)
+        run, rows = self._run, places.take(logits)
+        if run is None or run.places is not places:
+            self._catch_up()
+            slots = places.slots
+            due = int((self._due[slots] - self._counts[slots, LENGTH]).min())
+            stops = self._stops[: self._most_stops, slots]
+            self._run = run = Run(places, stops, self._room(rows, due), confidence=confidence)
+        run.read(rows)
 
-    def after(self, places: Places, sampled: Tensor) -> Kept:
-        step, self._step = self._step, None
-        assert step is not None  # noqa: S101  # ``before`` was called
-        slots, tokens = places.slots, sampled.numpy()[places.lines]
-        new = tokens >= 0
-        counts = new.sum(1)
-        before = self._with_room(slots, tokens.shape[1])
-        self._note(places, tokens, new, before[:, HELD], step)
-        self._counts[slots] = before + counts[:, None]
-        confidence = None
-        if step.confidence is not None:
-            confidence = self._windowed(places, before[:, LENGTH], new, step.confidence)
-        wanted = self._wanted(slots, before[:, LENGTH], tokens) & new
-        if wanted.any():
+    def _room(self, rows: Tensor, due: int) -> Tensor | None:
+        """[steps, L, V] for the logits until a score is asked for; None: they are read at once."""
+        steps = min(STEPS, due, MEMORY // rows.numel())
+        if steps < 2:
+            return None
+        if not len(self._memory):
+            self._memory = torch.empty(MEMORY)
+        return self._memory[: steps * rows.numel()].view(steps, *rows.shape)
+
+    def after(self, places: Places, sampled: Tensor) -> Kept | None:
+        """None: no score of this step may be asked for."""
+        run = self._run
+        assert run is not None  # noqa: S101  # ``before`` was called
+        tokens = sampled.numpy()[places.lines]
+        if run.goes_on(tokens):
+            return None
+        kept = self._take(run)
+        self._run = None
+        if kept.wanted.any():
+            slots = places.slots
             for slot in slots[self._counts[slots, LENGTH] >= self._probe[slots]].tolist():
                 self._next_probe(slot)
-        return Kept(counts, wanted, confidence, slots, before, self._table, self._notes)
+        return kept
+
+    def _catch_up(self) -> None:
+        run, self._run = self._run, None
+        if run is not None and run.tokens:
+            self._take(run)
+
+    def _take(self, run: Run) -> Kept:
+        """Note the tokens of all steps of the run; what is known of the last one."""
+        slots, steps = run.places.slots, len(run.tokens)
+        figures = run.figures()
+        new = figures.tokens >= 0
+        width = new.shape[1] // steps
+        before = self._with_room(slots, new.shape[1])
+        who, place = np.nonzero(new)
+        self._notes[slots[who], before[who, HELD] + place] = figures.pairs[who, place]
+        self._counts[slots] = before + new.sum(1)[:, None]
+        confidence = None
+        if figures.confidence is not None:
+            confidence = self._window.add(slots, before[:, LENGTH], new, figures.confidence)
+            confidence = confidence[:, -width:]
+        before, last = before + (steps - 1), new[:, -width:]
+        wanted = self._wanted(slots, before[:, LENGTH], figures.tokens[:, -width:]) & last
+        return Kept(last.sum(1), wanted, confidence, slots, before, self._table, self._notes)
 
     def _with_room(self, slots: Ints, width: int) -> Ints:
         """Counts [S, 2], after those whose notes have no room for ``width`` more have added them up."""
         before = self._counts[slots]
         full = before[:, HELD] > self._notes.shape[1] - width
         if full.any():
-            at = slots[full]
-            held = before[full, HELD]
+            at, held = slots[full], before[full, HELD]
             self._table[at] = row_statistics.added(self._table[at], self._notes[at], held)
             before[full, HELD] = 0
         return before
 
-    def _note(
-        self, places: Places, tokens: Ints, new: NDArray[np.bool_], held: Ints, step: _Distribution
-    ) -> None:
-        """Log-probability and entropy of each new token, [S, W]."""
-        for j in range(tokens.shape[1]):
-            who = slice(None) if new[:, j].all() else np.nonzero(new[:, j])[0]
-            slots, rows, at = places.slots[who], places.starts[who] + j, held[who] + j
-            self._notes[slots, at, 0] = step.logprobs[rows, tokens[who, j]]
-            self._notes[slots, at, 1] = step.entropy[rows]
-
-    def _wanted(self, slots: Ints, lengths: Ints, tokens: Ints) -> NDArray[np.bool_]:
+    def _wanted(self, slots: Ints, lengths: Ints, tokens: Tokens) -> NDArray[np.bool_]:
         """[S, W]; what follows a probe in the same run is wanted too, for there may be another one."""
         after = lengths[:, None] + np.arange(1, tokens.shape[1] + 1)
         wanted: NDArray[np.bool_] = after >= self._due[slots, None]
         for stops in self._stops[: self._most_stops]:
             wanted |= stops[slots, None] == tokens
         return wanted
-
-    def _windowed(
-        self, places: Places, lengths: Ints, new: NDArray[np.bool_], signal: Floats
-    ) -> Floats:
-        """[S, W] mean confidence of the last tokens; ``signal``: [L] of each token."""
-        means = np.zeros(new.shape, np.float32)
-        for j in range(new.shape[1]):
-            who = np.nonzero(new[:, j])[0]
-            slots, at = places.slots[who], lengths[who] + j
-            sizes, latest = self._sizes[slots], signal[places.starts[who] + j]
-            oldest = self._window[slots, (at - sizes) % CONFIDENCE_WINDOW]
-            self._window[slots, at % CONFIDENCE_WINDOW] = latest
-            self._sums[slots] += latest - np.where(at >= sizes, oldest, np.float32(0.0))
-            means[who, j] = self._sums[slots] / np.minimum(at + 1, sizes)
-        return means
