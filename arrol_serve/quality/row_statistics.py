@@ -12,6 +12,11 @@ from arrol_serve.quality.statistics import COLUMNS, DECAY, STATISTICS
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
+_SUMS = slice(columns.SUM, columns.ENTROPY_SUM + 1)
+_MAXIMA = slice(columns.NEGATIVE_MIN, columns.ENTROPY_MAX + 1)
+_LATEST = slice(columns.LAST, columns.ENTROPY_LAST + 1)
+"""Columns of a log-probability and of an entropy, side by side: one call serves both."""
+_SIGNS = np.array([-1, 1], np.float32)
 NOTES = 32
 """Tokens of a rollout that may be noted before they are added up."""
 
@@ -38,19 +43,15 @@ def added(rows: Floats, notes: Floats, count: Ints) -> Floats:
     """
     fade, weights = _weights(notes.shape[1])
     new = np.arange(notes.shape[1]) < count[:, None]
-    logprobs = np.where(new, notes[:, :, 0], np.float32(0))
-    entropies = np.where(new, notes[:, :, 1], np.float32(0))
-    first = np.where(rows[:, columns.COUNT] == 0, logprobs[:, 0], rows[:, columns.RECENT])
+    pairs = np.where(new[:, :, None], notes, np.float32(0))
+    first = np.where(rows[:, columns.COUNT] == 0, pairs[:, 0, 0], rows[:, columns.RECENT])
     made = rows.copy()
     made[:, columns.COUNT] += count
-    made[:, columns.SUM] += logprobs.sum(1)
-    made[:, columns.ENTROPY_SUM] += entropies.sum(1)
-    made[:, columns.NEGATIVE_MIN] = np.maximum(rows[:, columns.NEGATIVE_MIN], -logprobs.min(1))
-    made[:, columns.ENTROPY_MAX] = np.maximum(rows[:, columns.ENTROPY_MAX], entropies.max(1))
-    made[:, columns.RECENT] = fade[count] * first + (weights[count] * logprobs).sum(1)
+    made[:, _SUMS] += pairs.sum(1)
+    made[:, _MAXIMA] = np.maximum(rows[:, _MAXIMA], (pairs * _SIGNS).max(1))
+    made[:, columns.RECENT] = fade[count] * first + (weights[count] * pairs[:, :, 0]).sum(1)
     some = np.nonzero(count)[0]
-    made[some, columns.LAST] = logprobs[some, count[some] - 1]
-    made[some, columns.ENTROPY_LAST] = entropies[some, count[some] - 1]
+    made[some, _LATEST] = pairs[some, count[some] - 1]
     return made
 
 

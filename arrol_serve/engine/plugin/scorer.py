@@ -19,7 +19,7 @@ from arrol_serve.engine.plugin.rows import StepRows
 from arrol_serve.engine.plugin.scoring.device_check import Shapes, fold_for
 from arrol_serve.engine.plugin.scoring.device_scores import device_record, device_scores
 from arrol_serve.engine.plugin.scoring.ends import Ends
-from arrol_serve.engine.plugin.scoring.fold import Fold, Folded, Places, upload
+from arrol_serve.engine.plugin.scoring.fold import Fold, Folded, Ints, Places, upload
 from arrol_serve.engine.plugin.scoring.host_fold import HostFold, Kept
 from arrol_serve.engine.plugin.scoring.host_scores import host_record, host_scores
 from arrol_serve.engine.plugin.scoring.selection import Held, Selection, selected
@@ -104,27 +104,31 @@ class RowScorer:
         steady = step.starts is None and step.samples is None
         if steady and self._selection is not None and self._selection[0] == step.req_ids:
             return self._selection[1]
-        known = map(self._held.get, step.req_ids)
-        scored = [(i, one) for i, one in enumerate(known) if one is not None]
+        known = [self._held.get(req_id) for req_id in step.req_ids]
         if step.samples is not None:
-            scored = [(i, one) for i, one in scored if step.samples[i]]
-        if not scored:
+            known = [
+                one if samples else None for one, samples in zip(known, step.samples, strict=True)
+            ]
+        held = [one for one in known if one is not None]
+        if not held:
             return None
-        lines, held = [i for i, _ in scored], [one for _, one in scored]
-        selection = selected(
-            [step.req_ids[i] for i in lines], self._places(step, lines, held), step.width, held
-        )
+        names, lines = step.req_ids, None
+        if len(held) < len(known):
+            lines = [i for i, one in enumerate(known) if one is not None]
+            names = [names[i] for i in lines]
+        slots = np.array([one.slot for one in held], np.int64)
+        selection = selected(names, self._places(step, slots, lines), step.width, held)
         if steady:
             self._selection = (step.req_ids, selection)
         return selection
 
-    def _places(self, step: StepRows, lines: list[int], held: list[Held]) -> Places:
-        at = np.array(lines, np.int64)
-        slots = np.array([one.slot for one in held], np.int64)
+    def _places(self, step: StepRows, slots: Ints, lines: list[int] | None) -> Places:
+        """``lines``: those of the scored requests in the step; None: it has no others."""
         bounds = np.arange(len(step.req_ids) + 1) if step.starts is None else step.starts
-        starts, sizes = bounds[at], bounds[at + 1] - bounds[at]
-        rows = None
-        if len(lines) < len(step.req_ids):
+        rows, starts = None, bounds[:-1]
+        at = np.arange(len(slots)) if lines is None else np.array(lines, np.int64)
+        if lines is not None:
+            starts, sizes = bounds[at], bounds[at + 1] - bounds[at]
             each = [np.arange(a, a + n) for a, n in zip(starts, sizes, strict=True)]
             rows = upload(np.concatenate(each), self.device)
             starts = np.cumsum(sizes) - sizes

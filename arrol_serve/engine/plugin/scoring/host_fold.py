@@ -7,6 +7,7 @@ Nothing compiled: numba, once loaded, breaks the next engine that vLLM builds in
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +29,7 @@ STEPS, MEMORY = 8, 2**20
 """Steps whose logits are kept at most, and how many numbers that may be."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Kept:
     """What is known after each new token of each request, until the next step."""
 
@@ -67,11 +68,15 @@ class HostFold:
         self._table = row_statistics.empty(slots)
         self._notes = np.zeros((slots, max(NOTES, width), 2), np.float32)
         self._counts = np.zeros((slots, 2), np.int64)
+        self._most_held = 0
+        """No request has more notes."""
         self._window = ConfidenceWindow(slots)
         self._probe = np.full(slots, NEVER_DUE)
         """Next probe of each."""
         self._due = np.full(slots, NEVER_DUE)
         """Tokens from which on every score may be asked for."""
+        self._stopping: Counter[int] = Counter()
+        """At which tokens any request may end."""
         self._stops = np.full((STOPS, slots), -1, np.int32)
         self._most_stops = 0
         self._probes: dict[int, list[int]] = {}
@@ -85,6 +90,9 @@ class HostFold:
         self._counts[slot] = 0
         self._window.begin(slot, window)
         self._probes[slot] = list(reversed(ends.probes))
+        if (earlier := self._ends.get(slot)) is not None:
+            self._stopping -= Counter(earlier.stops)
+        self._stopping.update(ends.stops)
         self._ends[slot] = ends
         self._stops[:, slot] = -1
         self._stops[: len(ends.stops), slot] = ends.stops
@@ -105,8 +113,8 @@ class HostFold:
             self._catch_up()
             slots = places.slots
             due = int((self._due[slots] - self._counts[slots, LENGTH]).min())
-            stops = self._stops[: self._most_stops, slots]
-            self._run = run = Run(places, stops, self._room(rows, due), confidence=confidence)
+            room = self._room(rows, due)
+            self._run = run = Run(places, self._stopping.keys(), room, confidence=confidence)
         run.read(rows)
 
     def _room(self, rows: Tensor, due: int) -> Tensor | None:
@@ -122,7 +130,9 @@ class HostFold:
         """None: no score of this step may be asked for."""
         run = self._run
         assert run is not None  # noqa: S101  # ``before`` was called
-        tokens = sampled.numpy()[places.lines]
+        tokens = sampled.numpy()
+        if places.rows is not None:
+            tokens = tokens[places.lines]
         if run.goes_on(tokens):
             return None
         kept = self._take(run)
@@ -157,13 +167,17 @@ class HostFold:
         return Kept(last.sum(1), wanted, confidence, slots, before, self._table, self._notes)
 
     def _with_room(self, slots: Ints, width: int) -> Ints:
-        """Counts [S, 2], after those whose notes have no room for ``width`` more have added them up."""
-        before = self._counts[slots]
-        full = before[:, HELD] > self._notes.shape[1] - width
-        if full.any():
-            at, held = slots[full], before[full, HELD]
+        """Counts [S, 2] of requests that have room for ``width`` more notes: if need be, all of at least half
+        as many as there is room for are added up.
+        """
+        if self._most_held > self._notes.shape[1] - width:
+            at = np.nonzero(self._counts[:, HELD] > (self._notes.shape[1] - width) // 2)[0]
+            held = self._counts[at, HELD]
             self._table[at] = row_statistics.added(self._table[at], self._notes[at], held)
-            before[full, HELD] = 0
+            self._counts[at, HELD] = 0
+            self._most_held = int(self._counts[:, HELD].max())
+        self._most_held += width
+        before: Ints = self._counts[slots]
         return before
 
     def _wanted(self, slots: Ints, lengths: Ints, tokens: Tokens) -> NDArray[np.bool_]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +24,7 @@ Tokens = NDArray[np.int32]
 SMALLEST = np.float32(math.exp(LOWEST))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Figures:
     """Of the tokens of all steps, T of each request."""
 
@@ -35,7 +36,7 @@ class Figures:
     """[S, T] of the token alone."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Distribution:
     """The model's own distribution, by row."""
 
@@ -49,9 +50,9 @@ class Run:
     """L rows of logits a step, [L, V]; with several tokens a step it has one step."""
 
     def __init__(
-        self, places: Places, stops: Tokens, room: Tensor | None, *, confidence: bool
+        self, places: Places, stops: Set[int], room: Tensor | None, *, confidence: bool
     ) -> None:
-        """``stops`` [stops, S]: tokens at which a score is asked for; ``room`` [steps, L, V]: for logits of
+        """``stops``: tokens at which a score may be asked for; ``room`` [steps, L, V]: for logits of
         as many steps as there may be, None: of one.
         """
         self.places, self._stops, self._confidence = places, stops, confidence
@@ -72,7 +73,7 @@ class Run:
         self.tokens.append(tokens)
         if self._room is None or tokens.shape[1] > 1 or len(self.tokens) == len(self._room):
             return False
-        return not (len(self._stops) and bool((self._stops == tokens[:, 0]).any()))
+        return self._stops.isdisjoint(tokens[:, 0].tolist())
 
     def figures(self) -> Figures:
         found, steps = self._read, len(self.tokens)
@@ -80,11 +81,14 @@ class Run:
             assert self._room is not None  # noqa: S101  # a step was read
             found = distribution(self._room[:steps].flatten(0, 1), confidence=self._confidence)
         tokens = self.tokens[0] if steps == 1 else np.concatenate(self.tokens, axis=1)
-        stride = 1 if steps == 1 else len(found.entropy) // steps
-        rows = self.places.starts[:, None] + stride * np.arange(tokens.shape[1])
-        rows = np.minimum(rows, len(found.entropy) - 1)
-        chosen = np.maximum(found.probabilities[rows, tokens], SMALLEST)
-        pairs = np.stack([np.log(chosen), found.entropy[rows]], axis=2)
+        rows = self.places.starts[:, None]
+        if tokens.shape[1] > 1:
+            stride = 1 if steps == 1 else len(found.entropy) // steps
+            rows = rows + stride * np.arange(tokens.shape[1])
+            rows = np.minimum(rows, len(found.entropy) - 1)
+        pairs = np.empty((*tokens.shape, 2), np.float32)
+        pairs[:, :, 0] = np.log(np.maximum(found.probabilities[rows, tokens], SMALLEST))
+        pairs[:, :, 1] = found.entropy[rows]
         return Figures(tokens, pairs, None if found.confidence is None else found.confidence[rows])
 
 
