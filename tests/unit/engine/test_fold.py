@@ -112,6 +112,28 @@ def test_everything_is_wanted_where_any_token_may_be_the_last() -> None:
     assert wanted(Ends((), NEVER, True, ()), [[7, 7], [7]]) == [[True, True], [True]]
 
 
+def test_a_request_that_enters_does_not_wait_for_the_others_figures() -> None:
+    """The worker samples in inference mode, and requests enter out of it."""
+    late, early = begun(HostFold(8)), begun(HostFold(8))
+    at = np.arange(4)
+    logits = torch.randn(4, 50, generator=torch.Generator().manual_seed(0))
+    found = []
+    for fold, enters in ((late, False), (early, True)):
+        ends = Ends((9,), NEVER, False, ())
+        for slot in range(4):
+            fold.begin(slot, 3, ends)
+        places = Places(at, at, at, None)
+        for step in range(9):
+            with torch.inference_mode():
+                fold.before(places, logits + step, confidence=False)
+                kept = fold.after(places, torch.full((4, 1), step, dtype=torch.int32))
+            if enters and step == 4:
+                fold.begin(7, 3, ends)
+        assert kept is not None
+        found.append(kept.features(at, np.zeros(4, np.int64)))
+    torch.testing.assert_close(*found)
+
+
 def test_a_slot_is_empty_for_its_next_request() -> None:
     fold = begun(HostFold(1), ANY, slots=1)
     one = np.zeros(1, np.int64)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from arrol_serve.engine.plugin.scoring.ends import STOPS, Ends
 from arrol_serve.engine.plugin.scoring.fold import Ints, Places
-from arrol_serve.engine.plugin.scoring.host_run import Run, Tokens
+from arrol_serve.engine.plugin.scoring.host_run import Run, Tokens, Workplace
 from arrol_serve.engine.plugin.scoring.host_window import ConfidenceWindow
 from arrol_serve.quality import row_statistics
 from arrol_serve.quality.row_statistics import NOTES, Floats
@@ -25,8 +25,6 @@ from arrol_serve.quality.row_statistics import NOTES, Floats
 NEVER_DUE = np.iinfo(np.int64).max
 HELD, LENGTH = range(2)
 """Columns: tokens that are noted and not added up yet, and all of them."""
-STEPS, MEMORY = 8, 2**20
-"""Steps whose logits are kept at most, and how many numbers that may be."""
 
 
 @dataclass(slots=True)
@@ -82,7 +80,7 @@ class HostFold:
         self._probes: dict[int, list[int]] = {}
         self._ends: dict[int, Ends] = {}
         self._run: Run | None = None
-        self._memory = torch.empty(0)
+        self._work = Workplace()
 
     def begin(self, slot: int, window: int, ends: Ends) -> None:
         self._catch_up()
@@ -108,23 +106,14 @@ class HostFold:
         self._due[slot] = 0 if ends.anywhere else min(self._probe[slot], ends.longest)
 
     def before(self, places: Places, logits: Tensor, *, confidence: bool) -> None:
-        run, rows = self._run, places.take(logits)
+        run = self._run
         if run is None or run.places is not places:
             self._catch_up()
             slots = places.slots
             due = int((self._due[slots] - self._counts[slots, LENGTH]).min())
-            room = self._room(rows, due)
-            self._run = run = Run(places, self._stopping.keys(), room, confidence=confidence)
-        run.read(rows)
-
-    def _room(self, rows: Tensor, due: int) -> Tensor | None:
-        """[steps, L, V] for the logits until a score is asked for; None: they are read at once."""
-        steps = min(STEPS, due, MEMORY // rows.numel())
-        if steps < 2:
-            return None
-        if not len(self._memory):
-            self._memory = torch.empty(MEMORY)
-        return self._memory[: steps * rows.numel()].view(steps, *rows.shape)
+            stops = self._stopping.keys()
+            self._run = run = Run(self._work, places, stops, due, confidence=confidence)
+        run.read(places.take(logits))
 
     def after(self, places: Places, sampled: Tensor) -> Kept | None:
         """None: no score of this step may be asked for."""
