@@ -11,14 +11,13 @@ class Agenda:
     def __init__(self) -> None:
         self._step = 0
         self._at: dict[str, int] = {}
-        self._keys: dict[int, list[str]] = {}
+        self._keys: dict[int, dict[str, None]] = {}
 
     def put(self, key: str, steps: int) -> None:
         """Look at it so many steps from now, at least one, and not before."""
         at = self._step + max(1, steps)
-        if self._at.get(key) != at:
-            self._at[key] = at
-            self._keys.setdefault(at, []).append(key)
+        self._at[key] = at
+        self._keys.setdefault(at, {})[key] = None
 
     def drop(self, key: str) -> None:
         self._at.pop(key, None)
@@ -26,5 +25,7 @@ class Agenda:
     def next_step(self) -> Iterable[str]:
         """Those whose step has come."""
         self._step += 1
-        keys = self._keys.pop(self._step, ())
-        return [key for key in keys if self._at.get(key) == self._step]
+        due = [key for key in self._keys.pop(self._step, ()) if self._at.get(key) == self._step]
+        for key in due:
+            del self._at[key]
+        return due
