@@ -28,6 +28,7 @@ def wait_ready(
         except OSError:
             time.sleep(0.3)
     process.kill()
+    process.wait()
     raise AssertionError(tail(log))
 
 

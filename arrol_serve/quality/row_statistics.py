@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,18 +16,14 @@ _LATEST = slice(columns.LAST, columns.ENTROPY_LAST + 1)
 """Columns of a log-probability and of an entropy, side by side: one call serves both."""
 _SIGNS = np.array([-1, 1], np.float32)
 NOTES = 32
-"""Tokens of a rollout that may be noted before they are added up."""
+"""Tokens of a rollout that are added up at a time."""
 
 
-@cache
-def _weights(size: int) -> tuple[Floats, Floats]:
-    """Weights in ``logprob_recent``: [size + 1] of what was before so many tokens, and [size + 1, size] of so
-    many tokens themselves.
-    """
-    fade = DECAY ** np.arange(size + 1, dtype=np.float32)
-    age = np.arange(size + 1)[:, None] - 1 - np.arange(size)
-    weights = np.where(age >= 0, (1 - DECAY) * DECAY ** np.maximum(age, 0), 0)
-    return fade, weights.astype(np.float32)
+_FADE = DECAY ** np.arange(NOTES + 1, dtype=np.float32)
+"""Weight, in ``logprob_recent``, of what was before so many tokens."""
+_AGE = np.arange(NOTES + 1)[:, None] - 1 - np.arange(NOTES)
+_WEIGHTS = np.where(_AGE >= 0, (1 - DECAY) * DECAY ** np.maximum(_AGE, 0), 0).astype(np.float32)
+"""[NOTES + 1, NOTES] of so many tokens themselves."""
 
 
 def empty(*shape: int) -> Floats:
@@ -40,16 +34,27 @@ def empty(*shape: int) -> Floats:
 def added(rows: Floats, notes: Floats, count: Ints) -> Floats:
     """``rows`` [R, COLUMNS] after the first ``count`` [R] of the tokens in ``notes`` [R, K, 2]: a
     log-probability, ``LOWEST`` or more, and the step's entropy each.
+
+    ``NOTES`` at a time, so that the last bits do not depend on how many come at once, as long as ``rows`` is
+    after a multiple of them.
     """
-    fade, weights = _weights(notes.shape[1])
-    new = np.arange(notes.shape[1]) < count[:, None]
+    for first in range(0, int(count.max(initial=0)), NOTES):
+        some = np.clip(count - first, 0, NOTES)
+        rows = _added(rows, notes[:, first : first + NOTES], some)
+    return rows
+
+
+def _added(rows: Floats, notes: Floats, count: Ints) -> Floats:
+    if notes.shape[1] < NOTES:
+        notes = np.pad(notes, ((0, 0), (0, NOTES - notes.shape[1]), (0, 0)))
+    new = np.arange(NOTES) < count[:, None]
     pairs = np.where(new[:, :, None], notes, np.float32(0))
     first = np.where(rows[:, columns.COUNT] == 0, pairs[:, 0, 0], rows[:, columns.RECENT])
     made = rows.copy()
     made[:, columns.COUNT] += count
     made[:, _SUMS] += pairs.sum(1)
     made[:, _MAXIMA] = np.maximum(rows[:, _MAXIMA], (pairs * _SIGNS).max(1))
-    made[:, columns.RECENT] = fade[count] * first + (weights[count] * pairs[:, :, 0]).sum(1)
+    made[:, columns.RECENT] = _FADE[count] * first + (_WEIGHTS[count] * pairs[:, :, 0]).sum(1)
     some = np.nonzero(count)[0]
     made[some, _LATEST] = pairs[some, count[some] - 1]
     return made

@@ -134,6 +134,34 @@ def test_a_request_that_enters_does_not_wait_for_the_others_figures() -> None:
     torch.testing.assert_close(*found)
 
 
+def test_last_bits_do_not_depend_on_who_else_is_there() -> None:
+    """The same rollout alone, and with others that come, go and are asked for at other times."""
+    generator = np.random.default_rng(5)
+    logits = torch.from_numpy(generator.normal(0, 3, (150, 6, 40)).astype(np.float32))
+    sampled = torch.from_numpy(generator.integers(0, 40, (150, 6, 1), dtype=np.int32))
+    alone, among = HostFold(8), begun(HostFold(8), Ends((), NEVER, False, (3,)))
+    ends = Ends((31, 32, 33, 64, 65, 100, 131, 150), NEVER, False, ())
+    for fold in (alone, among):
+        fold.begin(0, 3, ends)
+    one, six = Places(*[np.zeros(1, np.int64)] * 3, None), np.arange(6)
+    asked = 0
+    for step in range(150):
+        count = 1 + (step // 7) % 6
+        if step % 11 == 0:
+            among.begin(5, 3, ANY if step % 2 else Ends((), NEVER, False, (3,)))
+        if step % 7 == 0:
+            many = Places(six[:count], six[:count], six[:count], None)
+        alone.before(one, logits[step, :1], confidence=False)
+        among.before(many, logits[step, :count], confidence=False)
+        ours = alone.after(one, sampled[step, :1])
+        theirs = among.after(many, sampled[step, :count])
+        if ours is not None and ours.wanted[0, 0]:
+            assert theirs is not None
+            assert ours.features(one.slots, one.slots).equal(theirs.features(one.slots, one.slots))
+            asked += 1
+    assert asked == 8
+
+
 def test_a_slot_is_empty_for_its_next_request() -> None:
     fold = begun(HostFold(1), ANY, slots=1)
     one = np.zeros(1, np.int64)

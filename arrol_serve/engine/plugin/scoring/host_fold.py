@@ -17,7 +17,7 @@ from torch import Tensor
 
 from arrol_serve.engine.plugin.scoring.ends import STOPS, Ends
 from arrol_serve.engine.plugin.scoring.fold import Ints, Places
-from arrol_serve.engine.plugin.scoring.host_run import Run, Tokens, Workplace
+from arrol_serve.engine.plugin.scoring.host_run import STEPS, Run, Tokens, Workplace
 from arrol_serve.engine.plugin.scoring.host_window import ConfidenceWindow
 from arrol_serve.quality import row_statistics
 from arrol_serve.quality.row_statistics import NOTES, Floats
@@ -64,7 +64,7 @@ class HostFold:
     def __init__(self, slots: int, width: int = 1) -> None:
         """``width``: W at most."""
         self._table = row_statistics.empty(slots)
-        self._notes = np.zeros((slots, max(NOTES, width), 2), np.float32)
+        self._notes = np.zeros((slots, 2 * NOTES + max(STEPS, width), 2), np.float32)
         self._counts = np.zeros((slots, 2), np.int64)
         self._most_held = 0
         """No request has more notes."""
@@ -156,14 +156,16 @@ class HostFold:
         return Kept(last.sum(1), wanted, confidence, slots, before, self._table, self._notes)
 
     def _with_room(self, slots: Ints, width: int) -> Ints:
-        """Counts [S, 2] of requests that have room for ``width`` more notes: if need be, all of at least half
-        as many as there is room for are added up.
+        """Counts [S, 2] of requests that have room for ``width`` more notes: if need be, the first ``NOTES``
+        of all that have as many are added up.
         """
-        if self._most_held > self._notes.shape[1] - width:
-            at = np.nonzero(self._counts[:, HELD] > (self._notes.shape[1] - width) // 2)[0]
-            held = self._counts[at, HELD]
-            self._table[at] = row_statistics.added(self._table[at], self._notes[at], held)
-            self._counts[at, HELD] = 0
+        while self._most_held > self._notes.shape[1] - width:
+            at = np.nonzero(self._counts[:, HELD] >= NOTES)[0]
+            notes = self._notes[at]
+            whole = np.full(len(at), NOTES)
+            self._table[at] = row_statistics.added(self._table[at], notes, whole)
+            self._notes[at, :-NOTES] = notes[:, NOTES:]
+            self._counts[at, HELD] -= NOTES
             self._most_held = int(self._counts[:, HELD].max())
         self._most_held += width
         before: Ints = self._counts[slots]
