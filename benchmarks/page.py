@@ -96,6 +96,7 @@ RENDERERS: dict[str, Callable[[], str]] = {
     "training_probes": partial(training, name="training_probes"),
     "training_batch": partial(training, name="training_batch"),
     "training_evidence": partial(training, name="training_evidence"),
+    "training_sparse": partial(training, name="training_sparse"),
     "gradient_noise": gradient_noise,
     "group_signal": group_signal,
     "trl": trl,

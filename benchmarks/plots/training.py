@@ -16,6 +16,8 @@ KEEPS = {0.25: "arrol, keep 0.25", 0.5: "arrol", 0.75: "arrol, keep 0.75", 1.0: 
 MAIN = ("none", "random", "arrol", "arrol_signed")
 
 Row = Mapping[str, Any]
+BELOW: Any = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14)}
+"""Where a legend covers nothing."""
 
 
 def training_plot(path: Path) -> Path:
@@ -61,8 +63,7 @@ def _curves(axes: Axes, rows: Sequence[Row], clock: str) -> None:
     axes.set_xlabel(f"training {NAMES[clock]} (evaluation left out)")
     axes.set_ylabel("pass@1 on held-out questions")
     axes.set_title("mean of the seeds; thin: each seed")
-    below: Any = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14)}
-    axes.legend(title="pruned by", fontsize=8, ncol=2, **below)
+    axes.legend(title="pruned by", fontsize=8, ncol=2, **BELOW)
     axes.grid(alpha=0.3)
 
 
@@ -80,7 +81,7 @@ def _phases(axes: Axes, rows: Sequence[Row], clock: str, base: str) -> None:
     axes.set_xlim(0, left.max() * 1.15)
     axes.set_xlabel(f"{NAMES[clock]} a step once pruning is in force")
     axes.set_title(f"phases, and speed beside {base}")
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=8, ncol=5, **BELOW)
 
 
 def _keeps(axes: Axes, rows: Mapping[str, Row]) -> None:
