@@ -15,17 +15,22 @@ class Agenda:
 
     def put(self, key: str, steps: int) -> None:
         """Look at it so many steps from now, at least one, and not before."""
-        at = self._step + max(1, steps)
-        self._at[key] = at
+        self.drop(key)
+        at = self._at[key] = self._step + max(1, steps)
         self._keys.setdefault(at, {})[key] = None
 
     def drop(self, key: str) -> None:
-        self._at.pop(key, None)
+        """Forget it: a step that is far away must not hold those who have long ended."""
+        at = self._at.pop(key, None)
+        if at is not None:
+            del self._keys[at][key]
+            if not self._keys[at]:
+                del self._keys[at]
 
     def next_step(self) -> Iterable[str]:
         """Those whose step has come."""
         self._step += 1
-        due = [key for key in self._keys.pop(self._step, ()) if self._at.get(key) == self._step]
+        due = list(self._keys.pop(self._step, ()))
         for key in due:
             del self._at[key]
         return due

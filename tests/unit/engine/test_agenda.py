@@ -33,3 +33,13 @@ def test_what_is_dropped_does_not_come() -> None:
     assert list(agenda.next_step()) == []
     agenda.put("a", 1)
     assert list(agenda.next_step()) == ["a"]
+
+
+def test_nothing_is_kept_of_those_who_ended_before_their_step() -> None:
+    agenda = Agenda()
+    for i in range(100):
+        agenda.put(str(i), 1_000_000)
+        agenda.put(str(i), 2_000_000)
+        agenda.drop(str(i))
+    assert not agenda._keys
+    assert not agenda._at
