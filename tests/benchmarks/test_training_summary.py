@@ -83,7 +83,7 @@ def test_a_busy_machine_is_told_and_its_seconds_are_the_processor_s(
     sizes = [(row["rollouts_per_update"], row["gradient2_rollouts"]) for row in rows]
     assert sizes == [(50, pytest.approx(0.5)), (25, pytest.approx(0.25))]
     monkeypatch.setattr("benchmarks.record.RESULTS", tmp_path)
-    changes = common("sparse")
+    changes = common("sparse") | {"data.levels": [6, 7], "rollout.temperature": 1.0}
     settings = {"steps": ROWS, "seeds": [0], "changes": changes, "base": "none"}
     path = write_result("training_sparse", settings, rows, folder=tmp_path)
     assert training_plot(path).stat().st_size > 10_000

@@ -155,7 +155,7 @@ def test_a_phase_inside_another_counts_for_itself_alone() -> None:
                 while time.process_time() < end:
                     pass
     row = clock.row()
-    assert row["seconds/logprob"] >= row["seconds_cpu/logprob"] >= 0.1
+    assert row["seconds_cpu/logprob"] >= 0.1
     assert row["seconds_cpu/update"] < 0.05
     assert row["seconds/update"] + row["seconds/logprob"] <= row["seconds/total"]
 
