@@ -32,7 +32,6 @@ ALL: tuple[tuple[str, ...], ...] = (
     ("accuracy", "--levels", "6", "7", "--temperature", "1", "--name", "accuracy_t1"),
     ("presets", "--setting", "levels 6 and 7, temperature 1", "--name", "presets_t1"),
     *((name,) for name in SUITE if name != "accuracy"),
-    ("trl", "--out", "runs/trl_pruned", "--arms", "TRL", "TRL + arrol", "--name", "trl_pruned"),
     ("serving", "--share", "0.25", "--out", "runs/serving_presets", "--arms", "fast", "balanced",
      "arrol-serve, best", "its-hub", "majority", "--name", "serving_presets"),
     ("training", "--name", "training_probes", "--out", "runs/training_probes",

@@ -30,7 +30,7 @@ from benchmarks.render.serving import serving
 from benchmarks.render.simulation import groups, simulation
 from benchmarks.render.soak import soak
 from benchmarks.render.training import training
-from benchmarks.render.trl import trl, trl_pruned
+from benchmarks.render.trl import trl
 from benchmarks.render.unpruned import unpruned
 from benchmarks.render.words import listed
 
@@ -100,7 +100,6 @@ RENDERERS: dict[str, Callable[[], str]] = {
     "gradient_noise": gradient_noise,
     "group_signal": group_signal,
     "trl": trl,
-    "trl_pruned": trl_pruned,
     "paper": paper,
 }
 """Block -> its text, Markdown with links from the repository's root."""

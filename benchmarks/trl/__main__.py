@@ -18,15 +18,15 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks.record import write_result
-from benchmarks.training.arms import COMMON, RECIPE
+from benchmarks.training.arms import COMMON, RECIPE, TUNED
 from benchmarks.training.runs import command, folder
 from benchmarks.trl.package import TRL, install
 from trainer.config import load_config
 from trainer.run.log import read_metrics
 
-THEIRS = "TRL"
-PRUNED = "TRL + arrol"
-ARMS_HERE = (THEIRS, PRUNED, "none", "arrol")
+THEIRS = {"TRL": "plain", "TRL, tuned": "tuned", "TRL + arrol": "pruned"}
+"""What is TRL's, and how ``benchmarks.trl.arm`` calls it."""
+ARMS_HERE = (*THEIRS, "none, tuned", "fast", "both ends, tuned")
 PHASES = ("generate", "sync", "reward", "logprob", "head", "update")
 Times = list[dict[str, float]]
 """By step: seconds of its phases and in all, as ``trainer.stopwatch`` names them."""
@@ -44,18 +44,16 @@ def run(out: Path, package: Path, arm: str, seed: int, steps: int) -> None:
     target = folder(out, arm, seed)
     if (target / "result.json").exists():
         return
-    theirs = arm in (THEIRS, PRUNED)
-    if theirs:
-        places = [str(package), str(target), str(seed), str(steps)]
+    if arm in THEIRS:
+        places = [str(package), str(target), str(seed), str(steps), THEIRS[arm]]
         words = [sys.executable, "-m", "benchmarks.trl.arm", *places]
-        words += ["pruned"] * (arm == PRUNED)
     else:
         words = command(out, arm, seed, steps)
     measured = [sys.executable, "-c", MEASURE, *words]
     done = subprocess.run(measured, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise SystemExit(done.stderr[-3000:])
-    times, accuracy = _theirs(target) if theirs else _ours(target)
+    times, accuracy = _theirs(target) if arm in THEIRS else _ours(target)
     body = {"times": times, "peak_bytes": int(done.stdout.split()[-1]), "pass@1": accuracy}
     (target / "result.json").write_text(json.dumps(body))
 
@@ -94,14 +92,14 @@ def examine(model: Path) -> float:
 
 
 def summarise(out: Path, seeds: list[int], arms: Sequence[str]) -> list[dict[str, Any]]:
-    """A figure for each seed: medians of the steps on which pruning is in force.
+    """A figure for each seed: medians of the generations on which pruning is in force, a step.
 
     Speeds are of processor seconds: the same on a busy machine as on a quiet one, nearly.
     """
     rows: list[dict[str, Any]] = []
     for arm in arms:
         runs = [json.loads((folder(out, arm, s) / "result.json").read_text()) for s in seeds]
-        spent = [_medians(run["times"][COMMON["prune.cold_start"] :]) for run in runs]
+        spent = [_medians(run["times"]) for run in runs]
         cpu = [row["total"] for row in spent]
         theirs = rows[0]["cpu_seconds_per_step"] if rows else cpu
         rows.append(
@@ -119,19 +117,26 @@ def summarise(out: Path, seeds: list[int], arms: Sequence[str]) -> list[dict[str
 
 
 def _medians(steps: Times) -> dict[str, float]:
-    """Seconds of a step that passed, and processor seconds in all and by phase; update: the rest."""
-    found = {
-        name: float(np.median([step.get(f"seconds_cpu/{name}", 0.0) for step in steps]))
-        for name in ("total", *PHASES)
-    }
+    """Seconds of a step that passed, and processor seconds in all and by phase; update: the rest.
+
+    All arms are read by the longest generation: the steps that share one count together.
+    """
+    each: int = TUNED["rollout.batches"]
+    first = -(-COMMON["prune.cold_start"] // each) * each
+    steps = steps[first : first + (len(steps) - first) // each * each]
+
+    def median(name: str) -> float:
+        seconds = np.array([step.get(name, 0.0) for step in steps]).reshape(-1, each)
+        return float(np.median(seconds.mean(1)))
+
+    found = {name: median(f"seconds_cpu/{name}") for name in ("total", *PHASES)}
     found["update"] = found["total"] - sum(found[name] for name in PHASES[:-1])
-    found["passed"] = float(np.median([step["seconds/total"] for step in steps]))
-    return found
+    return found | {"passed": median("seconds/total")}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--steps", type=int, default=24)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--arms", nargs="+", choices=ARMS_HERE, default=list(ARMS_HERE))
     parser.add_argument("--name", default="trl", help="of the result; another one for a short run")
@@ -152,7 +157,13 @@ def main() -> None:
     for arm, seed in tqdm(turns, unit="run"):
         run(args.out, package, arm, seed, args.steps)
     rows = summarise(args.out, args.seeds, args.arms)
-    settings = {"steps": args.steps, "seeds": args.seeds, "trl": TRL, "changes": COMMON}
+    settings = {
+        "steps": args.steps,
+        "seeds": args.seeds,
+        "trl": TRL,
+        "changes": COMMON,
+        "tuned": TUNED,
+    }
     write_result(args.name, settings, rows, note=args.note)
     for row in rows:
         print(

@@ -1,9 +1,9 @@
 """TRL's GRPOTrainer on the questions of ``benchmarks.training``, as a program of its own.
 
-``python -m benchmarks.trl.arm PACKAGE OUT SEED STEPS [pruned]``; ``pruned``: with our ``ArrolGRPOTrainer``,
-pruned as the recipe says. TRL 1.16 hands its weights to the colocated
-engine one by one; on a CPU vLLM has packed float32 weights by then and fails, so here they go through
-vLLM's own reload, which is what our trainer uses. The rest is TRL's.
+``python -m benchmarks.trl.arm PACKAGE OUT SEED STEPS plain|tuned|pruned``; tuned: one generation for as many
+optimizer steps as in our ``fast``; pruned: with our ``ArrolGRPOTrainer``, as the recipe says. TRL 1.16 hands
+its weights to the colocated engine one by one; on a CPU vLLM has packed float32 weights by then and fails,
+so here they go through vLLM's own reload, which is what our trainer uses. The rest is TRL's.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
-from benchmarks.training.arms import COMMON, RECIPE
+from benchmarks.training.arms import COMMON, RECIPE, TUNED
 from trainer.config import TrainConfig, load_config
 from trainer.prompts.prompt import Prompt
 from trainer.prompts.sources import open_source
@@ -26,7 +26,7 @@ PER_STEP = int(COMMON["optim.minibatches"])
 """Optimizer steps per batch of rollouts."""
 
 
-def main(package: str, out: Path, seed: int, steps: int, *, pruned: bool) -> None:
+def main(package: str, out: Path, seed: int, steps: int, how: str) -> None:
     os.environ |= {"HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1", "WANDB_DISABLED": "true"}
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
     sys.path.append(package)
@@ -34,7 +34,8 @@ def main(package: str, out: Path, seed: int, steps: int, *, pruned: bool) -> Non
         **COMMON,
         "run.seed": seed,
         "run.steps": steps,
-        "prune.mode": "arrol" if pruned else "none",
+        "prune.mode": "arrol" if how == "pruned" else "none",
+        "rollout.batches": TUNED["rollout.batches"] if how == "tuned" else 1,
     }
     config = load_config(RECIPE, [f"{key}={json.dumps(value)}" for key, value in changes.items()])
     out.mkdir(parents=True, exist_ok=True)
@@ -135,7 +136,7 @@ def _row(prompt: Prompt) -> dict[str, Any]:
 
 
 def _arguments(config: TrainConfig, out: Path) -> Any:
-    """The recipe in TRL's words: token-level loss, two optimizer steps, truncated ratios."""
+    """The recipe in TRL's words: token-level loss, two optimizer steps a batch, truncated ratios."""
     from trl import GRPOConfig
 
     batch = config.rollout.prompts * config.rollout.samples
@@ -143,7 +144,7 @@ def _arguments(config: TrainConfig, out: Path) -> Any:
         output_dir=str(out),
         max_steps=config.run.steps * PER_STEP,
         per_device_train_batch_size=batch // PER_STEP,
-        steps_per_generation=PER_STEP,
+        steps_per_generation=PER_STEP * config.rollout.batches,
         gradient_accumulation_steps=1,
         num_generations=config.rollout.samples,
         max_completion_length=config.rollout.max_tokens,
@@ -193,10 +194,4 @@ def _reload_as_vllm_does() -> None:
 
 
 if __name__ == "__main__":
-    main(
-        sys.argv[1],
-        Path(sys.argv[2]),
-        int(sys.argv[3]),
-        int(sys.argv[4]),
-        pruned=sys.argv[5:] == ["pruned"],
-    )
+    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), sys.argv[5])
