@@ -79,6 +79,8 @@ class Group:
         """By probe, who was on the way there when the first member arrived."""
         self._members: dict[int, _Member] = {}
         self._alive: set[int] = set()
+        self._waiting: dict[int, set[int]] = {}
+        """By probe, the live members that stand there."""
         self._joined_last = False
         """The last of the members joined, and none was judged since."""
         self._finished = self._pruned = 0
@@ -98,13 +100,17 @@ class Group:
         """A member ended, for whatever reason; a decision may have waited for it alone."""
         if index not in self._alive:
             return []
-        self._alive.discard(index)
+        self._gone(index)
         if pruned:
             self._pruned += 1
         else:
             self._finished += 1
             self._note_unjudged(self._members[index])
         return self._settle()
+
+    def _gone(self, index: int) -> None:
+        self._alive.discard(index)
+        self._waiting.get(self._members[index].next_probe, set()).discard(index)
 
     def _note_unjudged(self, member: _Member) -> None:
         """Its siblings came to a probe too late for it, but it was there: they are judged beside it."""
@@ -130,6 +136,8 @@ class Group:
         if not member.waiting:
             return []
         if self.policy.waits:
+            if not waited:
+                self._waits(index)
             return self._settle() if not waited or self._joined_last else []
         decisions = []
         while member.waiting:
@@ -147,26 +155,25 @@ class Group:
             decisions += self._judge(ready, probe)
         return decisions
 
+    def _waits(self, index: int) -> None:
+        self._waiting.setdefault(self._members[index].next_probe, set()).add(index)
+
     def _due(self) -> tuple[int, list[int]] | None:
         """The first probe whose members are complete, and these."""
-        at: dict[int, list[int]] = {}
-        for index in sorted(self._alive):
-            if self._members[index].waiting:
-                at.setdefault(self._members[index].next_probe, []).append(index)
-        for probe, ready in sorted(at.items()):
-            if self._complete(probe, ready):
+        if len(self._members) < self.size:
+            return None
+        for probe, ready in sorted(self._waiting.items()):
+            if ready and self._complete(probe, ready):
                 self._cohorts.pop(probe, None)
-                return probe, ready
+                return probe, sorted(ready)
         return None
 
-    def _complete(self, probe: int, ready: list[int]) -> bool:
-        if len(self._members) < self.size:
-            return False
+    def _complete(self, probe: int, ready: set[int]) -> bool:
         if not self.policy.late:
-            return all(self._members[i].waiting for i in self._alive)
+            return sum(map(len, self._waiting.values())) == len(self._alive)
         if probe not in self._cohorts:
             self._cohorts[probe] = {i for i in self._alive if self._on_the_way(i, probe)}
-        return self._cohorts[probe] & self._alive <= set(ready)
+        return self._cohorts[probe] & self._alive <= ready
 
     def _on_the_way(self, index: int, probe: int) -> bool:
         member = self._members[index]
@@ -189,6 +196,7 @@ class Group:
         verdicts = self.policy.judge(scores, view)
         self._judged[probe] += scores.values()
         decisions = []
+        self._waiting.pop(probe, None)
         for index in indices:
             member, verdict = self._members[index], verdicts[self._before + index]
             tokens, score = member.crossed[probe]
@@ -196,6 +204,8 @@ class Group:
             decisions.append(Decision(index, tokens, score, verdict))
             if not verdict.survives:
                 # Gone for every later decision; ``leave`` may come only after the engine freed it.
-                self._alive.discard(index)
+                self._gone(index)
                 self._pruned += 1
+            elif self.policy.waits and member.waiting:
+                self._waits(index)
         return decisions
