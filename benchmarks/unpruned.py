@@ -1,8 +1,9 @@
 """What our search costs beside plain ``n=16`` when nothing is pruned: ``python -m benchmarks unpruned``.
 
-One server. The arms take turns: vLLM's own requests with n = 16, our search that votes without the head, our
-search with it. Seeds are such that all draw the same candidates, so that seconds can be compared; and CPU
-seconds, of the engine and of all other processes (HTTP, tokenizing, readers of answers), say where they go.
+One server. The arms take turns: vLLM's own requests with n = 16, our search that counts votes, our search
+that scores each candidate with the head. Seeds are such that all draw the same candidates, so that seconds
+can be compared; and CPU seconds, of the engine and of all other processes (HTTP, tokenizing, readers of
+answers), say where they go.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from trainer.evaluation.reporting.statistics import bootstrap
 
 ARMS: dict[str, dict[str, Any]] = {
     "vLLM n=16": {},
-    "our search, uniform vote": {"arrol": {"vote": "uniform"}},
+    "our search, votes counted": {"arrol": {"scorer": "none"}},
     "our search, quality vote": {"arrol": {"vote": "quality"}},
 }
 PLAIN = "vLLM n=16"

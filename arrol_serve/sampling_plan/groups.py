@@ -9,7 +9,8 @@ from arrol_serve.sampling_plan.plan import SearchPlan
 def group_plan(plan: SearchPlan) -> GroupPlan:
     """What all groups of the search share; names and sizes are filled in at each launch."""
     prune = plan.prune
-    wanted = {"quality" if plan.scorer == "head" else "confidence"}
+    prune_by = "quality" if plan.scorer == "head" else "confidence"
+    wanted = set() if plan.scorer == "none" else {prune_by}
     if plan.vote == "confidence":
         wanted.add("confidence")
     return GroupPlan(
@@ -21,5 +22,5 @@ def group_plan(plan: SearchPlan) -> GroupPlan:
         min_survivors=prune.min_survivors if prune else 1,
         max_total_tokens=plan.max_total_tokens,
         signals=tuple(sorted(wanted)),
-        prune_by="quality" if plan.scorer == "head" else "confidence",
+        prune_by=prune_by,
     )

@@ -13,7 +13,8 @@ from arrol_serve.answers.spec import Equivalence, Extract
 from arrol_serve.errors import InvalidRequest, complaint
 from arrol_serve.voting import VoteRule
 
-Scorer = Literal["head", "confidence"]
+Scorer = Literal["head", "confidence", "none"]
+"""``none``: votes are counted, which spares the engine the scoring."""
 Returns = Literal["none", "summary", "candidates"]
 StreamMode = Literal["buffered", "progress"]
 LARGEST = 2**53 - 1
@@ -115,7 +116,9 @@ class ArrolOptions(_Strict):
     early_stop: EarlyStopOptions | None = None
     vote: VoteRule = "quality"
     scorer: Scorer | None = Field(
-        default=None, description="Default: head where the server has one."
+        default=None,
+        description="Default: head where the server has one. none: candidates are not scored, and each has "
+        "one vote.",
     )
     belief: BeliefOptions | None = Field(
         default=None,

@@ -118,11 +118,12 @@ def _plan(options: ArrolOptions, config: ServerConfig) -> SearchPlan:
     answer = options.answer
     prune = prune_plan(options.prune, samples, scorer, config)
     belief = belief_of(options, scorer, config)
+    vote = _vote(options, scorer)
     return SearchPlan(
         waves=waves_of(options, samples, prune),
-        stop_rule=stop_rule_of(options, belief),
+        stop_rule=stop_rule_of(options, vote, belief),
         prune=prune,
-        vote=_vote(options, scorer),
+        vote=vote,
         scorer=scorer,
         belief=belief,
         answer=AnswerSpec(answer.extract, answer.regex, answer.json_pointer, answer.equivalence),
@@ -164,6 +165,14 @@ def _scorer(options: ArrolOptions, config: ServerConfig) -> Scorer:
 
 
 def _vote(options: ArrolOptions, scorer: Scorer) -> VoteRule:
+    if scorer == "none":
+        if "vote" in options.model_fields_set and options.vote != "uniform":
+            raise InvalidRequest(
+                f'arrol.vote {options.vote} weighs scores, and there are none with "scorer": "none": '
+                'use "uniform".',
+                param="arrol.vote",
+            )
+        return "uniform"
     if options.vote == "evidence" and scorer != "head":
         raise InvalidRequest(
             "arrol.vote evidence weighs calibrated probabilities, which only a quality head gives: "

@@ -41,6 +41,11 @@ def prune_plan(
     if options is None:
         return None
     spec = _policy_spec(options)
+    if scorer == "none" and spec["name"] != "never":
+        raise InvalidRequest(
+            'arrol.prune needs candidates to be scored: leave out "scorer": "none", or set "prune": null.',
+            param="arrol.prune",
+        )
     if spec["name"] in CALIBRATED and scorer != "head":
         raise InvalidRequest(
             f"Survival policy {spec['name']} reads calibrated probabilities, which only a quality "

@@ -9,6 +9,7 @@ from arrol_serve.sampling_plan.options import ArrolOptions, Scorer, clip
 from arrol_serve.sampling_plan.prune import PrunePlan
 from arrol_serve.search.course import Waves
 from arrol_serve.search.stop import ByAgreement, ByConfidence, StopRule
+from arrol_serve.voting import VoteRule
 
 DEFAULT_WAVE = 4
 """Candidates to begin with where a search may stop early."""
@@ -56,7 +57,7 @@ def waves_of(options: ArrolOptions, samples: int, prune: PrunePlan | None) -> Wa
     return Waves(samples, first, options.wave_samples or first, probe, options.wave_growth or 0.0)
 
 
-def stop_rule_of(options: ArrolOptions, belief: Belief | None) -> StopRule | None:
+def stop_rule_of(options: ArrolOptions, vote: VoteRule, belief: Belief | None) -> StopRule | None:
     """Raises ``InvalidRequest`` for a stop that nothing could decide."""
     stop = options.early_stop
     if stop is None:
@@ -73,5 +74,5 @@ def stop_rule_of(options: ArrolOptions, belief: Belief | None) -> StopRule | Non
             param="arrol.early_stop.confidence",
         )
     if belief is None or stop.agreement is not None:
-        return ByAgreement(stop.agreement or DEFAULT_AGREEMENT, options.vote, belief)
-    return ByConfidence(stop.confidence or DEFAULT_CONFIDENCE, options.vote, belief)
+        return ByAgreement(stop.agreement or DEFAULT_AGREEMENT, vote, belief)
+    return ByConfidence(stop.confidence or DEFAULT_CONFIDENCE, vote, belief)

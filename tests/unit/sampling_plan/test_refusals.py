@@ -41,6 +41,19 @@ from tests.unit.sampling_plan.plans import HEADED, search
             "give one",
         ),
         ({"early_stop": {"confidence": 1}}, "arrol.early_stop.confidence", "less than 1"),
+        ({"scorer": "none", "vote": "quality"}, "arrol.vote", '"uniform"'),
+        ({"scorer": "none", "prune": {"keep": 0.5}}, "arrol.prune", "scored"),
+        ({"scorer": "none", "prune": {"policy": "random"}}, "arrol.prune", "scored"),
+        (
+            {"scorer": "none", "early_stop": {"confidence": 0.9}},
+            "arrol.early_stop.confidence",
+            "agreement",
+        ),
+        (
+            {"scorer": "none", "belief": {"agreement": 1, "score": 1, "doubt": 0}},
+            "arrol.belief",
+            "leave it out",
+        ),
         (
             {"belief": {"agreement": -1, "score": 1, "doubt": 0}},
             "arrol.belief.agreement",
@@ -86,7 +99,7 @@ from tests.unit.sampling_plan.plans import HEADED, search
         ({"max_total_tokens": 10**30}, "arrol.max_total_tokens", "less than or equal"),
         ({"zero_temperature": 0}, "arrol.zero_temperature", "greater than 0"),
         ({"vote": "majority"}, "arrol.vote", "'uniform'"),
-        ({"scorer": "prm"}, "arrol.scorer", "'head' or 'confidence'"),
+        ({"scorer": "prm"}, "arrol.scorer", "'head', 'confidence' or 'none'"),
         (
             {"scorer": "confidence", "prune": {"threshold": 0.3}},
             "arrol.prune.policy",

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from arrol_serve.sampling_plan import Selectors, resolve
+from arrol_serve.sampling_plan.groups import group_plan
+from arrol_serve.sampling_plan.stopping import DEFAULT_AGREEMENT
 from arrol_serve.search.course import Waves
 from arrol_serve.search.stop import ByAgreement
 from tests.unit.sampling_plan.plans import HEADED, search
@@ -117,3 +119,11 @@ def test_another_survival_policy_drops_the_parameters_of_the_one_below() -> None
     plan = search(alias={"prune": {"keep": 0.25}}, headers={"X-Arrol-Policy": "never"})
     assert plan.prune is not None
     assert plan.prune.policy == {"name": "never"}
+
+
+def test_without_a_scorer_votes_are_counted_and_the_engine_scores_nobody() -> None:
+    plan = search(body={"scorer": "none", "early_stop": {}})
+    assert (plan.vote, plan.scorer, plan.belief) == ("uniform", "none", None)
+    assert plan.stop_rule == ByAgreement(DEFAULT_AGREEMENT, "uniform", None)
+    assert group_plan(plan).signals == ()
+    assert search(alias={"vote": "rank"}, body={"scorer": "none", "vote": None}).vote == "uniform"
