@@ -24,7 +24,8 @@ from benchmarks.trl.package import TRL, install
 from trainer.config import load_config
 from trainer.run.log import read_metrics
 
-THEIRS = {"TRL": "plain", "TRL, tuned": "tuned", "TRL + arrol": "pruned"}
+PLAIN, TUNED_TRL = "TRL", "TRL, tuned"
+THEIRS = {PLAIN: "plain", TUNED_TRL: "tuned", "TRL + arrol": "pruned"}
 """What is TRL's, and how ``benchmarks.trl.arm`` calls it."""
 ARMS_HERE = (*THEIRS, "none, tuned", "fast", "both ends, tuned")
 PHASES = ("generate", "sync", "reward", "logprob", "head", "update")
@@ -101,7 +102,6 @@ def summarise(out: Path, seeds: list[int], arms: Sequence[str]) -> list[dict[str
         runs = [json.loads((folder(out, arm, s) / "result.json").read_text()) for s in seeds]
         spent = [_medians(run["times"]) for run in runs]
         cpu = [row["total"] for row in spent]
-        theirs = rows[0]["cpu_seconds_per_step"] if rows else cpu
         rows.append(
             {
                 "arm": arm,
@@ -110,9 +110,19 @@ def summarise(out: Path, seeds: list[int], arms: Sequence[str]) -> list[dict[str
                 "cpu_seconds_by_phase": {p: [row[p] for row in spent] for p in PHASES},
                 "peak_bytes": [run["peak_bytes"] for run in runs],
                 "pass@1": [run["pass@1"] for run in runs],
-                "speed_of_trl": [a / b for a, b in zip(theirs, cpu, strict=True)],
             }
         )
+    for row in rows:
+        row["speed_of"] = {
+            theirs["arm"]: [
+                a / b
+                for a, b in zip(
+                    theirs["cpu_seconds_per_step"], row["cpu_seconds_per_step"], strict=True
+                )
+            ]
+            for theirs in rows
+            if theirs["arm"] in (PLAIN, TUNED_TRL)
+        }
     return rows
 
 
@@ -167,8 +177,9 @@ def main() -> None:
     write_result(args.name, settings, rows, note=args.note)
     for row in rows:
         print(
-            f"{row['arm']:17s} {np.mean(row['cpu_seconds_per_step']):.2f} processor s/step, "
-            f"{np.mean(row['speed_of_trl']):.2f}x TRL, pass@1 {np.mean(row['pass@1']):.3f}"
+            f"{row['arm']:17s} {np.mean(row['cpu_seconds_per_step']):.2f} processor s/step; "
+            + ", ".join(f"{np.mean(each):.2f}x {name}" for name, each in row["speed_of"].items())
+            + f", pass@1 {np.mean(row['pass@1']):.3f}"
         )
 
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from statistics import fmean
 from typing import Any
 
 from benchmarks.record import read_result
 from benchmarks.render.overview.row import Row, met
 from benchmarks.render.overview.search_goals import search_goals
 from benchmarks.render.training import interval
+from benchmarks.render.trl import with_range
 from benchmarks.render.unpruned import relative
 
-GOODPUT, PEERS, SCORING, P50_MS, P99_MS, WAITING_KIB, TRL = 2.5, 4.0, 0.02, 5.0, 20.0, 100, 2.0
+GOODPUT, PEERS, SCORING, P50_MS, P99_MS, WAITING_KIB, TRL = 2.5, 4.0, 0.02, 5.0, 20.0, 100, 2.5
 """The goals: times vLLM's and the peers' goodput, share of tokens a second, milliseconds, KiB, times TRL."""
 WATCHED, UNPRUNED = 0.01, 0.03
 """Shares: of the tokens a second, of the seconds."""
 SPEED, BEHIND, TIME_TO, GOAL = 2.0, 0.012, 0.6, "0.5"
 """Of pruned training: times as fast, pass@1, share of the seconds to that pass@1."""
+UNPRUNED_ARM = "none, tuned"
 PRUNED = ("arrol", "fast")
 PEER_NAMES = ("its-hub", "optillm")
 OURS = "arrol-serve, fast"
@@ -24,7 +27,7 @@ OURS = "arrol-serve, fast"
 
 def goals() -> str:
     lines = ["| goal | measured | met |", "|---|---|---|"]
-    costs = (_scoring(), _watching(), _unpruned(), *_load(), _soak())
+    costs = (_scoring(), _watching(), *_unpruned(), *_load(), _soak())
     rows = (*search_goals(), *_serving(), *costs, *_training())
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
 
@@ -39,13 +42,15 @@ def _watching() -> Row:
     )
 
 
-def _unpruned() -> Row:
-    ratio, low, high = relative(read_result("unpruned"))
-    return (
-        f"a search that prunes nothing takes at most {UNPRUNED:.0%} longer than `n=16`",
-        f"{ratio - 1:+.1%} ({low - 1:+.1%} to {high - 1:+.1%})",
-        met([ratio - 1 <= UNPRUNED]),
-    )
+def _unpruned() -> Iterator[Row]:
+    result = read_result("unpruned")
+    for arm, does in (("votes counted", "counts votes"), ("quality vote", "scores all candidates")):
+        ratio, low, high = relative(result, f"our search, {arm}")
+        yield (
+            f"a search that prunes nothing and {does} takes at most {UNPRUNED:.0%} longer than `n=16`",
+            f"{ratio - 1:+.1%} ({low - 1:+.1%} to {high - 1:+.1%})",
+            met([ratio - 1 <= UNPRUNED]),
+        )
 
 
 def _serving() -> Iterator[Row]:
@@ -141,15 +146,20 @@ def _training() -> Iterator[Row]:
             ),
             met([low > -BEHIND for _, low, _ in gains]),
         )
-    shares = [_share(row, rows["none, tuned"]) for row in pruned]
+    shares = [_share(row, rows[UNPRUNED_ARM]) for row in pruned]
     yield (
         f"it takes at most {TIME_TO:g} of the seconds to pass@1 {GOAL}",
         _each(pruned, ["not reached" if share is None else f"{share:.2f}" for share in shares]),
         met([share is not None and share <= TIME_TO for share in shares]),
     )
-    trl = next(r for r in read_result("trl").rows if r["arm"] == "arrol")["speed_of_trl"]
-    mean = sum(trl) / len(trl)
-    yield f"{TRL:g} times the steps an hour of TRL", f"{mean:.2f}", met([mean >= TRL])
+    beside = {row["arm"]: row["speed_of"] for row in read_result("trl").rows}
+    for arm, goal in ((UNPRUNED_ARM, 1.0), ("fast", TRL)):
+        speeds = beside[arm]
+        yield (
+            f"`{arm}` takes {goal:g} times the steps an hour of TRL, tuned as well",
+            "; ".join(f"{with_range(each)} of {name}" for name, each in speeds.items()),
+            met([fmean(each) >= goal for each in speeds.values()]),
+        )
 
 
 def _each(rows: Sequence[dict[str, Any]], values: Sequence[str]) -> str:
