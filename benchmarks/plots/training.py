@@ -27,13 +27,15 @@ def training_plot(path: Path) -> Path:
     clock, base = clock_of(result["rows"]), result["settings"].get("base", "none")
     keeps = set(KEEPS.values()) <= set(rows)
     panels = 3 if keeps else 2
+    seeds = max(len(row["seeds"]) for row in rows.values())
+    # Lines of many seeds beside those of a few would not be the same questions' luck.
+    drawn = MAIN if keeps else [arm for arm, row in rows.items() if len(row["seeds"]) == seeds]
     figure, axes = plt.subplots(1, panels, figsize=(5.5 * panels, 5.5))
-    _curves(axes[0], [rows[arm] for arm in (MAIN if keeps else rows)], clock)
+    _curves(axes[0], [rows[arm] for arm in drawn], clock)
     _phases(axes[1], list(rows.values()), clock, base)
     if keeps:
         _keeps(axes[2], rows)
-    seeds = max(len(row["seeds"]) for row in rows.values())
-    figure.suptitle(f"{result['settings']['steps']} steps, up to {seeds} seeds, bundled model")
+    figure.suptitle(f"{result['settings']['steps']} steps, bundled model, {seeds} seeds")
     figure.tight_layout()
     target = path.with_suffix(".png")
     figure.savefig(target, dpi=110)

@@ -47,7 +47,7 @@ ARMS: dict[str, Changes] = {
     "arrol_signed": {"prune.mode": "arrol_signed", "prune.lam": 2.0},
     "both ends": {"prune.mode": "both_ends", "prune.lean": 0.5},
     "none, tuned": {"prune.mode": "none", **TUNED},
-    "fast": {"prune.mode": "arrol", **TUNED},
+    "fast": {"prune.mode": "both_ends", "prune.lean": 0.5, **TUNED},
     "arrol, on-policy, tuned": {
         "prune.mode": "arrol",
         **{key: value for key, value in TUNED.items() if key != "rollout.batches"},
@@ -87,9 +87,9 @@ ARMS: dict[str, Changes] = {
     "DAPO, arrol": {"prune.mode": "arrol", **DAPO},
 }
 """What differs from the recipe; GRPO unless named DAPO, keep 0.5 and the probe at 32 unless named."""
-BOTH = ("random", "both ends", "arrol, ipw", "arrol_signed, ipw", "both ends, ipw",
+BOTH = ("random", "arrol", "arrol, ipw", "arrol_signed, ipw", "both ends, ipw",
         "arrol, 8 by PODS", "arrol, keep 0.25 of 32", "none, 8 samples", "8 first, ipw")  # fmt: skip
-"""Arms that are there tuned as well; ``fast`` is ``arrol``, tuned."""
+"""Arms that are there tuned as well; ``both ends``, tuned, is ``fast``."""
 ARMS |= {f"{arm}, tuned": {**ARMS[arm], **TUNED} for arm in BOTH}
 RATES: dict[str, Changes] = {
     "double rate": {"optim.lr": 2 * COMMON["optim.lr"]},
@@ -98,7 +98,7 @@ RATES: dict[str, Changes] = {
 """Whether a larger step makes up for fewer rollouts, and whether one that shrinks does."""
 ARMS |= {
     f"{arm}, {name}": {**ARMS[arm], **changes}
-    for arm in ("none, tuned", "fast")
+    for arm in ("none, tuned", "arrol, tuned")
     for name, changes in RATES.items()
 }
 

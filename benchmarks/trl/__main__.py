@@ -27,7 +27,7 @@ from trainer.run.log import read_metrics
 PLAIN, TUNED_TRL = "TRL", "TRL, tuned"
 THEIRS = {PLAIN: "plain", TUNED_TRL: "tuned", "TRL + arrol": "pruned"}
 """What is TRL's, and how ``benchmarks.trl.arm`` calls it."""
-ARMS_HERE = (*THEIRS, "none, tuned", "fast", "both ends, tuned")
+ARMS_HERE = (*THEIRS, "none, tuned", "arrol, tuned", "fast")
 PHASES = ("generate", "sync", "reward", "logprob", "head", "update")
 Times = list[dict[str, float]]
 """By step: seconds of its phases and in all, as ``trainer.stopwatch`` names them."""

@@ -20,7 +20,7 @@ WATCHED, UNPRUNED = 0.01, 0.03
 SPEED, BEHIND, TIME_TO, GOAL = 2.0, 0.012, 0.6, "0.5"
 """Of pruned training: times as fast, pass@1, share of the seconds to that pass@1."""
 UNPRUNED_ARM = "none, tuned"
-PRUNED = ("arrol", "fast")
+PRUNED = ("arrol, tuned", "fast")
 PEER_NAMES = ("its-hub", "optillm")
 OURS = "arrol-serve, fast"
 

@@ -62,7 +62,7 @@ def _serving() -> tuple[str, str, str]:
 def _training() -> tuple[str, str, str]:
     result = read_result("training_evidence")
     arms = {row["arm"]: row for row in result.rows}
-    row, fewer = arms["arrol"], arms["none, 8 samples, tuned"]
+    row, fewer = arms["fast"], arms["none, 8 samples, tuned"]
     return (
         "a training step, half of its rollouts pruned",
         "unpruned, tuned",
