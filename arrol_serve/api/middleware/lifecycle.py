@@ -9,7 +9,6 @@ supervisor sees.
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -67,9 +66,6 @@ class Lifecycle:
                     yield state
                 finally:
                     watch.cancel()
-            # vLLM froze its heap to serve. Frozen, it is not freed as Python ends, and Triton's bindings
-            # report all that they still hold as leaked.
-            gc.unfreeze()
 
         app.router.lifespan_context = lifespan
 

@@ -19,7 +19,7 @@ from vllm.v1.request import RequestStatus
 from arrol_serve.engine.plugin.agenda import Agenda
 from arrol_serve.engine.plugin.compat import check_vllm
 from arrol_serve.engine.plugin.members import LiveGroup, Member
-from arrol_serve.engine.plugin.orphan import die_with_parent
+from arrol_serve.engine.plugin.orphan import die_with_parent, end_fast
 from arrol_serve.engine.plugin.wire import KEY, EndedLengths, MemberPlan, StepScores, plan_of
 from arrol_serve.pruning.group import Decision, Group
 from arrol_serve.pruning.ledger import Ledger
@@ -34,6 +34,7 @@ class PruningMixin(Scheduler if TYPE_CHECKING else object):  # type: ignore[misc
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         check_vllm()
         die_with_parent()
+        end_fast()
         super().__init__(*args, **kwargs)
         self.arrol_groups: dict[str, LiveGroup] = {}
         self._arrol_members: dict[str, Member] = {}
