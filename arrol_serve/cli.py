@@ -6,7 +6,6 @@ import argparse
 import atexit
 import difflib
 import errno
-import logging
 import os
 import sys
 from collections.abc import Iterable
@@ -290,11 +289,10 @@ def _end(status: int) -> NoReturn:
     """End the process, everything being closed, and leave its memory to the system.
 
     Python would free it object by object, for seconds. And vLLM has frozen its heap, so that Triton's
-    bindings would report all that they still hold as leaked.
+    bindings would report all that they still hold as leaked. Threads that still run are not waited for.
     """
-    logging.shutdown()
     atexit._run_exitfuncs()
-    with suppress(OSError):  # a full disk
-        sys.stdout.flush()
-        sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # a full disk, or it is closed
+            stream.flush()
     os._exit(status)

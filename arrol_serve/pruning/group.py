@@ -100,7 +100,7 @@ class Group:
         """A member ended, for whatever reason; a decision may have waited for it alone."""
         if index not in self._alive:
             return []
-        self._gone(index)
+        self._remove(index)
         if pruned:
             self._pruned += 1
         else:
@@ -108,7 +108,7 @@ class Group:
             self._note_unjudged(self._members[index])
         return self._settle()
 
-    def _gone(self, index: int) -> None:
+    def _remove(self, index: int) -> None:
         self._alive.discard(index)
         self._waiting.get(self._members[index].next_probe, set()).discard(index)
 
@@ -126,7 +126,9 @@ class Group:
         self._members[index].started = True
 
     def observe(self, index: int, tokens: int, score: float) -> list[Decision]:
-        """A member has ``tokens`` tokens and this score now."""
+        """A member has ``tokens`` tokens and this score now; once pruned it counts no more."""
+        if index not in self._alive:
+            return []
         member = self._members[index]
         waited = member.waiting
         # Also while it waits at an earlier one: how long that takes must not change its score here.
@@ -137,7 +139,7 @@ class Group:
             return []
         if self.policy.waits:
             if not waited:
-                self._waits(index)
+                self._stand(index)
             return self._settle() if not waited or self._joined_last else []
         decisions = []
         while member.waiting:
@@ -155,7 +157,7 @@ class Group:
             decisions += self._judge(ready, probe)
         return decisions
 
-    def _waits(self, index: int) -> None:
+    def _stand(self, index: int) -> None:
         self._waiting.setdefault(self._members[index].next_probe, set()).add(index)
 
     def _due(self) -> tuple[int, list[int]] | None:
@@ -204,8 +206,8 @@ class Group:
             decisions.append(Decision(index, tokens, score, verdict))
             if not verdict.survives:
                 # Gone for every later decision; ``leave`` may come only after the engine freed it.
-                self._gone(index)
+                self._remove(index)
                 self._pruned += 1
             elif self.policy.waits and member.waiting:
-                self._waits(index)
+                self._stand(index)
         return decisions

@@ -41,9 +41,11 @@ def prune_plan(
     if options is None:
         return None
     spec = _policy_spec(options)
-    if scorer == "none" and spec["name"] != "never":
+    if scorer == "none":
+        if spec["name"] == "never":
+            return None
         raise InvalidRequest(
-            'arrol.prune needs candidates to be scored: leave out "scorer": "none", or set "prune": null.',
+            'With "scorer": "none" nothing is pruned: set "prune": null, or leave the scorer out.',
             param="arrol.prune",
         )
     if spec["name"] in CALIBRATED and scorer != "head":

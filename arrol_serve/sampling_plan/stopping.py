@@ -23,7 +23,8 @@ def belief_of(options: ArrolOptions, scorer: Scorer, config: ServerConfig) -> Be
         return Belief(**options.belief.model_dump()) if options.belief else config.belief
     if options.belief:
         raise InvalidRequest(
-            "arrol.belief is about probabilities that only a quality head gives: leave it out.",
+            "arrol.belief is about probabilities that only a quality head gives, and this search's scorer "
+            f"is {scorer}: leave it out.",
             param="arrol.belief",
         )
     return None
@@ -69,8 +70,8 @@ def stop_rule_of(options: ArrolOptions, vote: VoteRule, belief: Belief | None) -
         )
     if stop.confidence is not None and belief is None:
         raise InvalidRequest(
-            "arrol.early_stop.confidence is a probability that only a quality head can tell: use "
-            '"agreement", or a server with a head.',
+            "arrol.early_stop.confidence is a probability that only the scorer head can tell: use "
+            '"agreement", or "scorer": "head" on a server that has one.',
             param="arrol.early_stop.confidence",
         )
     if belief is None or stop.agreement is not None:

@@ -13,7 +13,7 @@ from arrol_serve.api.ticket import SearchTicket
 from arrol_serve.pipeline import SearchOutcome
 from arrol_serve.rollout import Fate
 
-NOT_VOTABLE = "No candidate holds an answer to vote on: the best-scored one is returned."
+NOT_VOTABLE = "No candidate holds an answer to vote on: the {} one is returned."
 LONGEST_HEADER = 1024
 """Characters of an answer in a header; a longer one is left out."""
 PLAIN_IN_HEADERS = " !\"#$&'()*+,/:;<=>?@[\\]^`{|}"
@@ -99,7 +99,8 @@ def arrol_object(ticket: SearchTicket, head_id: str | None) -> ArrolReport | Non
         report["preset"] = plan.preset
     if ticket.temperature is not None:
         report["temperature"] = ticket.temperature
-    notes = [*ticket.notes, *(() if outcome.votable else (NOT_VOTABLE,))]
+    first = "first" if plan.scorer == "none" else "best-scored"
+    notes = [*ticket.notes, *(() if outcome.votable else (NOT_VOTABLE.format(first),))]
     if notes:
         report["note"] = " ".join(notes)
     if plan.returns == "candidates":

@@ -1,7 +1,7 @@
 /** What happened, in words. No DOM. */
 
 import { count, percent, probability, seconds } from "./format.js";
-import { lanesOf, savedBy, sigmoid } from "./race.js";
+import { calibrated, lanesOf, savedBy, sigmoid } from "./race.js";
 
 /** Why a search stopped. `race.plan` says what confidence or agreement was asked for, where it is known. */
 export function whyStopped(race) {
@@ -46,8 +46,7 @@ export function laneInWords(race, lane) {
 
 /** A score at a probe: a probability with a head, else a mean log-probability. */
 export function scoreInWords(race, score) {
-  const scorer = race.report?.scorer ?? race.plan?.scorer;
-  return scorer === "head" ? `P(right) ${probability(sigmoid(score))}` : `mean log-probability ${score.toFixed(2)}`;
+  return calibrated(race) ? `P(right) ${probability(sigmoid(score))}` : `mean log-probability ${score.toFixed(2)}`;
 }
 
 /** The line above the lanes. */
@@ -68,7 +67,8 @@ export function headline(race) {
 export function outcomeInWords(race) {
   const { now, report } = race;
   if (!report) return "";
-  const sure = now.confidence === null ? "" : `, P(right) ${probability(now.confidence)}`;
+  const sureness = calibrated(race) ? `P(right) ${probability(now.confidence)}` : `${percent(now.confidence)} of the weight`;
+  const sure = now.confidence === null ? "" : `, ${sureness}`;
   const answer = now.leader === null ? "No answer to vote on" : `Answer ${now.leader}${sure}`;
   return `${answer}. ${whyStopped(race)} ${count(now.tokens, "token")} in ${seconds(now.elapsed_ms)}.`;
 }

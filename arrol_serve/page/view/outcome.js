@@ -2,7 +2,7 @@
 
 import { colourOf } from "../model/colours.js";
 import { beside, clip, count, integer, percent, probability, seconds } from "../model/format.js";
-import { plainTokens, standings } from "../model/race.js";
+import { calibrated, plainTokens, standings } from "../model/race.js";
 import { whyStopped } from "../model/words.js";
 import { byId, el, say, svg } from "./dom.js";
 import { answer, prose } from "./math.js";
@@ -39,7 +39,7 @@ function showBelief(race) {
   box.hidden = confidence === null;
   box.className = `belief ${colourOf(race, standings(race)[0]?.cluster)}`;
   if (box.hidden) return;
-  const head = (race.report?.scorer ?? race.plan?.scorer) === "head";
+  const head = calibrated(race);
   const meter = svg("svg", { class: "meter", "aria-hidden": "true" },
     svg("rect", { class: "rail", width: "100%", height: "100%", rx: 3 }),
     svg("rect", { class: "level", width: `${100 * confidence}%`, height: "100%", rx: 3 }));

@@ -80,7 +80,7 @@ def test_a_server_on_a_full_disk_serves_and_killed_leaves_no_engine() -> None:
 
 
 def test_a_stopped_server_does_not_free_its_memory_piece_by_piece(tmp_path: Path) -> None:
-    """Python's own end takes a process a fourth of the processor seconds of its start, vLLM's an eighth."""
+    """Python's own end would take a fourth of the processor seconds of the start, vLLM's takes an eighth."""
     log = tmp_path / "server.log"
     process, _ = start(log)
     try:

@@ -46,6 +46,16 @@ def test_a_ranking_waits_for_the_last_arrival() -> None:
     assert ended(made.observe(3, 3, 3.0)) == [0, 1]
 
 
+def test_a_member_pruned_in_this_step_comes_to_no_further_probe() -> None:
+    """It was on its list already: another one's arrival ended it just before."""
+    made = joined(2, probes=[3, 6], policy={"name": "top_fraction", "keep": 0.25})
+    assert made.observe(1, 3, 1.0) == []
+    assert ended(made.observe(0, 3, 2.0)) == [1]
+    assert made.observe(1, 6, 9.0) == []
+    kept = made.observe(0, 6, 0.0)
+    assert [(d.index, d.verdict.survives) for d in kept] == [(0, True)]
+
+
 def test_a_policy_of_whole_groups_decides_nothing_before_all_have_joined() -> None:
     made = group(2, policy={"name": "arrol_signed", "p_max": 1e-6, "p_min": 1e-6})
     made.join(0)

@@ -42,8 +42,8 @@ from tests.unit.sampling_plan.plans import HEADED, search
         ),
         ({"early_stop": {"confidence": 1}}, "arrol.early_stop.confidence", "less than 1"),
         ({"scorer": "none", "vote": "quality"}, "arrol.vote", '"uniform"'),
-        ({"scorer": "none", "prune": {"keep": 0.5}}, "arrol.prune", "scored"),
-        ({"scorer": "none", "prune": {"policy": "random"}}, "arrol.prune", "scored"),
+        ({"scorer": "none", "prune": {"keep": 0.5}}, "arrol.prune", "nothing is pruned"),
+        ({"scorer": "none", "prune": {"policy": "random"}}, "arrol.prune", "nothing is pruned"),
         (
             {"scorer": "none", "early_stop": {"confidence": 0.9}},
             "arrol.early_stop.confidence",
@@ -52,7 +52,7 @@ from tests.unit.sampling_plan.plans import HEADED, search
         (
             {"scorer": "none", "belief": {"agreement": 1, "score": 1, "doubt": 0}},
             "arrol.belief",
-            "leave it out",
+            "scorer is none",
         ),
         (
             {"belief": {"agreement": -1, "score": 1, "doubt": 0}},

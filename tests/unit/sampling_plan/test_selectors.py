@@ -126,4 +126,5 @@ def test_without_a_scorer_votes_are_counted_and_the_engine_scores_nobody() -> No
     assert (plan.vote, plan.scorer, plan.belief) == ("uniform", "none", None)
     assert plan.stop_rule == ByAgreement(DEFAULT_AGREEMENT, "uniform", None)
     assert group_plan(plan).signals == ()
+    assert search(body={"scorer": "none", "prune": {"policy": "never"}}).prune is None
     assert search(alias={"vote": "rank"}, body={"scorer": "none", "vote": None}).vote == "uniform"

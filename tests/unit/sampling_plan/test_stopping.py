@@ -55,7 +55,7 @@ def test_early_stop_believes_the_head_where_there_is_one() -> None:
     assert rule == ByConfidence(0.9, "quality", HEADED.belief)
     plain = resolve(Selectors(body={"early_stop": {}}), PLAIN)
     assert plan_rule(plain) == ByAgreement(0.95, "quality")
-    with pytest.raises(InvalidRequest, match="only a quality head can tell"):
+    with pytest.raises(InvalidRequest, match="only the scorer head can tell"):
         resolve(Selectors(body={"early_stop": {"confidence": 0.9}}), PLAIN)
 
 
