@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import atexit
 import difflib
 import errno
 import os
 import sys
 from collections.abc import Iterable
-from contextlib import suppress
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Any, NoReturn
 
 from arrol_serve import bundled, home, keys
 from arrol_serve.api.admin import listener
+from arrol_serve.ending import end
 from arrol_serve.errors import ArrolError, InvalidRequest, UnsupportedEngine
 from arrol_serve.model_folder import check_model_folder, name_folder, tell_type
 from arrol_serve.options import build_parser, heads_asked, server_config
@@ -282,17 +281,4 @@ def _run(args: Any) -> None:
             f"cannot listen on {args.host or '0.0.0.0'}:{args.port}: {error.strerror}. "  # noqa: S104
             "Choose another with --port."
         )
-    _end(args.arrol_lifecycle.exit_status)
-
-
-def _end(status: int) -> NoReturn:
-    """End the process, everything being closed, and leave its memory to the system.
-
-    Python would free it object by object, for seconds. And vLLM has frozen its heap, so that Triton's
-    bindings would report all that they still hold as leaked. Threads that still run are not waited for.
-    """
-    atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # a full disk, or it is closed
-            stream.flush()
-    os._exit(status)
+    end(args.arrol_lifecycle.exit_status)

@@ -1,4 +1,4 @@
-"""An engine process does not outlive its server, nor does it take long to end with it.
+"""An engine process does not outlive its server.
 
 vLLM's workers watch the engine process, but the engine process does not watch the API server: killed
 with SIGKILL, that would leave an engine that holds the GPU and answers nobody.
@@ -6,8 +6,6 @@ with SIGKILL, that would leave an engine that holds the GPU and answers nobody.
 
 from __future__ import annotations
 
-import atexit
-import gc
 import multiprocessing
 import os
 import signal
@@ -26,15 +24,6 @@ def die_with_parent() -> None:
             target=_outlive, args=(parent.sentinel,), name="arrol-parent-watch", daemon=True
         )
         thread.start()
-
-
-def end_fast() -> None:
-    """Leave this process's memory to the system as it ends: Python would look through all of it, for seconds.
-
-    vLLM does so itself, but on ROCm alone.
-    """
-    if multiprocessing.parent_process() is not None:
-        atexit.register(gc.freeze)
 
 
 def _outlive(sentinel: int) -> None:

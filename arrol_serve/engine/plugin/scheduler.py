@@ -16,10 +16,11 @@ from vllm.v1.core.sched.scheduler import Scheduler
 from vllm.v1.engine import EngineCoreOutput, EngineCoreOutputs, FinishReason
 from vllm.v1.request import RequestStatus
 
+from arrol_serve.ending import end_so_when_done
 from arrol_serve.engine.plugin.agenda import Agenda
 from arrol_serve.engine.plugin.compat import check_vllm
 from arrol_serve.engine.plugin.members import LiveGroup, Member
-from arrol_serve.engine.plugin.orphan import die_with_parent, end_fast
+from arrol_serve.engine.plugin.orphan import die_with_parent
 from arrol_serve.engine.plugin.wire import KEY, EndedLengths, MemberPlan, StepScores, plan_of
 from arrol_serve.pruning.group import Decision, Group
 from arrol_serve.pruning.ledger import Ledger
@@ -34,7 +35,6 @@ class PruningMixin(Scheduler if TYPE_CHECKING else object):  # type: ignore[misc
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         check_vllm()
         die_with_parent()
-        end_fast()
         super().__init__(*args, **kwargs)
         self.arrol_groups: dict[str, LiveGroup] = {}
         self._arrol_members: dict[str, Member] = {}
@@ -87,6 +87,10 @@ class PruningMixin(Scheduler if TYPE_CHECKING else object):  # type: ignore[misc
             setattr(output, KEY, EndedLengths(self._arrol_lengths))
             self._arrol_lengths = {}
         return output
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        end_so_when_done()
 
     def _free_request(self, request: Any, delay_free_blocks: bool = False) -> Any:
         freed = super()._free_request(request, delay_free_blocks)

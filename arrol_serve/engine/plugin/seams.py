@@ -37,6 +37,7 @@ SCHEDULER_METHODS = {
     "finish_requests": ("self", "request_ids", "finished_status"),
     "update_from_output": ("self", "scheduler_output", "model_runner_output"),
     "schedule": ("self", "throttle_prefills"),
+    "shutdown": ("self",),
 }
 SCHEDULER = (
     Seam(
