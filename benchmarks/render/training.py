@@ -22,10 +22,11 @@ def training(name: str = "training") -> str:
     lines = [
         _caption(result),
         "",
-        f"| rollouts pruned by | seeds | s/step | generate | log-probs | update | speed | pass@1 "
-        f"| against {base}, equal steps | against {base}, equal seconds |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        f"| rollouts pruned by | seeds | s/step | generate | log-probs | update | tokens generated | speed "
+        f"| pass@1 | against {base}, equal steps | against {base}, equal seconds |",
+        "|---" * 11 + "|",
     ]
+    plain = next(row["tokens_generated"] for row in result.rows if row["arm"] == base)
     for row in result.rows:
         phases = " | ".join(
             f"{row[f'{clock}_{p}'] or 0.0:.2f}" for p in ("generate", "logprob", "update")
@@ -34,7 +35,7 @@ def training(name: str = "training") -> str:
         speed = row["speedup" if clock == "seconds" else "speedup_cpu"]
         lines.append(
             f"| {row['arm']} | {len(row['seeds'])} | {row[f'{clock}_per_step']:.2f} | {phases} "
-            f"| {speed:.2f}x | {_mean(row['pass@1']):.3f} | {gains} |"
+            f"| {row['tokens_generated'] / plain:.2f} | {speed:.2f}x | {_mean(row['pass@1']):.3f} | {gains} |"
         )
     if found := _intervals(result, gain):
         lines += ["", found]
