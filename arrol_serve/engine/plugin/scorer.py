@@ -21,7 +21,7 @@ from arrol_serve.engine.plugin.scoring.device_scores import device_record, devic
 from arrol_serve.engine.plugin.scoring.ends import Ends
 from arrol_serve.engine.plugin.scoring.fold import Fold, Folded, Ints, Places, upload
 from arrol_serve.engine.plugin.scoring.host_fold import HostFold, Kept
-from arrol_serve.engine.plugin.scoring.host_scores import host_record, host_scores
+from arrol_serve.engine.plugin.scoring.host_scores import Asked
 from arrol_serve.engine.plugin.scoring.selection import Held, Selection, selected
 from arrol_serve.engine.plugin.wire import MemberPlan, StepScores
 
@@ -152,9 +152,10 @@ class RowScorer:
         folded, self._folded = self._folded, None
         recorded = len(selection.records) > 0
         if isinstance(folded, Kept):
+            asked = Asked(selection, hidden, folded)
             if recorded:
-                host_record(self.recorder, selection, hidden, folded)
-            return host_scores(selection, hidden, folded)
+                asked.record(self.recorder)
+            return asked.scores()
         if isinstance(self._fold, HostFold):  # nothing was sampled
             return StepScores()
         # With drafts only the device knows which token is the last: nothing is recorded then.
