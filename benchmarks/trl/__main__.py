@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from arrol_serve.bundled import MODEL
 from benchmarks.record import write_result
 from benchmarks.training.arms import COMMON, RECIPE, TUNED
 from benchmarks.training.runs import command, folder
@@ -61,15 +63,21 @@ def run(out: Path, package: Path, arm: str, seed: int, steps: int) -> None:
 
 def _theirs(target: Path) -> tuple[Times, float]:
     times: Times = json.loads((target / "seconds.json").read_text())
-    words = [sys.executable, "-m", "benchmarks.trl", "--examine", str(target / "model")]
-    return times, float(subprocess.run(words, capture_output=True, check=True).stdout.split()[-1])
+    return times, _examined(target / "model")
 
 
 def _ours(target: Path) -> tuple[Times, float]:
-    log = read_metrics(target)
-    accuracy = [row["eval/pass@1"] for row in log if "eval/pass@1" in row][-1]
-    steps = [row for row in log if row["step"] > 0]
-    return [{k: v for k, v in row.items() if k.startswith("seconds")} for row in steps], accuracy
+    """Its last checkpoint is examined as TRL's is, wherever its own evaluations fell."""
+    steps = [row for row in read_metrics(target) if row["step"] > 0]
+    times = [{k: v for k, v in row.items() if k.startswith("seconds")} for row in steps]
+    model = shutil.copytree(MODEL, target / "model", dirs_exist_ok=True)
+    shutil.copy(max((target / "checkpoints").iterdir()) / "model.safetensors", model)
+    return times, _examined(model)
+
+
+def _examined(model: Path) -> float:
+    words = [sys.executable, "-m", "benchmarks.trl", "--examine", str(model)]
+    return float(subprocess.run(words, capture_output=True, check=True).stdout.split()[-1])
 
 
 def examine(model: Path) -> float:
