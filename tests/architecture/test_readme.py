@@ -30,7 +30,7 @@ def test_what_it_gains_comes_first_with_where_it_does_not() -> None:
     titles = re.findall(r"^## (.+)$", README, re.MULTILINE)
     assert titles[:3] == ["What it gains", "See it work", "Use it"]
     gains = README[README.index("## What it gains") : README.index("## See it work")]
-    assert len(re.findall(r"^\| (?!what|-)", gains, re.MULTILINE)) == 4
+    assert len(re.findall(r"^\| (?!what|-)", gains, re.MULTILINE)) == 5
     assert len(re.findall(r"!\[", gains)) == 1
     assert "1.8 million parameters" in gains
     assert "**Where it does not help.**" in gains

@@ -13,7 +13,7 @@ BEST = "arrol-serve, fast"
 def headline() -> str:
     """Everything between the README's marks."""
     lines = ["| what | beside | result |", "|---|---|---|"]
-    rows = (_preset("fast", 16), _preset("best", 64), _serving(), _training())
+    rows = (_vote(), _preset("fast", 16), _preset("best", 64), _serving(), _training())
     lines += [f"| {' | '.join(row)} |" for row in rows]
     where = " ".join(
         f"{read_result(name).where()}."
@@ -47,6 +47,17 @@ def _preset(name: str, samples: int) -> tuple[str, str, str]:
     )
 
 
+def _vote() -> tuple[str, str, str]:
+    result = read_result("accuracy")
+    row = next(row for row in result.rows if row["method"] == "unpruned, quality vote")
+    low, high = row["difference_interval"]
+    return (
+        f"quality vote of {result.settings['samples']} samples",
+        "their uniform vote",
+        f"{row['difference_to_uniform']:+.3f} ({low:+.3f} to {high:+.3f})",
+    )
+
+
 def _serving() -> tuple[str, str, str]:
     result = read_result("serving_presets")
     busiest = max(row["concurrency"] for row in result.rows)
@@ -67,7 +78,7 @@ def _training() -> tuple[str, str, str]:
         "a training step, half of its rollouts pruned",
         "unpruned, tuned",
         f"{row['speedup_cpu']:.2f}x; pass@1 after equal steps {spread(row['gain_over_base'])}, processor "
-        f"seconds {spread(row['gain_at_equal_seconds_cpu'])} (half the samples, unpruned: "
+        f"seconds {spread(row['gain_at_equal_seconds_cpu'])} (half the samples: "
         f"{spread(fewer['gain_at_equal_seconds_cpu'])}); {len(row['seeds'])} seeds",
     )
 
