@@ -36,3 +36,12 @@ def test_without_a_scorer_each_candidate_has_one_vote(ask: Ask) -> None:
         [(c["answer"], c["tokens"]) for c in found["candidates"]] for found in (counted, scored)
     ]
     assert kept[0] == kept[1]
+
+
+@pytest.mark.parametrize(("scorer", "which"), [("none", "first"), ("head", "best-scored")])
+def test_it_says_which_candidate_is_returned_without_a_vote(
+    ask: Ask, scorer: str, which: str
+) -> None:
+    found = ask(arrol={"samples": 3, "scorer": scorer}, max_tokens=4, seed=1).arrol
+    assert found["votable"] is False
+    assert f"the {which} one is returned" in found["note"]
