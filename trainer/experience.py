@@ -55,6 +55,8 @@ class ExperienceSampler:
     """The run's seed."""
     record: bool
     """Whether to keep the head's inputs."""
+    last_tokens: bool
+    """Those of last tokens too."""
     ranks: Ranks
     """All of them call ``gather`` together and have the same experience afterwards."""
 
@@ -167,6 +169,7 @@ class ExperienceSampler:
             policy=policy,
             signals=("quality",) if policy["name"] in SCORED else (),
             record=prune.probes if self.record else None,
+            to_end=self.last_tokens,
             min_survivors=prune.min_survivors,
         )
 

@@ -126,6 +126,7 @@ class Trainer:
             chat=self.config.chat,
             seed=self.config.run.seed,
             record=self.head is not None,
+            last_tokens=self.config.head.last_tokens,
             ranks=self.ranks,
         )
 
@@ -181,7 +182,9 @@ class Trainer:
         sampled = len(found.groups) * self.config.rollout.samples  # what a group stands for
         report = self.learner.update(rows, step, sampled, stale=self.off_policy > 0)
         with clock.phase("head"):
-            recorded = head_rows(found.features, found.groups)
+            recorded = head_rows(
+                found.features, found.groups, last_tokens=self.config.head.last_tokens
+            )
             figures = self.head.learn(recorded, step) if self.head and recorded else {}
         every = self.config.log.rollouts_every
         self.ranks.on_first(

@@ -98,4 +98,5 @@ def keep_best(order: list[int], target: int, view: GroupView) -> dict[int, Verdi
     floor = view.min_survivors - view.finished - (view.alive - len(order))
     kept = set(order[: max(target, floor)])
     share = len(kept) / len(order) if order else 1.0
-    return {i: Verdict(i in kept, 1.0 if len(kept) == len(order) else share) for i in order}
+    lives, dies = Verdict(True, share), Verdict(False, share)
+    return {i: lives if i in kept else dies for i in order}

@@ -48,6 +48,12 @@ ARMS: dict[str, Changes] = {
     "both ends": {"prune.mode": "both_ends", "prune.lean": 0.5},
     "none, tuned": {"prune.mode": "none", **TUNED},
     "fast": {"prune.mode": "both_ends", "prune.lean": 0.5, **TUNED},
+    "fast, probes alone": {
+        "prune.mode": "both_ends",
+        "prune.lean": 0.5,
+        "head.last_tokens": False,
+        **TUNED,
+    },
     "arrol, on-policy, tuned": {
         "prune.mode": "arrol",
         **{key: value for key, value in TUNED.items() if key != "rollout.batches"},

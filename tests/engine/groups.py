@@ -30,6 +30,7 @@ def ask_many(engine: Any, plans: Sequence[Mapping[str, Any]]) -> list[list[Sampl
             policy=_policy(plan.get("policy")),
             signals=plan.get("signals", ("confidence", "quality")),
             record=plan.get("record"),
+            to_end=plan.get("to_end", True),
         )
         for plan in plans
     ]

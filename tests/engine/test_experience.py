@@ -63,6 +63,7 @@ def experience(
         chat=config.chat,
         seed=config.run.seed,
         record=record,
+        last_tokens=config.head.last_tokens,
         ranks=Ranks(),
     )
     return sampler.gather(0, policy_of, Stopwatch(), takes)

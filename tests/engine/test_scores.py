@@ -116,6 +116,26 @@ def test_confidence_is_the_mean_top_20_log_probability(recorded: Any) -> None:
     assert recorded["rollout"].report["confidence"] == pytest.approx(expected, rel=1e-3)
 
 
+def test_last_tokens_are_neither_scored_nor_recorded_where_they_are_not_asked_for(
+    engine: Any,
+) -> None:
+    found = []
+    for to_end in (True, False):
+        (group,) = ask(
+            engine, QUESTION, size=4, record=RECORDED, probes=(20,), seed=4, to_end=to_end
+        )
+        (record,) = engine.collective_rpc("arrol_take_features")
+        rows = {(i, n): row.tolist() for _, i, n, row in record.rows() if n in RECORDED}
+        found.append((group, rows, set(record.tokens)))
+    (whole, rows, tokens), (cut, same_rows, fewer) = found
+    assert [r.text for r in cut] == [r.text for r in whole]
+    assert [r.report["probes"] for r in cut] == [r.report["probes"] for r in whole]
+    assert {r.report["quality"] for r in cut} == {r.report["confidence"] for r in cut} == {None}
+    assert None not in {r.report["quality"] for r in whole}
+    assert same_rows == rows
+    assert fewer == set(RECORDED) < tokens
+
+
 def test_a_request_without_signals_is_not_scored(engine: Any) -> None:
     (group,) = ask(engine, QUESTION, size=2, signals=())
     assert [r.report["quality"] for r in group] == [None, None]

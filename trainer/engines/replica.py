@@ -95,6 +95,7 @@ class Replica:
             "prune_by": request.prune_by,
             "confidence_window": request.confidence_window,
             "record": None if request.record is None else list(request.record),
+            "to_end": request.to_end,
         }
         reply = self.post("/admin/rollouts", body)
         if set(reply["weight_versions"]) - {version}:

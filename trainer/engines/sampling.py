@@ -65,6 +65,8 @@ class GroupRequest:
     policy: Mapping[str, Any] | None = None
     signals: Sequence[str] = ()
     record: Sequence[int] | None = None
+    to_end: bool = True
+    """Whether last tokens are scored, and recorded, too; false: nothing past the last probe."""
     min_survivors: int = 1
     prune_by: str = "quality"
     confidence_window: int = CONFIDENCE_WINDOW
@@ -234,6 +236,7 @@ def member_plan(group: GroupRequest, index: int, size: int) -> MemberPlan:
         prune_by=group.prune_by,
         confidence_window=group.confidence_window,
         record=group.record,
+        to_end=group.to_end,
     ).member(index)
 
 

@@ -40,6 +40,7 @@ class Pruner:
     ) -> None:
         """``model``: its configuration, as transformers has it; ``folder``: where the engine finds heads."""
         self.prune, self._seed, self._folder = prune, seed, folder
+        self._last_tokens = head.last_tokens
         self.rounds = 0
         self.history = SuccessHistory()
         self._facts = base_model_facts(model, name)
@@ -73,6 +74,7 @@ class Pruner:
             policy=policy,
             signals=("quality",) if policy["name"].startswith("arrol") else (),
             record=self.prune.probes if self.head is not None else None,
+            to_end=self._last_tokens,
             min_survivors=self.prune.min_survivors,
         )
 
@@ -106,7 +108,7 @@ class Pruner:
         figures = {
             k: v for k, v in rollout_metrics(groups).items() if k in FIGURES and v is not None
         }
-        rows = head_rows(record, groups)
+        rows = head_rows(record, groups, last_tokens=self._last_tokens)
         if self.head is not None and rows is not None:
             figures |= self.head.learn(rows, self.rounds)
         for group in groups:

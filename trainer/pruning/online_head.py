@@ -55,10 +55,13 @@ class HeadRows:
     """[M] 1 / the probability with which a labelled row has its label."""
 
 
-def head_rows(record: FeatureRecord, groups: Sequence[JudgedGroup]) -> HeadRows | None:
+def head_rows(
+    record: FeatureRecord, groups: Sequence[JudgedGroup], *, last_tokens: bool = True
+) -> HeadRows | None:
     """The head's rows of one step; None where nothing was recorded.
 
-    A rollout's last record at its last token is the final one, which is left out where it was pruned.
+    With ``last_tokens`` a rollout's last record at its last token is the final one, which is left out where
+    it was pruned.
     """
     by_key = {
         (str(group.number), i): (group, rollout)
@@ -71,7 +74,8 @@ def head_rows(record: FeatureRecord, groups: Sequence[JudgedGroup]) -> HeadRows 
     # The engine forgets the rollouts of a step in no particular order, learning must not depend on it.
     for row, key in sorted(enumerate(keys), key=lambda pair: (pair[1], pair[0])):
         group, rollout = by_key[key]
-        final = last[key] == row and record.tokens[row] == rollout.sampled.token_count
+        at_end = last[key] == row and record.tokens[row] == rollout.sampled.token_count
+        final = last_tokens and at_end
         if final and rollout.pruned:
             continue
         label = UNKNOWN if rollout.correct is None else float(rollout.correct)

@@ -122,6 +122,9 @@ class HeadSection(Section):
     """Recorded positions per optimizer step of the head."""
     window: int = Field(default=8192, ge=16)
     """Recorded positions remembered."""
+    last_tokens: bool = True
+    """Learn from each rollout's last token too, which is what a vote goes by. ``false``: nothing is computed
+    of a rollout past its last probe, and the exported head reads last tokens as it reads probes."""
     bins: int = Field(default=128, ge=2)
     """Of the posterior, by score."""
     decay: float = Field(default=0.9, gt=0, le=1)

@@ -96,6 +96,7 @@ def _plan(asked: RolloutsRequest) -> GroupPlan:
         prune_by=asked.prune_by,
         confidence_window=asked.confidence_window,
         record=None if asked.record is None else tuple(asked.record),
+        to_end=asked.to_end,
     )
 
 

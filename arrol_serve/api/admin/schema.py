@@ -86,6 +86,9 @@ class RolloutsRequest(Strict):
     confidence_window: int = Field(default=CONFIDENCE_WINDOW, ge=1, le=CONFIDENCE_WINDOW)
     record: list[int] | None = None
     """Token counts at which to keep the head's inputs, besides the last token; None: keep none."""
+    to_end: bool = True
+    """Whether last tokens are scored, and recorded, too; false: nothing is computed past the last of
+    ``probes`` and ``record``."""
 
     @model_validator(mode="after")
     def _sound(self) -> RolloutsRequest:

@@ -127,6 +127,8 @@ class Member:
         """The engine's report on it; ``groups``: rollout groups alive in the engine."""
         probes = self.group.rules.probes_of(self.plan["index"])
         quality, confidence = Signals(*self.signals).ending(self.pruned)
+        if not (self.pruned or self.plan["to_end"]):
+            quality = confidence = None
         earlier = self.run[-2::-1] if self.stops_outside else ()
         return Report(
             quality=quality,

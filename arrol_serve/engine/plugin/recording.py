@@ -1,4 +1,4 @@
-"""The head's inputs kept for training: at the positions that a plan names, and at a rollout's last token."""
+"""The head's inputs kept for training: at the positions that a plan names, and mostly at last tokens."""
 
 from __future__ import annotations
 
@@ -104,6 +104,6 @@ class Recorder:
             if tokens <= last:
                 self.kept.add(plan["group"], plan["index"], tokens, features)
         place = last % self._last_rows
-        if last > 0 and self._numbers[running.slot, place] == last:
+        if plan["to_end"] and last > 0 and self._numbers[running.slot, place] == last:
             features = self._latest[running.slot, place].clone()
             self.kept.add(plan["group"], plan["index"], last, features)

@@ -7,6 +7,7 @@ W tokens a request at most, D hidden, V vocabulary.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -46,9 +47,10 @@ class RowScorer:
         self._fold: Fold | HostFold = (
             HostFold(slots, shapes.width) if self._on_host else fold_for(device, slots, shapes)
         )
-        self._free = list(range(slots - 1, -1, -1))
+        self._free = deque(range(slots))
+        """The one that is free for longest comes first: of the others tokens may still be pending."""
         self._held: dict[str, Held] = {}
-        self._selection: tuple[list[str], Selection] | None = None
+        self._selection: tuple[list[str], Selection | None] | None = None
         self._folded: Folded | Kept | None = None
 
     @property
@@ -60,7 +62,7 @@ class RowScorer:
         """Give a request its slot. A request resumed after preemption keeps the one it has."""
         if req_id in self._held or not (plan["signals"] or plan["record"] is not None):
             return
-        slot = self._free.pop()
+        slot = self._free.popleft()
         named = self.heads.admit(plan["search"], plan["candidates"], plan["adapter"])
         self._held[req_id] = Held(slot, plan, named)
         self._fold.begin(slot, plan["confidence_window"], ends)
@@ -79,6 +81,7 @@ class RowScorer:
                 continue
             self.heads.release(held.plan["search"])
             self.recorder.end(req_id, lengths)
+            self._fold.end(held.slot)
             self._free.append(held.slot)
             self._selection = None
 
@@ -104,31 +107,36 @@ class RowScorer:
         steady = step.starts is None and step.samples is None
         if steady and self._selection is not None and self._selection[0] == step.req_ids:
             return self._selection[1]
+        selection = self._select(step)
+        if steady:
+            self._selection = (step.req_ids, selection)
+        return selection
+
+    def _select(self, step: StepRows) -> Selection | None:
         known = [self._held.get(req_id) for req_id in step.req_ids]
         if step.samples is not None:
             known = [
                 one if samples else None for one, samples in zip(known, step.samples, strict=True)
             ]
-        held = [one for one in known if one is not None]
+        held = [one for one in known if one is not None and not one.done]
         if not held:
             return None
         names, lines = step.req_ids, None
         if len(held) < len(known):
-            lines = [i for i, one in enumerate(known) if one is not None]
+            lines = [i for i, one in enumerate(known) if one is not None and not one.done]
             names = [names[i] for i in lines]
         slots = np.array([one.slot for one in held], np.int64)
-        selection = selected(names, self._places(step, slots, lines), step.width, held)
-        if steady:
-            self._selection = (step.req_ids, selection)
-        return selection
+        return selected(names, self._places(step, slots, lines), step.width, held)
 
     def _places(self, step: StepRows, slots: Ints, lines: list[int] | None) -> Places:
         """``lines``: those of the scored requests in the step; None: it has no others."""
-        bounds = np.arange(len(step.req_ids) + 1) if step.starts is None else step.starts
-        rows, starts = None, bounds[:-1]
-        at = np.arange(len(slots)) if lines is None else np.array(lines, np.int64)
-        if lines is not None:
-            starts, sizes = bounds[at], bounds[at + 1] - bounds[at]
+        every = np.arange(len(slots))
+        at = every if lines is None else np.array(lines, np.int64)
+        rows, starts = None, every if step.starts is None else step.starts[:-1]
+        if lines is not None and step.starts is None:
+            rows = upload(at, self.device)
+        elif lines is not None and step.starts is not None:
+            starts, sizes = step.starts[at], step.starts[at + 1] - step.starts[at]
             each = [np.arange(a, a + n) for a, n in zip(starts, sizes, strict=True)]
             rows = upload(np.concatenate(each), self.device)
             starts = np.cumsum(sizes) - sizes
@@ -155,6 +163,8 @@ class RowScorer:
             asked = Asked(selection, hidden, folded)
             if recorded:
                 asked.record(self.recorder)
+            if asked.done():
+                self._selection = None
             return asked.scores()
         if isinstance(self._fold, HostFold):  # nothing was sampled
             return StepScores()

@@ -10,9 +10,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, TypedDict, cast
 
 KEY = "arrol"
+BETWEEN = "/"
+"""What stands between a candidate's index and what its whole group shares, in the text of a plan."""
+LONGEST_KEPT = 2**16
+"""Characters of a text whose meaning is remembered for the group's other candidates."""
 CONFIDENCE_WINDOW = 2048
 """Tokens in DeepConf's sliding window, and the most that one may have."""
 
@@ -52,6 +57,8 @@ class MemberPlan(TypedDict):
     """Tokens, at most ``CONFIDENCE_WINDOW``, that the signal ``confidence`` is the mean of."""
     record: list[int] | None
     """Token counts at which to keep the head's inputs for training; None: keep none."""
+    to_end: bool
+    """Whether its last token is scored, and recorded, too; false: nothing past the last probe."""
     adapter: str | None
     """LoRA adapter whose own head scores; None: the base model's."""
     watched: bool
@@ -79,6 +86,7 @@ class GroupPlan:
     prune_by: str = "quality"
     confidence_window: int = CONFIDENCE_WINDOW
     record: Sequence[int] | None = None
+    to_end: bool = True
     adapter: str | None = None
     watched: bool = False
 
@@ -102,6 +110,7 @@ class GroupPlan:
             prune_by=self.prune_by,
             confidence_window=self.confidence_window,
             record=None if self.record is None else list(self.record),
+            to_end=self.to_end,
             adapter=self.adapter,
             watched=self.watched,
         )
@@ -156,7 +165,8 @@ class EndedLengths:
 
 def packed(plan: MemberPlan) -> str:
     """As text, which vLLM's deep copies and its decoder pass on without looking into it."""
-    return json.dumps(plan, separators=(",", ":"))
+    shared = {key: value for key, value in plan.items() if key != "index"}
+    return f"{plan['index']}{BETWEEN}{json.dumps(shared, separators=(',', ':'))}"
 
 
 def plan_of(sampling_params: Any) -> MemberPlan | None:
@@ -171,7 +181,15 @@ def plan_of(sampling_params: Any) -> MemberPlan | None:
 
 
 def _unpacked(text: str) -> Any:
+    index, _, shared = text.partition(BETWEEN)
     try:
-        return json.loads(text)
+        found = _shared(shared) if len(shared) <= LONGEST_KEPT else json.loads(shared)
+        return found | {"index": int(index)} if isinstance(found, dict) else None
     except ValueError:
         return None
+
+
+@lru_cache(maxsize=64)
+def _shared(text: str) -> Any:
+    """A group's candidates come in a row, to the scheduler and to the worker: nobody changes it."""
+    return json.loads(text)

@@ -165,6 +165,18 @@ def test_pruned_rollouts_count_at_their_probe_and_have_no_label() -> None:
     assert rows.weight.tolist() == [2, 2, 2]
 
 
+def test_without_last_tokens_every_row_is_one_of_a_probe() -> None:
+    """Also of a rollout that was pruned there, and of one that ended there by itself."""
+    pruned = rollout(None, 0.5, pruned=True, tokens=2)
+    judged = group([rollout(True, 0.5, tokens=2), pruned], number=7, estimate=0.3)
+    features = [torch.zeros(HIDDEN + len(STATISTICS))] * 2
+    record = FeatureRecord(["7"] * 2, [0, 1], [2, 2], features)
+    rows = head_rows(record, [judged], last_tokens=False)
+    assert rows is not None
+    assert rows.place.tolist() == [2, 2]
+    assert rows.label.tolist() == [1.0, UNKNOWN]
+
+
 def test_a_probe_is_not_taken_for_the_last_token_that_was_not_recorded() -> None:
     features = [torch.zeros(HIDDEN + len(STATISTICS))]
     rows = head_rows(FeatureRecord(["0"], [0], [2], features), [group([rollout(True, tokens=4)])])

@@ -31,6 +31,12 @@ def test_a_plain_request_ends_at_its_stop_token_or_its_length() -> None:
     assert ends() == Ends((12, 24), 50, False, (4,))
 
 
+def test_where_last_tokens_are_not_asked_for_only_probes_matter() -> None:
+    plan = GroupPlan("s", 1, 1, probes=(24, 12), record=(30,), to_end=False).member(0)
+    found = ends_of(plan, Params(stop=["x"]), 10, 100)
+    assert found == Ends((12, 24, 30), NEVER, False, ())
+
+
 def test_the_context_may_end_first() -> None:
     assert ends(prompt=70).longest == 30
 

@@ -29,20 +29,19 @@ def begun(fold: AnyFold, ends: Ends = ANY, slots: int = 8) -> AnyFold:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_numpy_gives_the_numbers_of_tensor_operations(dtype: torch.dtype) -> None:
     generator = np.random.default_rng(1)
-    host, tensors = begun(HostFold(8)), begun(TensorFold(8, CPU))
+    host, tensors = begun(HostFold(8, 3)), begun(TensorFold(8, CPU))
     for step in range(3 * NOTES):
         places, logits, _, sampled = made_up(generator, step, CPU, Shapes(dtype=dtype))
         host.before(places, logits, confidence=True)
         tensors.before(places, logits, confidence=True)
         ours, theirs = host.after(places, sampled), tensors.after(places, sampled)
         assert ours is not None
-        assert ours.confidence is not None
         assert theirs.confidence is not None
         new = sampled[places.lines] >= 0
-        assert ours.counts.tolist() == new.sum(1).tolist()
-        features = ours.features(*np.nonzero(new.numpy()))
-        torch.testing.assert_close(features, theirs.features[new], atol=1e-4, rtol=1e-5)
-        confidence = torch.from_numpy(ours.confidence)[new]
+        assert np.array([ours.who, ours.place]).T.tolist() == new.nonzero().tolist()
+        assert ours.new.tolist() == new.sum(1)[ours.who].tolist()
+        torch.testing.assert_close(ours.features(), theirs.features[new], atol=1e-4, rtol=1e-5)
+        confidence = torch.from_numpy(ours.confidence)
         torch.testing.assert_close(confidence, theirs.confidence[new], atol=1e-4, rtol=1e-5)
 
 
@@ -67,20 +66,19 @@ def test_scores_that_are_asked_for_seldom_are_those_of_tensor_operations(confide
                 waited += 1
                 assert not (sampled == 3).any()
                 continue
-            who, place = np.nonzero(ours.wanted)
-            asked += len(who)
-            expected = theirs.features[who, place]
-            torch.testing.assert_close(ours.features(who, place), expected, atol=1e-4, rtol=1e-5)
-            if ours.confidence is not None and theirs.confidence is not None:
-                found = torch.from_numpy(ours.confidence[who, place])
-                torch.testing.assert_close(found, theirs.confidence[who, place])
+            asked += len(ours.who)
+            expected = theirs.features[ours.who, ours.place]
+            torch.testing.assert_close(ours.features(), expected, atol=1e-4, rtol=1e-5)
+            if theirs.confidence is not None:
+                found = torch.from_numpy(ours.confidence)
+                torch.testing.assert_close(found, theirs.confidence[ours.who, ours.place])
     assert min(asked, waited) > 20
 
 
 def wanted(ends: Ends, runs: list[list[int]]) -> list[list[bool]]:
     """Of one request that gets these runs of tokens, which of them may need a score."""
-    fold = begun(HostFold(1), ends, slots=1)
     width = max(map(len, runs))
+    fold = begun(HostFold(1, width), ends, slots=1)
     one = np.zeros(1, np.int64)
     places = Places(one, one, one, None)
     seen = []
@@ -88,8 +86,8 @@ def wanted(ends: Ends, runs: list[list[int]]) -> list[list[bool]]:
         fold.before(places, torch.zeros(width, 50), confidence=False)
         sampled = torch.tensor([run + [-1] * (width - len(run))], dtype=torch.int32)
         folded = fold.after(places, sampled)
-        none = [False] * len(run)
-        seen.append(none if folded is None else folded.wanted[0, : len(run)].tolist())
+        asked = [] if folded is None else folded.place.tolist()
+        seen.append([place in asked for place in range(len(run))])
     return seen
 
 
@@ -130,7 +128,8 @@ def test_a_request_that_enters_does_not_wait_for_the_others_figures() -> None:
             if enters and step == 4:
                 fold.begin(7, 3, ends)
         assert kept is not None
-        found.append(kept.features(at, np.zeros(4, np.int64)))
+        assert kept.who.tolist() == at.tolist()
+        found.append(kept.features())
     torch.testing.assert_close(*found)
 
 
@@ -155,9 +154,10 @@ def test_last_bits_do_not_depend_on_who_else_is_there() -> None:
         among.before(many, logits[step, :count], confidence=False)
         ours = alone.after(one, sampled[step, :1])
         theirs = among.after(many, sampled[step, :count])
-        if ours is not None and ours.wanted[0, 0]:
+        if ours is not None:
             assert theirs is not None
-            assert ours.features(one.slots, one.slots).equal(theirs.features(one.slots, one.slots))
+            assert theirs.who[0] == 0
+            assert ours.features().equal(theirs.features()[:1])
             asked += 1
     assert asked == 8
 
@@ -173,7 +173,5 @@ def test_a_slot_is_empty_for_its_next_request() -> None:
         fold.before(places, torch.zeros(1, 50), confidence=True)
         folded = fold.after(places, token)
         assert folded is not None
-        assert folded.confidence is not None
-        features = folded.features(one, one)
-        found.append((features.tolist(), folded.confidence.tolist()))
+        found.append((folded.features().tolist(), folded.confidence.tolist()))
     assert found[0] == found[1]

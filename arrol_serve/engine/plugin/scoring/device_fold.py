@@ -47,6 +47,9 @@ class DeviceFold:
         self._sums.index_fill_(0, slots, 0.0)
         self._sizes.index_copy_(0, slots, sizes.contiguous())
 
+    def end(self, slot: int) -> None:
+        pass
+
     def before(self, places: Places, logits: Tensor, *, confidence: bool) -> None:
         self._enter()
         self._logits = logits.clone() if logits.dtype == torch.float32 else logits

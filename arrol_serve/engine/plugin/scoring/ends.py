@@ -30,10 +30,13 @@ class Ends:
 
 def ends_of(plan: MemberPlan, params: Any, prompt: int | None, max_model_len: int) -> Ends:
     """As ``check_stop`` of vLLM's scheduler decides. ``prompt``: tokens, None where it has embeddings."""
+    probes = tuple(sorted({*plan["probes"], *(plan["record"] or ())}))
+    if not plan["to_end"]:
+        return Ends(probes, NEVER, False, ())
     stops = {*(params.stop_token_ids or ()), params.eos_token_id} - {None}
     room = NEVER if prompt is None else max_model_len - prompt
     return Ends(
-        probes=tuple(sorted({*plan["probes"], *(plan["record"] or ())})),
+        probes=probes,
         longest=min(room, params.max_tokens or NEVER),
         anywhere=bool(
             prompt is None

@@ -78,6 +78,9 @@ class Fold(Protocol):
     def begin(self, slot: int, window: int, ends: Ends) -> None:
         """A request enters; ``window``: tokens that its confidence is the mean of."""
 
+    def end(self, slot: int) -> None:
+        """It has left."""
+
     def before(self, places: Places, logits: Tensor, *, confidence: bool) -> None:
         """Read the model's own distribution [L, V]: the sampler may scale it in place."""
 

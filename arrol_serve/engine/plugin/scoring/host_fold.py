@@ -1,8 +1,8 @@
 """The statistics on a CPU, where the scheduler waits for each step.
 
-A small model has short steps, and what costs is how many calls one makes. So steps with the same requests
-only keep their logits, while these are small, until a score is asked for; then they are read all at once.
-Nothing compiled: numba, once loaded, breaks the next engine that vLLM builds in the process.
+A small model has short steps, and what costs is how many calls one makes. So steps only keep their logits,
+while these are small, until a score is asked for or memory is full; then they are read all at once. Nothing
+compiled: numba, once loaded, breaks the next engine that vLLM builds in the process.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from torch import Tensor
 
 from arrol_serve.engine.plugin.scoring.ends import STOPS, Ends
 from arrol_serve.engine.plugin.scoring.fold import Ints, Places
-from arrol_serve.engine.plugin.scoring.host_run import STEPS, Run, Tokens, Workplace
+from arrol_serve.engine.plugin.scoring.host_distribution import Distribution, Workplace
+from arrol_serve.engine.plugin.scoring.host_pending import STEPS, Pending
+from arrol_serve.engine.plugin.scoring.host_rounds import Round, Tokens, rounds
 from arrol_serve.engine.plugin.scoring.host_window import ConfidenceWindow
 from arrol_serve.quality import row_statistics
 from arrol_serve.quality.row_statistics import NOTES, Floats
@@ -29,33 +31,31 @@ HELD, LENGTH = range(2)
 
 @dataclass(slots=True)
 class Kept:
-    """What is known after each new token of each request, until the next step."""
+    """What is known, until the next step, of the M new tokens that a score may be asked of."""
 
-    counts: Ints
-    """[S] new tokens."""
-    wanted: NDArray[np.bool_]
-    """[S, W] whether the score may be asked for."""
-    confidence: Floats | None
-    """[S, W]"""
+    who: Ints
+    """[M] which of the step's requests."""
+    place: Ints
+    """[M] which of its new tokens."""
+    new: Ints
+    """[M] how many it has."""
+    lengths: Ints
+    """[M] generated tokens, this one included."""
+    confidence: Floats
+    """[M] NaN where it was not asked for."""
     slots: Ints
-    """[S]"""
-    before: Ints
-    """[S, 2] ``HELD`` and ``LENGTH`` before the step."""
+    """[M]"""
+    held: Ints
+    """[M] of its notes, those that count."""
     table: Floats
     """[slots, COLUMNS] running statistics without what is only noted."""
     notes: Floats
     """[slots, tokens, 2]"""
 
-    def features(self, who: Ints, place: Ints) -> Tensor:
-        """[M, len(STATISTICS)] after the tokens at ``place`` [M] of the requests ``who`` [M]."""
-        slots, count = self.slots[who], self.before[who, HELD] + place + 1
-        rows = row_statistics.added(self.table[slots], self.notes[slots], count)
+    def features(self) -> Tensor:
+        """[M, len(STATISTICS)]"""
+        rows = row_statistics.added(self.table[self.slots], self.notes[self.slots], self.held)
         return torch.from_numpy(row_statistics.features(rows))
-
-    def lengths(self, who: Ints, place: Ints) -> Ints:
-        """[M] generated tokens, those at ``place`` included."""
-        found: Ints = self.before[who, LENGTH] + place + 1
-        return found
 
 
 class HostFold:
@@ -63,39 +63,52 @@ class HostFold:
 
     def __init__(self, slots: int, width: int = 1) -> None:
         """``width``: W at most."""
+        self._width = width
         self._table = row_statistics.empty(slots)
         self._notes = np.zeros((slots, 2 * NOTES + max(STEPS, width), 2), np.float32)
         self._counts = np.zeros((slots, 2), np.int64)
-        self._most_held = 0
-        """No request has more notes."""
+        """Without what is pending."""
         self._window = ConfidenceWindow(slots)
         self._probe = np.full(slots, NEVER_DUE)
         """Next probe of each."""
         self._due = np.full(slots, NEVER_DUE)
         """Tokens from which on every score may be asked for."""
+        self._quiet: int = NEVER_DUE
+        """In fewer steps nobody comes to these."""
         self._stopping: Counter[int] = Counter()
         """At which tokens any request may end."""
         self._stops = np.full((STOPS, slots), -1, np.int32)
         self._most_stops = 0
         self._probes: dict[int, list[int]] = {}
         self._ends: dict[int, Ends] = {}
-        self._run: Run | None = None
         self._work = Workplace()
+        self._pending = Pending(self._work)
+        self._left: set[int] = set()
+        """Slots of requests that have ended, of which tokens may be pending."""
+        self._read: Distribution | None = None
+        """Of a step whose logits are not kept."""
 
     def begin(self, slot: int, window: int, ends: Ends) -> None:
-        self._catch_up()
+        if slot in self._ends:
+            self.end(slot)
+        if slot in self._left:
+            self._catch_up()
         self._table[slot] = 0.0
         self._counts[slot] = 0
         self._window.begin(slot, window)
         self._probes[slot] = list(reversed(ends.probes))
-        if (earlier := self._ends.get(slot)) is not None:
-            self._stopping -= Counter(earlier.stops)
         self._stopping.update(ends.stops)
         self._ends[slot] = ends
         self._stops[:, slot] = -1
         self._stops[: len(ends.stops), slot] = ends.stops
         self._most_stops = max(self._most_stops, len(ends.stops))
         self._next_probe(slot)
+        self._quiet = min(self._quiet, int(self._due[slot]))
+
+    def end(self, slot: int) -> None:
+        self._stopping -= Counter(self._ends.pop(slot).stops)
+        self._due[slot] = self._probe[slot] = NEVER_DUE
+        self._left.add(slot)
 
     def _next_probe(self, slot: int) -> None:
         """Look for the first probe that the request has not reached."""
@@ -106,75 +119,105 @@ class HostFold:
         self._due[slot] = 0 if ends.anywhere else min(self._probe[slot], ends.longest)
 
     def before(self, places: Places, logits: Tensor, *, confidence: bool) -> None:
-        run = self._run
-        if run is None or run.places is not places:
+        if self._width == 1 and self._pending.holds(len(places.slots), logits.shape[1]):
+            if not self._pending.has_room(len(places.slots)):
+                self._catch_up()
+            self._pending.read(places, logits, confidence=confidence)
+        else:
             self._catch_up()
-            slots = places.slots
-            due = int((self._due[slots] - self._counts[slots, LENGTH]).min())
-            stops = self._stopping.keys()
-            self._run = run = Run(self._work, places, stops, due, confidence=confidence)
-        run.read(places.take(logits))
+            self._read = self._work.distribution(places.take(logits), confidence=confidence)
 
     def after(self, places: Places, sampled: Tensor) -> Kept | None:
         """None: no score of this step may be asked for."""
-        run = self._run
-        assert run is not None  # noqa: S101  # ``before`` was called
         tokens = sampled.numpy()
         if places.rows is not None:
             tokens = tokens[places.lines]
-        if run.goes_on(tokens):
+        if self._read is None:
+            return self._later(places.slots, tokens[:, 0])
+        read, self._read = self._read, None
+        return self._now(places, tokens, read)
+
+    def _later(self, slots: Ints, tokens: Tokens) -> Kept | None:
+        """Figures of all steps that wait, if somebody's score may be asked for."""
+        self._pending.add(slots, tokens)
+        self._quiet -= 1
+        if self._quiet > 0 and self._stopping.keys().isdisjoint(tokens.tolist()):
             return None
-        kept = self._take(run)
-        self._run = None
-        if kept.wanted.any():
-            slots = places.slots
-            for slot in slots[self._counts[slots, LENGTH] >= self._probe[slots]].tolist():
-                self._next_probe(slot)
-        return kept
+        means = self._catch_up()[-1]
+        lengths = self._counts[slots, LENGTH]
+        who = np.nonzero(self._wanted(slots, lengths[:, None], tokens[:, None]))[0]
+        self._passed(slots)
+        if not len(who):
+            return None
+        return self._kept(who, np.zeros_like(who), np.ones_like(who), slots[who], means[who])
 
-    def _catch_up(self) -> None:
-        run, self._run = self._run, None
-        if run is not None and run.tokens:
-            self._take(run)
+    def _now(self, places: Places, tokens: Tokens, read: Distribution) -> Kept | None:
+        """The same for a step that does not wait, with several tokens a request."""
+        new, slots, width = tokens >= 0, places.slots, tokens.shape[1]
+        at, who = np.nonzero(new.T)
+        rows = np.minimum(places.starts[who] + at, len(read.entropy) - 1)
+        bounds = np.searchsorted(at, np.arange(width + 1)).tolist()
+        before = self._counts[slots, LENGTH]
+        means = self._note(rounds(read, rows, slots[who], tokens[who, at], bounds))
+        wanted = self._wanted(slots, before[:, None] + np.arange(1, width + 1), tokens) & new
+        self._passed(slots)
+        confidence = np.full(tokens.shape, np.nan, np.float32)
+        confidence[who, at] = np.concatenate(means)
+        who, place = np.nonzero(wanted)
+        if not len(who):
+            return None
+        return self._kept(who, place, new.sum(1)[who], slots[who], confidence[who, place])
 
-    def _take(self, run: Run) -> Kept:
-        """Note the tokens of all steps of the run; what is known of the last one."""
-        slots, steps = run.places.slots, len(run.tokens)
-        figures = run.figures()
-        new = figures.tokens >= 0
-        width = new.shape[1] // steps
-        before = self._with_room(slots, new.shape[1])
-        who, place = np.nonzero(new)
-        self._notes[slots[who], before[who, HELD] + place] = figures.pairs[who, place]
-        self._counts[slots] = before + new.sum(1)[:, None]
-        confidence = None
-        if figures.confidence is not None:
-            confidence = self._window.add(slots, before[:, LENGTH], new, figures.confidence)
-            confidence = confidence[:, -width:]
-        before, last = before + (steps - 1), new[:, -width:]
-        wanted = self._wanted(slots, before[:, LENGTH], figures.tokens[:, -width:]) & last
-        return Kept(last.sum(1), wanted, confidence, slots, before, self._table, self._notes)
+    def _kept(self, who: Ints, place: Ints, new: Ints, slots: Ints, confidence: Floats) -> Kept:
+        counts = self._counts[slots] - (new - place - 1)[:, None]
+        lengths, held = counts[:, LENGTH], counts[:, HELD]
+        return Kept(who, place, new, lengths, confidence, slots, held, self._table, self._notes)
 
-    def _with_room(self, slots: Ints, width: int) -> Ints:
-        """Counts [S, 2] of requests that have room for ``width`` more notes: if need be, the first ``NOTES``
-        of all that have as many are added up.
+    def _catch_up(self) -> list[Floats]:
+        """Note all that is pending."""
+        self._left.clear()
+        return [] if self._pending.empty else self._note(self._pending.take())
+
+    def _note(self, made: list[Round]) -> list[Floats]:
+        """The confidence of each round's requests after it; NaN where it was not asked for."""
+        self._make_room(len(made))
+        means = []
+        for one in made:
+            counts = self._counts[one.slots]
+            self._notes[one.slots, counts[:, HELD]] = one.pairs
+            self._counts[one.slots] = counts + 1
+            if one.confidence is None:
+                means.append(np.full(len(one.slots), np.nan, np.float32))
+            else:
+                means.append(self._window.add(one.slots, counts[:, LENGTH], one.confidence))
+        return means
+
+    def _make_room(self, width: int) -> None:
+        """For so many more notes of each request.
+
+        If need be, the first ``NOTES`` of all that have as many are added up.
         """
-        while self._most_held > self._notes.shape[1] - width:
+        while self._counts[:, HELD].max() > self._notes.shape[1] - width:
             at = np.nonzero(self._counts[:, HELD] >= NOTES)[0]
             notes = self._notes[at]
             whole = np.full(len(at), NOTES)
             self._table[at] = row_statistics.added(self._table[at], notes, whole)
             self._notes[at, :-NOTES] = notes[:, NOTES:]
             self._counts[at, HELD] -= NOTES
-            self._most_held = int(self._counts[:, HELD].max())
-        self._most_held += width
-        before: Ints = self._counts[slots]
-        return before
 
     def _wanted(self, slots: Ints, lengths: Ints, tokens: Tokens) -> NDArray[np.bool_]:
-        """[S, W]; what follows a probe in the same run is wanted too, for there may be another one."""
-        after = lengths[:, None] + np.arange(1, tokens.shape[1] + 1)
-        wanted: NDArray[np.bool_] = after >= self._due[slots, None]
+        """Whether a score may be asked for after the tokens [S, W]; ``lengths`` [S, W]: as of each.
+
+        What follows a probe in the same step is wanted too, for there may be another one.
+        """
+        wanted: NDArray[np.bool_] = lengths >= self._due[slots, None]
         for stops in self._stops[: self._most_stops]:
             wanted |= stops[slots, None] == tokens
         return wanted
+
+    def _passed(self, slots: Ints) -> None:
+        """Look for the next probe of those that came to one."""
+        for slot in slots[self._counts[slots, LENGTH] >= self._probe[slots]].tolist():
+            self._next_probe(slot)
+        if self._quiet <= 0:
+            self._quiet = int((self._due - self._counts[:, LENGTH]).min())

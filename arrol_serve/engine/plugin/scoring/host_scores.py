@@ -23,30 +23,34 @@ class Asked:
     def __init__(self, selection: Selection, hidden: Tensor, kept: Kept) -> None:
         """``hidden``: [rows of the step, D]."""
         self._selection, self._hidden, self._kept = selection, hidden, kept
-        self.who, self.place = np.nonzero(kept.wanted)
-        """[M] requests, and which of their new tokens."""
-
-    def __len__(self) -> int:
-        return len(self.who)
 
     @cached_property
     def states(self) -> Tensor:
         """[M, D]"""
-        return self._hidden[self._selection.places.rows_of(self.who, self.place)].float()
+        places = self._selection.places
+        return self._hidden[places.rows_of(self._kept.who, self._kept.place)].float()
 
     @cached_property
     def features(self) -> Tensor:
         """[M, K] running statistics."""
-        return self._kept.features(self.who, self.place)
+        return self._kept.features()
+
+    def done(self) -> bool:
+        """Whether any of the requests has nothing more to be asked of."""
+        held, found = self._selection.held, False
+        if not self._selection.limited:
+            return False
+        for i, tokens in zip(self._kept.who, self._kept.lengths, strict=True):
+            if tokens >= held[i].last:
+                held[i].done = found = True
+        return found
 
     def scores(self) -> StepScores:
-        scores = StepScores()
-        if not len(self):
-            return scores
+        scores, kept = StepScores(), self._kept
         by_request: dict[int, list[tuple[float, ...]]] = {}
-        values = zip(self.who.tolist(), self.place.tolist(), self._values().tolist(), strict=True)
-        for i, j, triple in values:
-            run = by_request.setdefault(i, [UNKNOWN] * int(self._kept.counts[i]))
+        at = (kept.who.tolist(), kept.place.tolist(), kept.new.tolist())
+        for i, j, new, triple in zip(*at, self._values().tolist(), strict=True):
+            run = by_request.setdefault(i, [UNKNOWN] * new)
             run[j] = tuple(triple)
         for i, run in by_request.items():
             scores.add(self._selection.req_ids[i], run, self._selection.versions[i])
@@ -54,23 +58,23 @@ class Asked:
 
     def _values(self) -> Tensor:
         """[M, 3]"""
-        values = torch.full((len(self), 3), math.nan)
-        if self._kept.confidence is not None:
-            values[:, 1] = torch.from_numpy(self._kept.confidence[self.who, self.place])
+        who = self._kept.who
+        values = torch.full((len(who), 3), math.nan)
+        values[:, 1] = torch.from_numpy(self._kept.confidence)
         for named, owners in self._selection.heads:
             if named.head is None:
                 continue
-            mine = slice(None) if owners is None else np.nonzero(np.isin(self.who, owners))[0]
+            mine = slice(None) if owners is None else np.nonzero(np.isin(who, owners))[0]
             raw = named.head.raw(self.states[mine], self.features[mine])
             values[mine, 0], values[mine, 2] = named.head.calibrated(raw)
         return values
 
     def record(self, recorder: Recorder) -> None:
         """Keep the head inputs of the recorded requests."""
-        mine = np.nonzero(np.isin(self.who, self._selection.records))[0]
+        kept = self._kept
+        mine = np.nonzero(np.isin(kept.who, self._selection.records))[0]
         if not len(mine):
             return
-        who = self.who[mine]
         joined = torch.cat([self.states[mine], self.features[mine]], dim=1)
-        lengths = self._kept.lengths(who, self.place[mine]).tolist()
-        recorder.add([self._selection.req_ids[i] for i in who], lengths, joined)
+        names = [self._selection.req_ids[i] for i in kept.who[mine]]
+        recorder.add(names, kept.lengths[mine].tolist(), joined)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from arrol_serve.engine.plugin.scoring.fold import Ints
 from arrol_serve.engine.plugin.wire import CONFIDENCE_WINDOW
@@ -21,15 +20,11 @@ class ConfidenceWindow:
     def begin(self, slot: int, size: int) -> None:
         self._sums[slot], self._sizes[slot] = 0.0, size
 
-    def add(self, slots: Ints, lengths: Ints, new: NDArray[np.bool_], signal: Floats) -> Floats:
-        """[S, T] after each token. ``lengths`` [S]: tokens before; ``signal`` [S, T]: of each ``new`` one."""
-        means = np.zeros(new.shape, np.float32)
-        for j in range(new.shape[1]):
-            who = np.nonzero(new[:, j])[0]
-            mine, at, latest = slots[who], lengths[who] + j, signal[who, j]
-            sizes = self._sizes[mine]
-            oldest = self._ring[mine, (at - sizes) % CONFIDENCE_WINDOW]
-            self._ring[mine, at % CONFIDENCE_WINDOW] = latest
-            self._sums[mine] += latest - np.where(at >= sizes, oldest, np.float32(0.0))
-            means[who, j] = self._sums[mine] / np.minimum(at + 1, sizes)
-        return means
+    def add(self, slots: Ints, lengths: Ints, signal: Floats) -> Floats:
+        """[N] means after one more token each. ``lengths`` [N]: tokens before; ``signal`` [N]: its own."""
+        sizes = self._sizes[slots]
+        oldest = self._ring[slots, (lengths - sizes) % CONFIDENCE_WINDOW]
+        self._ring[slots, lengths % CONFIDENCE_WINDOW] = signal
+        self._sums[slots] += signal - np.where(lengths >= sizes, oldest, np.float32(0.0))
+        counts: Floats = np.minimum(lengths + 1, sizes).astype(np.float32)
+        return self._sums[slots] / counts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,10 +16,15 @@ from arrol_serve.engine.plugin.wire import MemberPlan
 class Held:
     """A scored request: its slot in the tables, its plan and its head."""
 
-    __slots__ = ("by_confidence", "named", "plan", "recorded", "slot")
+    __slots__ = ("by_confidence", "done", "last", "named", "plan", "recorded", "slot")
 
     def __init__(self, slot: int, plan: MemberPlan, named: NamedHead) -> None:
         self.slot, self.plan, self.named = slot, plan, named
+        self.last: float = math.inf
+        """Tokens after which nothing more is asked of it."""
+        if not plan["to_end"]:
+            self.last = max([*plan["probes"], *(plan["record"] or ())], default=0)
+        self.done = self.last == 0
         self.recorded = plan["record"] is not None
         self.by_confidence = "confidence" in plan["signals"]
 
@@ -41,6 +47,9 @@ class Selection:
     wants_confidence: bool
     records: Ints
     """Places of the requests that are recorded."""
+    held: Sequence[Held]
+    limited: bool
+    """Of some of them nothing is asked past a certain token."""
 
 
 def selected(req_ids: list[str], places: Places, width: int, held: Sequence[Held]) -> Selection:
@@ -58,6 +67,8 @@ def selected(req_ids: list[str], places: Places, width: int, held: Sequence[Held
         wants_statistics=by_statistics or bool(records),
         wants_confidence=any(one.by_confidence for one in held),
         records=np.array(records, np.int64),
+        held=held,
+        limited=any(one.last < math.inf for one in held),
     )
 
 

@@ -37,6 +37,9 @@ class TensorFold:
         self._size[at] = window
         self._sum[at] = 0.0
 
+    def end(self, slot: int) -> None:
+        pass
+
     def before(self, places: Places, logits: Tensor, *, confidence: bool) -> None:
         self._logprobs = torch.log_softmax(places.take(logits).float(), dim=-1)
         self._confident = confidence
