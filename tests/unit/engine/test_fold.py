@@ -13,7 +13,6 @@ from arrol_serve.engine.plugin.scoring.ends import NEVER, Ends
 from arrol_serve.engine.plugin.scoring.fold import Places
 from arrol_serve.engine.plugin.scoring.host_fold import HostFold
 from arrol_serve.engine.plugin.scoring.tensor_fold import TensorFold
-from arrol_serve.quality.row_statistics import NOTES
 
 CPU = torch.device("cpu")
 ANY = Ends((), NEVER, True, ())
@@ -30,7 +29,7 @@ def begun(fold: AnyFold, ends: Ends = ANY, slots: int = 8) -> AnyFold:
 def test_numpy_gives_the_numbers_of_tensor_operations(dtype: torch.dtype) -> None:
     generator = np.random.default_rng(1)
     host, tensors = begun(HostFold(8, 3)), begun(TensorFold(8, CPU))
-    for step in range(3 * NOTES):
+    for step in range(96):
         places, logits, _, sampled = made_up(generator, step, CPU, Shapes(dtype=dtype))
         host.before(places, logits, confidence=True)
         tensors.before(places, logits, confidence=True)
@@ -40,7 +39,7 @@ def test_numpy_gives_the_numbers_of_tensor_operations(dtype: torch.dtype) -> Non
         new = sampled[places.lines] >= 0
         assert np.array([ours.who, ours.place]).T.tolist() == new.nonzero().tolist()
         assert ours.new.tolist() == new.sum(1)[ours.who].tolist()
-        torch.testing.assert_close(ours.features(), theirs.features[new], atol=1e-4, rtol=1e-5)
+        torch.testing.assert_close(ours.features, theirs.features[new], atol=1e-4, rtol=1e-5)
         confidence = torch.from_numpy(ours.confidence)
         torch.testing.assert_close(confidence, theirs.confidence[new], atol=1e-4, rtol=1e-5)
 
@@ -68,7 +67,7 @@ def test_scores_that_are_asked_for_seldom_are_those_of_tensor_operations(confide
                 continue
             asked += len(ours.who)
             expected = theirs.features[ours.who, ours.place]
-            torch.testing.assert_close(ours.features(), expected, atol=1e-4, rtol=1e-5)
+            torch.testing.assert_close(ours.features, expected, atol=1e-4, rtol=1e-5)
             if theirs.confidence is not None:
                 found = torch.from_numpy(ours.confidence)
                 torch.testing.assert_close(found, theirs.confidence[ours.who, ours.place])
@@ -129,7 +128,7 @@ def test_a_request_that_enters_does_not_wait_for_the_others_figures() -> None:
                 fold.begin(7, 3, ends)
         assert kept is not None
         assert kept.who.tolist() == at.tolist()
-        found.append(kept.features())
+        found.append(kept.features)
     torch.testing.assert_close(*found)
 
 
@@ -157,7 +156,7 @@ def test_last_bits_do_not_depend_on_who_else_is_there() -> None:
         if ours is not None:
             assert theirs is not None
             assert theirs.who[0] == 0
-            assert ours.features().equal(theirs.features()[:1])
+            assert ours.features.equal(theirs.features[:1])
             asked += 1
     assert asked == 8
 
@@ -173,5 +172,5 @@ def test_a_slot_is_empty_for_its_next_request() -> None:
         fold.before(places, torch.zeros(1, 50), confidence=True)
         folded = fold.after(places, token)
         assert folded is not None
-        found.append((folded.features().tolist(), folded.confidence.tolist()))
+        found.append((folded.features.tolist(), folded.confidence.tolist()))
     assert found[0] == found[1]

@@ -18,20 +18,18 @@ from torch import Tensor
 from arrol_serve.engine.plugin.scoring.ends import STOPS, Ends
 from arrol_serve.engine.plugin.scoring.fold import Ints, Places
 from arrol_serve.engine.plugin.scoring.host_distribution import Distribution, Workplace
-from arrol_serve.engine.plugin.scoring.host_pending import STEPS, Pending
+from arrol_serve.engine.plugin.scoring.host_pending import Pending
 from arrol_serve.engine.plugin.scoring.host_rounds import Round, Tokens, rounds
 from arrol_serve.engine.plugin.scoring.host_window import ConfidenceWindow
 from arrol_serve.quality import row_statistics
-from arrol_serve.quality.row_statistics import NOTES, Floats
+from arrol_serve.quality.row_statistics import Floats
 
 NEVER_DUE = np.iinfo(np.int64).max
-HELD, LENGTH = range(2)
-"""Columns: tokens that are noted and not added up yet, and all of them."""
 
 
 @dataclass(slots=True)
 class Kept:
-    """What is known, until the next step, of the M new tokens that a score may be asked of."""
+    """What is known of the M new tokens that a score may be asked of."""
 
     who: Ints
     """[M] which of the step's requests."""
@@ -41,21 +39,10 @@ class Kept:
     """[M] how many it has."""
     lengths: Ints
     """[M] generated tokens, this one included."""
+    features: Tensor
+    """[M, len(STATISTICS)]"""
     confidence: Floats
     """[M] NaN where it was not asked for."""
-    slots: Ints
-    """[M]"""
-    held: Ints
-    """[M] of its notes, those that count."""
-    table: Floats
-    """[slots, COLUMNS] running statistics without what is only noted."""
-    notes: Floats
-    """[slots, tokens, 2]"""
-
-    def features(self) -> Tensor:
-        """[M, len(STATISTICS)]"""
-        rows = row_statistics.added(self.table[self.slots], self.notes[self.slots], self.held)
-        return torch.from_numpy(row_statistics.features(rows))
 
 
 class HostFold:
@@ -65,9 +52,8 @@ class HostFold:
         """``width``: W at most."""
         self._width = width
         self._table = row_statistics.empty(slots)
-        self._notes = np.zeros((slots, 2 * NOTES + max(STEPS, width), 2), np.float32)
-        self._counts = np.zeros((slots, 2), np.int64)
-        """Without what is pending."""
+        self._lengths = np.zeros(slots, np.int64)
+        """Tokens of each, in both without what is pending."""
         self._window = ConfidenceWindow(slots)
         self._probe = np.full(slots, NEVER_DUE)
         """Next probe of each."""
@@ -94,7 +80,7 @@ class HostFold:
         if slot in self._left:
             self._catch_up()
         self._table[slot] = 0.0
-        self._counts[slot] = 0
+        self._lengths[slot] = 0
         self._window.begin(slot, window)
         self._probes[slot] = list(reversed(ends.probes))
         self._stopping.update(ends.stops)
@@ -113,7 +99,7 @@ class HostFold:
     def _next_probe(self, slot: int) -> None:
         """Look for the first probe that the request has not reached."""
         probes, ends = self._probes[slot], self._ends[slot]
-        while probes and probes[-1] <= self._counts[slot, LENGTH]:
+        while probes and probes[-1] <= self._lengths[slot]:
             probes.pop()
         self._probe[slot] = probes[-1] if probes else NEVER_DUE
         self._due[slot] = 0 if ends.anywhere else min(self._probe[slot], ends.longest)
@@ -143,81 +129,83 @@ class HostFold:
         self._quiet -= 1
         if self._quiet > 0 and self._stopping.keys().isdisjoint(tokens.tolist()):
             return None
-        means = self._catch_up()[-1]
-        lengths = self._counts[slots, LENGTH]
-        who = np.nonzero(self._wanted(slots, lengths[:, None], tokens[:, None]))[0]
+        means = self._catch_up()
+        lengths = self._lengths[slots]
+        wanted = self._wanted(slots, lengths, tokens)
         self._passed(slots)
+        who = np.nonzero(wanted)[0]
         if not len(who):
             return None
-        return self._kept(who, np.zeros_like(who), np.ones_like(who), slots[who], means[who])
+        rows = row_statistics.features(self._table[slots[who]])
+        return Kept(
+            who=who,
+            place=np.zeros_like(who),
+            new=np.ones_like(who),
+            lengths=lengths[who],
+            features=torch.from_numpy(rows),
+            confidence=means[who],
+        )
 
     def _now(self, places: Places, tokens: Tokens, read: Distribution) -> Kept | None:
-        """The same for a step that does not wait, with several tokens a request."""
-        new, slots, width = tokens >= 0, places.slots, tokens.shape[1]
-        at, who = np.nonzero(new.T)
-        rows = np.minimum(places.starts[who] + at, len(read.entropy) - 1)
-        bounds = np.searchsorted(at, np.arange(width + 1)).tolist()
-        before = self._counts[slots, LENGTH]
-        means = self._note(rounds(read, rows, slots[who], tokens[who, at], bounds))
-        wanted = self._wanted(slots, before[:, None] + np.arange(1, width + 1), tokens) & new
+        """The same for a step that does not wait, a round a token: each of them may be asked for."""
+        slots, found = places.slots, []
+        for j, mine in enumerate(tokens.T):
+            who = np.nonzero(mine >= 0)[0]
+            rows = np.minimum(places.starts[who] + j, len(read.entropy) - 1)
+            made = rounds(read, rows, slots[who], mine[who], [0, len(who)])
+            means = self._note(made)
+            lengths = self._lengths[slots[who]]
+            asked = np.nonzero(self._wanted(slots[who], lengths, mine[who]))[0]
+            features = row_statistics.features(self._table[slots[who[asked]]])
+            found.append(
+                (who[asked], np.full(len(asked), j), lengths[asked], features, means[asked])
+            )
         self._passed(slots)
-        confidence = np.full(tokens.shape, np.nan, np.float32)
-        confidence[who, at] = np.concatenate(means)
-        who, place = np.nonzero(wanted)
+        who, place, lengths, features, means = (
+            np.concatenate(part) for part in zip(*found, strict=True)
+        )
         if not len(who):
             return None
-        return self._kept(who, place, new.sum(1)[who], slots[who], confidence[who, place])
+        order = np.lexsort((place, who))
+        return Kept(
+            who=who[order],
+            place=place[order],
+            new=(tokens >= 0).sum(1)[who[order]],
+            lengths=lengths[order],
+            features=torch.from_numpy(features[order]),
+            confidence=means[order],
+        )
 
-    def _kept(self, who: Ints, place: Ints, new: Ints, slots: Ints, confidence: Floats) -> Kept:
-        counts = self._counts[slots] - (new - place - 1)[:, None]
-        lengths, held = counts[:, LENGTH], counts[:, HELD]
-        return Kept(who, place, new, lengths, confidence, slots, held, self._table, self._notes)
-
-    def _catch_up(self) -> list[Floats]:
-        """Note all that is pending."""
+    def _catch_up(self) -> Floats:
+        """Note all that is pending; the confidence [S] after the last step."""
         self._left.clear()
-        return [] if self._pending.empty else self._note(self._pending.take())
+        return np.empty(0, np.float32) if self._pending.empty else self._note(self._pending.take())
 
-    def _note(self, made: list[Round]) -> list[Floats]:
-        """The confidence of each round's requests after it; NaN where it was not asked for."""
-        self._make_room(len(made))
-        means = []
+    def _note(self, made: list[Round]) -> Floats:
+        """The confidence [N] after the last round; NaN where it was not asked for."""
         for one in made:
-            counts = self._counts[one.slots]
-            self._notes[one.slots, counts[:, HELD]] = one.pairs
-            self._counts[one.slots] = counts + 1
+            row_statistics.add(self._table, one.slots, one.pairs)
+            lengths = self._lengths[one.slots]
+            self._lengths[one.slots] = lengths + 1
             if one.confidence is None:
-                means.append(np.full(len(one.slots), np.nan, np.float32))
+                means = np.full(len(one.slots), np.nan, np.float32)
             else:
-                means.append(self._window.add(one.slots, counts[:, LENGTH], one.confidence))
+                means = self._window.add(one.slots, lengths, one.confidence)
         return means
 
-    def _make_room(self, width: int) -> None:
-        """For so many more notes of each request.
-
-        If need be, the first ``NOTES`` of all that have as many are added up.
-        """
-        while self._counts[:, HELD].max() > self._notes.shape[1] - width:
-            at = np.nonzero(self._counts[:, HELD] >= NOTES)[0]
-            notes = self._notes[at]
-            whole = np.full(len(at), NOTES)
-            self._table[at] = row_statistics.added(self._table[at], notes, whole)
-            self._notes[at, :-NOTES] = notes[:, NOTES:]
-            self._counts[at, HELD] -= NOTES
-
     def _wanted(self, slots: Ints, lengths: Ints, tokens: Tokens) -> NDArray[np.bool_]:
-        """Whether a score may be asked for after the tokens [S, W]; ``lengths`` [S, W]: as of each.
+        """Whether a score may be asked for after the tokens [S], which make them ``lengths`` [S] long.
 
         What follows a probe in the same step is wanted too, for there may be another one.
         """
-        wanted: NDArray[np.bool_] = lengths >= self._due[slots, None]
+        wanted: NDArray[np.bool_] = lengths >= self._due[slots]
         for stops in self._stops[: self._most_stops]:
-            wanted |= stops[slots, None] == tokens
+            wanted |= stops[slots] == tokens
         return wanted
 
     def _passed(self, slots: Ints) -> None:
         """Look for the next probe of those that came to one."""
-        for slot in slots[self._counts[slots, LENGTH] >= self._probe[slots]].tolist():
+        for slot in slots[self._lengths[slots] >= self._probe[slots]].tolist():
             self._next_probe(slot)
         if self._quiet <= 0:
-            self._quiet = int((self._due - self._counts[:, LENGTH]).min())
+            self._quiet = int((self._due - self._lengths).min())

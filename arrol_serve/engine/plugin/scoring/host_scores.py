@@ -30,11 +30,6 @@ class Asked:
         places = self._selection.places
         return self._hidden[places.rows_of(self._kept.who, self._kept.place)].float()
 
-    @cached_property
-    def features(self) -> Tensor:
-        """[M, K] running statistics."""
-        return self._kept.features()
-
     def done(self) -> bool:
         """Whether any of the requests has nothing more to be asked of."""
         held, found = self._selection.held, False
@@ -65,7 +60,7 @@ class Asked:
             if named.head is None:
                 continue
             mine = slice(None) if owners is None else np.nonzero(np.isin(who, owners))[0]
-            raw = named.head.raw(self.states[mine], self.features[mine])
+            raw = named.head.raw(self.states[mine], self._kept.features[mine])
             values[mine, 0], values[mine, 2] = named.head.calibrated(raw)
         return values
 
@@ -75,6 +70,6 @@ class Asked:
         mine = np.nonzero(np.isin(kept.who, self._selection.records))[0]
         if not len(mine):
             return
-        joined = torch.cat([self.states[mine], self.features[mine]], dim=1)
+        joined = torch.cat([self.states[mine], self._kept.features[mine]], dim=1)
         names = [self._selection.req_ids[i] for i in kept.who[mine]]
         recorder.add(names, kept.lengths[mine].tolist(), joined)
