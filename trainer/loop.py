@@ -102,12 +102,11 @@ class Trainer:
         self.grader = Grader(self.pool, config.reward, config.data.source)
         self.grader.check([self.source.prompt(number) for number in range(CHECKED)])
         check_rewards(sets, config.reward, self.pool)
-        dtype = compute_dtype(config.optim)
         self.engine = open_engine(
             folder,
             config.rollout,
             config.sync.backend,
-            dtype,
+            compute_dtype(config.optim),
             ranks,
             config.chat.template,
             config.engine,
@@ -182,9 +181,7 @@ class Trainer:
         sampled = len(found.groups) * self.config.rollout.samples  # what a group stands for
         report = self.learner.update(rows, step, sampled, stale=self.off_policy > 0)
         with clock.phase("head"):
-            recorded = head_rows(
-                found.features, found.groups, last_tokens=self.config.head.last_tokens
-            )
+            recorded = head_rows(found.features, found.groups, self.config.head.last_tokens)
             figures = self.head.learn(recorded, step) if self.head and recorded else {}
         every = self.config.log.rollouts_every
         self.ranks.on_first(

@@ -108,7 +108,7 @@ class Pruner:
         figures = {
             k: v for k, v in rollout_metrics(groups).items() if k in FIGURES and v is not None
         }
-        rows = head_rows(record, groups, last_tokens=self._last_tokens)
+        rows = head_rows(record, groups, self._last_tokens)
         if self.head is not None and rows is not None:
             figures |= self.head.learn(rows, self.rounds)
         for group in groups:

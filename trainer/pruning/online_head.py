@@ -56,7 +56,7 @@ class HeadRows:
 
 
 def head_rows(
-    record: FeatureRecord, groups: Sequence[JudgedGroup], *, last_tokens: bool = True
+    record: FeatureRecord, groups: Sequence[JudgedGroup], last_tokens: bool = True
 ) -> HeadRows | None:
     """The head's rows of one step; None where nothing was recorded.
 

@@ -171,7 +171,7 @@ def test_without_last_tokens_every_row_is_one_of_a_probe() -> None:
     judged = group([rollout(True, 0.5, tokens=2), pruned], number=7, estimate=0.3)
     features = [torch.zeros(HIDDEN + len(STATISTICS))] * 2
     record = FeatureRecord(["7"] * 2, [0, 1], [2, 2], features)
-    rows = head_rows(record, [judged], last_tokens=False)
+    rows = head_rows(record, [judged], False)
     assert rows is not None
     assert rows.place.tolist() == [2, 2]
     assert rows.label.tolist() == [1.0, UNKNOWN]
