@@ -34,18 +34,18 @@ def empty(slots: int) -> Floats:
 
 
 def add(table: Floats, slots: Ints, pairs: Floats) -> None:
-    """One more token of each rollout in ``slots`` [R]; ``pairs`` [R, 2]: its log-probability, ``LOWEST`` or
-    more, and the step's entropy.
+    """T more tokens of each rollout in ``slots`` [R]; ``pairs`` [T, R, 2]: log-probabilities, ``LOWEST``
+    or more, and the steps' entropies.
     """
     rows = table[slots]
-    logprobs, recent = pairs[:, 0], rows[:, columns.RECENT]
-    first = np.nonzero(rows[:, columns.COUNT] == 0)[0]
-    recent[first] = logprobs[first]
-    recent += _FRESH * (logprobs - recent)
-    rows[:, _SUMS] += pairs
-    np.maximum(rows[:, _MAXIMA], pairs * _SIGNS, out=rows[:, _MAXIMA])
-    rows[:, _LATEST] = pairs
-    rows[:, columns.COUNT] += 1
+    first, recent = np.nonzero(rows[:, columns.COUNT] == 0)[0], rows[:, columns.RECENT]
+    recent[first] = pairs[0, first, 0]
+    for logprobs in pairs[:, :, 0]:
+        recent += _FRESH * (logprobs - recent)
+    rows[:, _SUMS] = np.add.reduce([rows[:, _SUMS], *pairs])
+    rows[:, _MAXIMA] = np.maximum(rows[:, _MAXIMA], np.maximum.reduce(pairs * _SIGNS))
+    rows[:, _LATEST] = pairs[-1]
+    rows[:, columns.COUNT] += len(pairs)
     table[slots] = rows
 
 

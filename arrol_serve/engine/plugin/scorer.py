@@ -158,17 +158,24 @@ class RowScorer:
         ``hidden``: [L, D] of the step.
         """
         folded, self._folded = self._folded, None
-        recorded = len(selection.records) > 0
-        if isinstance(folded, Kept):
-            asked = Asked(selection, hidden, folded)
-            if recorded:
-                asked.record(self.recorder)
-            if asked.done():
-                self._selection = None
-            return asked.scores()
-        if isinstance(self._fold, HostFold):  # nothing was sampled
+        if folded is None and self._on_host:
             return StepScores()
+        with torch.inference_mode():
+            if isinstance(folded, Kept):
+                return self._host_scores(Asked(selection, hidden, folded))
+            return self._device_scores(selection, hidden, folded)
+
+    def _host_scores(self, asked: Asked) -> StepScores:
+        asked.record(self.recorder)
+        if asked.done():
+            self._selection = None
+        return asked.scores()
+
+    def _device_scores(
+        self, selection: Selection, hidden: Tensor, folded: Folded | None
+    ) -> StepScores | Tensor:
+        assert not isinstance(self._fold, HostFold)  # noqa: S101
         # With drafts only the device knows which token is the last: nothing is recorded then.
-        if recorded and folded is not None and self._width == 1:
+        if len(selection.records) and folded is not None and self._width == 1:
             device_record(self.recorder, selection, hidden, folded)
         return device_scores(selection, hidden, self._fold, folded)

@@ -138,7 +138,6 @@ class ArrolWorker(PlatformWorker):
                 self.scorer.admit(request.req_id, plan, ends)
         return super().execute_model(scheduler_output)
 
-    @torch.inference_mode()
     def sample_tokens(self, grammar_output: Any) -> Any:
         if not self.scorer.active:
             return super().sample_tokens(grammar_output)

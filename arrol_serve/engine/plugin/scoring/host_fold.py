@@ -152,7 +152,7 @@ class HostFold:
         for j, mine in enumerate(tokens.T):
             who = np.nonzero(mine >= 0)[0]
             rows = np.minimum(places.starts[who] + j, len(read.entropy) - 1)
-            made = rounds(read, rows, slots[who], mine[who], [0, len(who)])
+            made = rounds(read, rows, mine[who], [(slots[who], 1)])
             means = self._note(made)
             lengths = self._lengths[slots[who]]
             asked = np.nonzero(self._wanted(slots[who], lengths, mine[who]))[0]
@@ -185,12 +185,10 @@ class HostFold:
         """The confidence [N] after the last round; NaN where it was not asked for."""
         for one in made:
             row_statistics.add(self._table, one.slots, one.pairs)
-            lengths = self._lengths[one.slots]
-            self._lengths[one.slots] = lengths + 1
-            if one.confidence is None:
-                means = np.full(len(one.slots), np.nan, np.float32)
-            else:
-                means = self._window.add(one.slots, lengths, one.confidence)
+            means = np.full(len(one.slots), np.nan, np.float32)
+            for signal in () if one.confidence is None else one.confidence:
+                means = self._window.add(one.slots, signal)
+            self._lengths[one.slots] += len(one.pairs)
         return means
 
     def _wanted(self, slots: Ints, lengths: Ints, tokens: Tokens) -> NDArray[np.bool_]:

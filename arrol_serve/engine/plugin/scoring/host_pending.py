@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -55,10 +57,14 @@ class Pending:
         self._rows += len(slots)
 
     def take(self) -> list[Round]:
-        """The figures, a round a step; nothing is pending afterwards."""
-        slots, tokens = np.concatenate(self._slots), np.concatenate(self._tokens)
-        bounds = [0, *np.cumsum([len(one) for one in self._tokens]).tolist()]
+        """The figures, a round for steps in a row with the same requests; nothing is pending afterwards."""
+        together = [list(steps) for _, steps in groupby(self._slots, id)]
         found = self._work.distribution(self._logits[: self._rows], confidence=self._confidence)
-        made = rounds(found, np.arange(self._rows), slots, tokens, bounds)
+        made = rounds(
+            found,
+            np.arange(self._rows),
+            np.concatenate(self._tokens),
+            [(steps[0], len(steps)) for steps in together],
+        )
         self._slots, self._tokens, self._rows, self._confidence = [], [], 0, False
         return made

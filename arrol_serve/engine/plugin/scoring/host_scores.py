@@ -66,8 +66,8 @@ class Asked:
 
     def record(self, recorder: Recorder) -> None:
         """Keep the head inputs of the recorded requests."""
-        kept = self._kept
-        mine = np.nonzero(np.isin(kept.who, self._selection.records))[0]
+        kept, records = self._kept, self._selection.records
+        mine = np.nonzero(np.isin(kept.who, records))[0] if len(records) else records
         if not len(mine):
             return
         joined = torch.cat([self.states[mine], self._kept.features[mine]], dim=1)

@@ -16,15 +16,17 @@ class ConfidenceWindow:
         self._ring = np.zeros((slots, CONFIDENCE_WINDOW), np.float32)
         self._sums = np.zeros(slots, np.float32)
         self._sizes = np.ones(slots, np.int64)
+        self._lengths = np.zeros(slots, np.int64)
 
     def begin(self, slot: int, size: int) -> None:
-        self._sums[slot], self._sizes[slot] = 0.0, size
+        self._sums[slot], self._sizes[slot], self._lengths[slot] = 0.0, size, 0
 
-    def add(self, slots: Ints, lengths: Ints, signal: Floats) -> Floats:
-        """[N] means after one more token each. ``lengths`` [N]: tokens before; ``signal`` [N]: its own."""
-        sizes = self._sizes[slots]
+    def add(self, slots: Ints, signal: Floats) -> Floats:
+        """The means [N] after one more token each, of which ``signal`` [N] is the token's own."""
+        sizes, lengths = self._sizes[slots], self._lengths[slots]
         oldest = self._ring[slots, (lengths - sizes) % CONFIDENCE_WINDOW]
         self._ring[slots, lengths % CONFIDENCE_WINDOW] = signal
+        self._lengths[slots] = lengths + 1
         self._sums[slots] += signal - np.where(lengths >= sizes, oldest, np.float32(0.0))
         counts: Floats = np.minimum(lengths + 1, sizes).astype(np.float32)
         return self._sums[slots] / counts
