@@ -18,8 +18,9 @@ def serving_plot(path: Path) -> Path:
     result = json.loads(path.read_text())
     rows, settings = result["rows"], result["settings"]
     arms = list(dict.fromkeys(row["arm"] for row in rows))
+    forms = len(settings["prompts"])
     figure, grid = plt.subplots(
-        len(settings["prompts"]), 2, figsize=(13, 4.4 * len(settings["prompts"])), squeeze=False
+        forms, 2, figsize=(13, 1.2 + 4.2 * forms), squeeze=False, layout="constrained"
     )
     for (left, right), prompt in zip(grid, settings["prompts"], strict=True):
         here = [row for row in rows if row["prompt"] == prompt]
@@ -29,8 +30,7 @@ def serving_plot(path: Path) -> Path:
         _goodput(right, here, arms, settings["baseline"])
         right.set_title(f'"{prompt}"', fontsize=10)
     handles, labels = grid[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, ncol=3, loc="lower center", fontsize=9)
-    figure.tight_layout(rect=(0, 0.28 / (1 + len(grid)), 1, 1))
+    figure.legend(handles, labels, ncol=3, loc="outside lower center", fontsize=9)
     target = path.with_suffix(".png")
     figure.savefig(target, dpi=110)
     plt.close(figure)
