@@ -122,7 +122,7 @@ class OnlineHead:
             posterior.observe(here[:, 0], here[:, 1], here[:, 4])
         figures = _figures(seen[seen[:, 2] != FINAL])
         self._remember(rows)
-        if step <= self._prune.cold_start:
+        if step <= self._prune.cold_start and len(self._features) > 1:
             hidden = self.head.hidden_size
             self.head.set_normalisation(self._features[:, :hidden], self._features[:, hidden:])
         loss = self._train(step)

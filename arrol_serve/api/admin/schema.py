@@ -87,8 +87,8 @@ class RolloutsRequest(Strict):
     record: list[int] | None = None
     """Token counts at which to keep the head's inputs, besides the last token; None: keep none."""
     to_end: bool = True
-    """Whether last tokens are scored, and recorded, too; false: nothing is computed past the last of
-    ``probes`` and ``record``."""
+    """Whether last tokens are scored, and recorded, too; false: nothing past the last of ``probes`` and
+    ``record``, of which a CPU then computes nothing."""
 
     @model_validator(mode="after")
     def _sound(self) -> RolloutsRequest:
@@ -106,7 +106,7 @@ class RolloutsRequest(Strict):
 
 
 class Features(BaseModel):
-    """The head's inputs at recorded positions, aligned; the last of a rollout is its final token."""
+    """The head's inputs at recorded positions, aligned; with ``to_end`` the last token comes last."""
 
     indices: list[int]
     tokens: list[int]

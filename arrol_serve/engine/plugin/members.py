@@ -129,7 +129,7 @@ class Member:
         quality, confidence = Signals(*self.signals).ending(self.pruned)
         if not (self.pruned or self.plan["to_end"]):
             quality = confidence = None
-        earlier = self.run[-2::-1] if self.stops_outside else ()
+        earlier = self.run[-2::-1] if self.stops_outside and self.plan["to_end"] else ()
         return Report(
             quality=quality,
             confidence=confidence,

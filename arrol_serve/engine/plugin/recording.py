@@ -19,7 +19,7 @@ class FeatureRecord:
     groups: list[str] = field(default_factory=list)
     indices: list[int] = field(default_factory=list)
     tokens: list[int] = field(default_factory=list)
-    """Generated tokens at the recorded position; the last one of a rollout is its final token."""
+    """Generated tokens at the recorded position; its last token comes last, if planned ``to_end``."""
     features: list[Tensor] = field(default_factory=list)
     """[D + K] each: hidden state, then the running statistics."""
 

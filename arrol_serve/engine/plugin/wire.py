@@ -185,7 +185,7 @@ def _unpacked(text: str) -> Any:
     try:
         found = _shared(shared) if len(shared) <= LONGEST_KEPT else json.loads(shared)
         return found | {"index": int(index)} if isinstance(found, dict) else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

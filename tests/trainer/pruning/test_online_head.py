@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -182,6 +183,16 @@ def test_a_probe_is_not_taken_for_the_last_token_that_was_not_recorded() -> None
     rows = head_rows(FeatureRecord(["0"], [0], [2], features), [group([rollout(True, tokens=4)])])
     assert rows is not None
     assert rows.place.tolist() == [2]
+
+
+def test_a_step_with_a_single_row_is_learned_from() -> None:
+    """Only one rollout came to the probe: one row has no spread."""
+    head = online()
+    rows = rows_of(0)
+    one = HeadRows(*(getattr(rows, f.name)[:1] for f in fields(rows)))
+    head.learn(one, 0)
+    head.learn(rows_of(1), 1)
+    assert all(value.isfinite().all() for value in head.head.state_dict().values())
 
 
 def test_nothing_recorded_is_no_rows() -> None:

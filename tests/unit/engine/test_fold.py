@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from arrol_serve.engine.plugin.scoring import host_pending
 from arrol_serve.engine.plugin.scoring.device_check import Shapes, made_up
 from arrol_serve.engine.plugin.scoring.ends import NEVER, Ends
 from arrol_serve.engine.plugin.scoring.fold import Places
@@ -72,6 +73,47 @@ def test_scores_that_are_asked_for_seldom_are_those_of_tensor_operations(confide
                 found = torch.from_numpy(ours.confidence)
                 torch.testing.assert_close(found, theirs.confidence[ours.who, ours.place])
     assert min(asked, waited) > 20
+
+
+@pytest.mark.parametrize("rows", [0, 6, 11, 1000])
+def test_every_probe_is_asked_for_whatever_is_kept(
+    rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Batches that are too large to keep, and then not; requests that come, go and are left out of steps."""
+    monkeypatch.setattr(host_pending, "MEMORY", rows * 40)
+    generator = np.random.default_rng(7)
+    ends = Ends((4, 9, 15), 21, False, (3,))
+    host, tensors = begun(HostFold(8), ends), begun(TensorFold(8, CPU), ends)
+    lengths = np.zeros(8, np.int64)
+    asked = 0
+    for step in range(400):
+        if step % 3 == 0:
+            slots = generator.permutation(8)[: generator.integers(1, 7)]
+            places = Places(slots, np.arange(len(slots)), np.arange(len(slots)), None)
+        logits = torch.from_numpy(generator.normal(0, 3, (len(slots), 40)).astype(np.float32))
+        sampled = torch.from_numpy(generator.integers(0, 40, (len(slots), 1), dtype=np.int32))
+        for fold in (host, tensors):
+            fold.before(places, logits, confidence=True)
+        ours, theirs = host.after(places, sampled), tensors.after(places, sampled)
+        lengths[slots] += 1
+        reached = np.isin(lengths[slots], [4, 9, 15, 21]) | (sampled[:, 0].numpy() == 3)
+        who = [] if ours is None else ours.who.tolist()
+        assert who == np.nonzero(reached)[0].tolist()
+        asked += len(who)
+        if ours is not None:
+            expected = theirs.features[ours.who, ours.place]
+            torch.testing.assert_close(ours.features, expected, atol=1e-4, rtol=1e-5)
+            assert theirs.confidence is not None
+            confidence = torch.from_numpy(ours.confidence)
+            expected = theirs.confidence[ours.who, ours.place]
+            torch.testing.assert_close(confidence, expected, atol=1e-4, rtol=1e-5)
+            assert ours.lengths.tolist() == lengths[slots[ours.who]].tolist()
+        for slot in np.nonzero(lengths == 21)[0].tolist():
+            lengths[slot] = 0
+            host.end(slot)
+            for fold in (host, tensors):
+                fold.begin(slot, 3, ends)
+    assert asked > 100
 
 
 def wanted(ends: Ends, runs: list[list[int]]) -> list[list[bool]]:

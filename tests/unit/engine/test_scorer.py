@@ -8,6 +8,7 @@ import torch
 from arrol_serve.engine.plugin.heads import NamedHead
 from arrol_serve.engine.plugin.rows import StepRows
 from arrol_serve.engine.plugin.scorer import RowScorer
+from arrol_serve.engine.plugin.scoring.device_check import Shapes
 from arrol_serve.engine.plugin.scoring.ends import NEVER, Ends
 from arrol_serve.engine.plugin.wire import GroupPlan, StepScores
 from arrol_serve.quality.head import QualityHead
@@ -18,7 +19,7 @@ GENERATOR = torch.Generator().manual_seed(0)
 
 def scorer_of(limited: list[bool]) -> RowScorer:
     """With a candidate for each, of which nothing is asked past the probe where it is ``limited``."""
-    scorer = RowScorer(8, torch.device("cpu"))
+    scorer = RowScorer(8, torch.device("cpu"), shapes=Shapes(width=1))
     scorer.heads.current = NamedHead(QualityHead(HIDDEN).eval(), "1")
     for index, limit in enumerate(limited):
         group = GroupPlan(

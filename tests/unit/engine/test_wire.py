@@ -30,7 +30,22 @@ def test_a_plan_that_is_changed_changes_no_siblings() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "/", "1/", "1/{", "1/[]", "1/3", "1/{}", "x/{}", '{"index": 1}', 7, None, [1]]
+    "text",
+    [
+        "",
+        "/",
+        "0/" + "[" * 50_000,
+        "1/",
+        "1/{",
+        "1/[]",
+        "1/3",
+        "1/{}",
+        "x/{}",
+        '{"index": 1}',
+        7,
+        None,
+        [1],
+    ],
 )
 def test_what_is_no_plan_is_none(text: Any) -> None:
     assert read(text) is None

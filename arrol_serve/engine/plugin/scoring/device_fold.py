@@ -48,7 +48,7 @@ class DeviceFold:
         self._sizes.index_copy_(0, slots, sizes.contiguous())
 
     def end(self, slot: int) -> None:
-        pass
+        self._entering = [one for one in self._entering if one[0] != slot]
 
     def before(self, places: Places, logits: Tensor, *, confidence: bool) -> None:
         self._enter()

@@ -160,6 +160,7 @@ class HostFold:
             found.append(
                 (who[asked], np.full(len(asked), j), lengths[asked], features, means[asked])
             )
+        self._quiet -= 1
         self._passed(slots)
         who, place, lengths, features, means = (
             np.concatenate(part) for part in zip(*found, strict=True)
