@@ -94,7 +94,7 @@ RENDERERS: dict[str, Callable[[], str]] = {
     "soak": soak,
     "training": training,
     "training_probes": partial(training, name="training_probes"),
-    "training_last": partial(training, name="training_last"),
+    "training_generate": partial(training, name="training_generate"),
     "training_batch": partial(training, name="training_batch"),
     "training_evidence": partial(training, name="training_evidence"),
     "training_sparse": partial(training, name="training_sparse"),
