@@ -11,6 +11,8 @@ from torch.nn import functional
 from arrol_serve.quality.statistics import STATISTICS
 
 INPUTS = ("hidden", "statistics")
+FARTHEST = 10.0
+"""Standard deviations from the mean at which an input is cut off."""
 
 
 class QualityHead(nn.Module):
@@ -69,7 +71,9 @@ class QualityHead(nn.Module):
         first: nn.Linear = self.layers[0]  # type: ignore[assignment]
         last: nn.Linear = self.layers[2]  # type: ignore[assignment]
         # Without the modules' calls: for a few rows these take longer than what they do.
-        inner = torch.relu(functional.linear(rows.clamp_(-10, 10), first.weight, first.bias))
+        inner = torch.relu(
+            functional.linear(rows.clamp_(-FARTHEST, FARTHEST), first.weight, first.bias)
+        )
         return functional.linear(inner, last.weight, last.bias).squeeze(-1)
 
     def calibrated(self, raw: Tensor) -> tuple[Tensor, Tensor]:

@@ -23,7 +23,7 @@ from arrol_serve.engine.plugin.scoring.ends import Ends
 from arrol_serve.engine.plugin.scoring.fold import Fold, Folded, Ints, Places, upload
 from arrol_serve.engine.plugin.scoring.host_fold import HostFold, Kept
 from arrol_serve.engine.plugin.scoring.host_scores import Asked
-from arrol_serve.engine.plugin.scoring.selection import Held, Selection, selected
+from arrol_serve.engine.plugin.scoring.selection import Held, Selection, Wishes, selected
 from arrol_serve.engine.plugin.wire import MemberPlan, StepScores
 
 
@@ -50,6 +50,7 @@ class RowScorer:
         self._free = deque(range(slots))
         """The one that is free for longest comes first: of the others tokens may still be pending."""
         self._held: dict[str, Held] = {}
+        self._wishes = Wishes()
         self._selection: tuple[list[str], Selection | None] | None = None
         self._folded: Folded | Kept | None = None
 
@@ -64,7 +65,8 @@ class RowScorer:
             return
         slot = self._free.popleft()
         named = self.heads.admit(plan["search"], plan["candidates"], plan["adapter"])
-        self._held[req_id] = Held(slot, plan, named)
+        held = self._held[req_id] = Held(slot, plan, named)
+        self._wishes.count(held, 1)
         self._fold.begin(slot, plan["confidence_window"], ends)
         if plan["record"] is not None:
             self.recorder.begin(req_id, plan, slot)
@@ -79,6 +81,7 @@ class RowScorer:
             held = self._held.pop(req_id, None)
             if held is None:
                 continue
+            self._wishes.count(held, -1)
             self.heads.release(held.plan["search"])
             self.recorder.end(req_id, lengths)
             self._fold.end(held.slot)
@@ -113,7 +116,7 @@ class RowScorer:
         return selection
 
     def _select(self, step: StepRows) -> Selection | None:
-        known = [self._held.get(req_id) for req_id in step.req_ids]
+        known = list(map(self._held.get, step.req_ids))
         if step.samples is not None:
             known = [
                 one if samples else None for one, samples in zip(known, step.samples, strict=True)
@@ -126,7 +129,7 @@ class RowScorer:
             lines = [i for i, one in enumerate(known) if one is not None and not one.done]
             names = [names[i] for i in lines]
         slots = np.array([one.slot for one in held], np.int64)
-        return selected(names, self._places(step, slots, lines), step.width, held)
+        return selected(names, self._places(step, slots, lines), step.width, held, self._wishes)
 
     def _places(self, step: StepRows, slots: Ints, lines: list[int] | None) -> Places:
         """``lines``: those of the scored requests in the step; None: it has no others."""

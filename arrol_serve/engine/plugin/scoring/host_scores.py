@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from arrol_serve.engine.plugin.recording import Recorder
-from arrol_serve.engine.plugin.scoring.host_fold import Kept
+from arrol_serve.engine.plugin.scoring.fold import Ints
+from arrol_serve.engine.plugin.scoring.host_fold import Floats, Kept
+from arrol_serve.engine.plugin.scoring.host_head import judge
 from arrol_serve.engine.plugin.scoring.selection import Selection
 from arrol_serve.engine.plugin.wire import StepScores
 
@@ -48,28 +50,31 @@ class Asked:
             run = by_request.setdefault(i, [UNKNOWN] * new)
             run[j] = tuple(triple)
         for i, run in by_request.items():
-            scores.add(self._selection.req_ids[i], run, self._selection.versions[i])
+            scores.add(self._selection.req_ids[i], run, self._selection.held[i].named.version)
         return scores
 
-    def _values(self) -> Tensor:
+    def _values(self) -> Floats:
         """[M, 3]"""
-        who = self._kept.who
-        values = torch.full((len(who), 3), math.nan)
-        values[:, 1] = torch.from_numpy(self._kept.confidence)
+        who, features = self._kept.who, self._kept.features
+        values = np.full((len(who), 3), np.nan, np.float32)
+        values[:, 1] = self._kept.confidence
         for named, owners in self._selection.heads:
-            if named.head is None:
-                continue
-            mine = slice(None) if owners is None else np.nonzero(np.isin(who, owners))[0]
-            raw = named.head.raw(self.states[mine], self._kept.features[mine])
-            values[mine, 0], values[mine, 2] = named.head.calibrated(raw)
+            if named.head is not None:
+                mine = np.arange(len(who)) if owners is None else _among(who, owners)
+                judge(named.head, mine, self.states.numpy(), features, values)
         return values
 
     def record(self, recorder: Recorder) -> None:
         """Keep the head inputs of the recorded requests."""
         kept, records = self._kept, self._selection.records
-        mine = np.nonzero(np.isin(kept.who, records))[0] if len(records) else records
+        mine = _among(kept.who, records) if len(records) else records
         if not len(mine):
             return
-        joined = torch.cat([self.states[mine], self._kept.features[mine]], dim=1)
+        joined = torch.cat([self.states[mine], torch.from_numpy(kept.features[mine])], dim=1)
         names = [self._selection.req_ids[i] for i in kept.who[mine]]
         recorder.add(names, kept.lengths[mine].tolist(), joined)
+
+
+def _among(who: Ints, wanted: Ints) -> Ints:
+    """Places of those that are wanted."""
+    return np.nonzero(np.isin(who, wanted))[0]

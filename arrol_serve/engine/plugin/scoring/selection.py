@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -29,9 +30,25 @@ class Held:
         self.by_confidence = "confidence" in plan["signals"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
+class Wishes:
+    """How many of the requests in the tables ask for what costs something."""
+
+    recorded: int = 0
+    by_confidence: int = 0
+    limited: int = 0
+    """Of these nothing is asked past a certain token."""
+
+    def count(self, held: Held, change: int) -> None:
+        """``change``: one more, or one less."""
+        self.recorded += change * held.recorded
+        self.by_confidence += change * held.by_confidence
+        self.limited += change * (held.last < math.inf)
+
+
+@dataclass(frozen=True)
 class Selection:
-    """Which requests are scored, and what each wants."""
+    """Which requests are scored, and what they want."""
 
     req_ids: list[str]
     places: Places
@@ -40,8 +57,6 @@ class Selection:
     heads: list[tuple[NamedHead, Ints | None]]
     """Each head with the places, among the requests, that it scores; None: all. Several only after a swap, or
     with adapters."""
-    versions: list[str | None]
-    """Version of each request's head."""
     wants_statistics: bool
     """A head in use reads them, or they are recorded."""
     wants_confidence: bool
@@ -49,26 +64,32 @@ class Selection:
     """Places of the requests that are recorded."""
     held: Sequence[Held]
     limited: bool
-    """Of some of them nothing is asked past a certain token."""
+    """Of some of them nothing may be asked past a certain token."""
+
+    @cached_property
+    def versions(self) -> list[str | None]:
+        """Version of each request's head."""
+        return [one.named.version for one in self.held]
 
 
-def selected(req_ids: list[str], places: Places, width: int, held: Sequence[Held]) -> Selection:
+def selected(
+    req_ids: list[str], places: Places, width: int, held: Sequence[Held], wishes: Wishes
+) -> Selection:
     """``held``: what is known of each request. Made again in every step that somebody joined or left."""
     named = [one.named for one in held]
     heads = list(dict.fromkeys(named))
-    records = [i for i, one in enumerate(held) if one.recorded]
+    records = [i for i, one in enumerate(held) if one.recorded] if wishes.recorded else []
     by_statistics = any(n.head is not None and "statistics" in n.head.inputs for n in heads)
     return Selection(
         req_ids=req_ids,
         places=places,
         width=width,
         heads=_by_head(named, heads),
-        versions=[one.version for one in named],
         wants_statistics=by_statistics or bool(records),
-        wants_confidence=any(one.by_confidence for one in held),
+        wants_confidence=wishes.by_confidence > 0,
         records=np.array(records, np.int64),
         held=held,
-        limited=any(one.last < math.inf for one in held),
+        limited=wishes.limited > 0,
     )
 
 
