@@ -22,11 +22,12 @@ def made(inputs: tuple[str, ...], hidden: int = 24) -> QualityHead:
 @pytest.mark.parametrize("inputs", [INPUTS, INPUTS[:1], INPUTS[1:]])
 def test_scores_are_those_of_tensor_operations(inputs: tuple[str, ...]) -> None:
     head = made(inputs)
-    states, statistics = torch.randn(9, 24) * 8, torch.randn(9, len(STATISTICS)) * 20
-    at_probe, at_end = head.calibrated(head.raw(states, statistics))
+    states, statistics = torch.randn(30, 24) * 8, torch.randn(9, len(STATISTICS)) * 20
+    rows = np.arange(29, 2, -3)
+    at_probe, at_end = head.calibrated(head.raw(states[rows.copy()], statistics))
     values = np.full((9, 3), np.nan, np.float32)
     mine = np.array([0, 3, 8])
-    judge(head, mine, states.numpy(), statistics.numpy(), values)
+    judge(head, mine, rows, states.numpy(), statistics.numpy(), values)
     torch.testing.assert_close(torch.from_numpy(values[mine, 0]), at_probe[mine])
     torch.testing.assert_close(torch.from_numpy(values[mine, 2]), at_end[mine])
     others = np.setdiff1d(np.arange(9), mine)
@@ -38,7 +39,7 @@ def test_a_score_does_not_depend_on_the_others() -> None:
     head = made(INPUTS)
     states, statistics = torch.randn(9, 24).numpy(), torch.randn(9, len(STATISTICS)).numpy()
     together, alone = np.empty((9, 3), np.float32), np.empty((1, 3), np.float32)
-    judge(head, np.arange(9), states, statistics, together)
+    judge(head, np.arange(9), np.arange(9), states, statistics, together)
     for i in range(9):
-        judge(head, np.arange(1), states[i : i + 1], statistics[i : i + 1], alone)
+        judge(head, np.arange(1), np.array([i]), states, statistics[i : i + 1], alone)
         assert alone[0, [0, 2]].tolist() == together[i, [0, 2]].tolist()

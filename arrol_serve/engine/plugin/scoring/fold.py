@@ -42,10 +42,10 @@ class Places:
     def take(self, table: Tensor) -> Tensor:
         return table if self.rows is None else table[self.rows]
 
-    def rows_of(self, who: Ints, place: Ints) -> Tensor:
+    def rows_of(self, who: Ints, place: Ints) -> Ints:
         """[M] among the step's rows, of the tokens at ``place`` of the requests ``who``, on the host."""
-        at = torch.from_numpy(self.starts[who] + place)
-        return at if self.rows is None else self.rows[at]
+        at: Ints = self.starts[who] + place
+        return at if self.rows is None else self.rows.numpy()[at]
 
     def stacked(self, device: torch.device) -> Tensor:
         """[3, S] slots, lines and starts."""

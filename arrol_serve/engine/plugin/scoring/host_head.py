@@ -7,25 +7,28 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
+from arrol_serve.engine.plugin.scoring.fold import Ints
+from arrol_serve.engine.plugin.scoring.host_fold import Floats
 from arrol_serve.quality.head import QualityHead
 
-Floats = NDArray[np.float32]
 _weights: WeakKeyDictionary[QualityHead, tuple[Any, ...]] = WeakKeyDictionary()
 
 
 def judge(
-    head: QualityHead, mine: NDArray[np.int64], states: Floats, statistics: Floats, values: Floats
+    head: QualityHead, mine: Ints, rows: Ints, states: Floats, statistics: Floats, values: Floats
 ) -> None:
-    """Its scores of the rows ``mine`` into ``values`` [M, 3]; ``states`` [M, D], ``statistics`` [M, K]."""
+    """Its scores of ``mine`` of the M tokens into ``values`` [M, 3].
+
+    ``rows`` [M]: where their states are in ``states`` [L, D]; ``statistics`` [M, K].
+    """
     from arrol_serve.engine.plugin.scoring import host_kernels  # compiles; GPUs do without
 
     weights = _weights.get(head)
     if weights is None:
         weights = _weights[head] = _taken_from(head)
-    host_kernels.judge(mine, states, statistics, *weights, values)
+    host_kernels.judge(mine, rows, states, statistics, *weights, values)
 
 
 def _taken_from(head: QualityHead) -> tuple[Any, ...]:

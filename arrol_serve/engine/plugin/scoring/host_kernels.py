@@ -164,11 +164,12 @@ def _product(weights, inputs):
 
 
 @compiled(
-    "void(i8[::1], f4[:,::1], f4[:,:], b1, b1, f4[::1], f4[::1],"
+    "void(i8[::1], i8[::1], f4[:,::1], f4[:,:], b1, b1, f4[::1], f4[::1],"
     "f4[:,::1], f4[::1], f4[::1], f4, f4[::1], f4[:,::1])"
 )
 def judge(
     mine,
+    rows,
     states,
     statistics,
     by_states,
@@ -182,17 +183,17 @@ def judge(
     calibration,
     values,
 ):
-    """``QualityHead`` of the rows ``mine``: its logits at a probe and at a last token into ``values`` [M, 3].
+    """``QualityHead`` of ``mine`` of M tokens: logits at a probe and at a last token into ``values`` [M, 3].
 
-    ``states`` [M, D] and ``statistics`` [M, K], each an input of the head or not; its weights ``first``
-    [H, I] and ``last`` [H]; ``calibration`` [4] scale and shift, and those of a last token.
+    ``rows`` [M] of theirs in ``states`` [L, D], ``statistics`` [M, K], each an input of the head or not; its
+    weights ``first`` [H, I] and ``last`` [H]; ``calibration`` [4] scale and shift, and those of a last token.
     """
     inputs = np.empty(len(mean), np.float32)
     for i in mine:
         size = 0
         if by_states:
             size = states.shape[1]
-            inputs[:size] = states[i]
+            inputs[:size] = states[rows[i]]
         if by_statistics:
             inputs[size:] = statistics[i]
         for j in range(len(inputs)):

@@ -27,10 +27,14 @@ class Asked:
         self._selection, self._hidden, self._kept = selection, hidden, kept
 
     @cached_property
-    def states(self) -> Tensor:
+    def _rows(self) -> Ints:
+        """[M] among the step's rows."""
+        return self._selection.places.rows_of(self._kept.who, self._kept.place)
+
+    @cached_property
+    def _states(self) -> Tensor:
         """[M, D]"""
-        places = self._selection.places
-        return self._hidden[places.rows_of(self._kept.who, self._kept.place)].float()
+        return self._hidden[torch.from_numpy(self._rows)].float()
 
     def done(self) -> bool:
         """Whether any of the requests has nothing more to be asked of."""
@@ -58,10 +62,13 @@ class Asked:
         who, features = self._kept.who, self._kept.features
         values = np.full((len(who), 3), np.nan, np.float32)
         values[:, 1] = self._kept.confidence
+        states, rows = self._hidden, self._rows
+        if states.dtype != torch.float32 or not states.is_contiguous():
+            states, rows = self._states, np.arange(len(who))
         for named, owners in self._selection.heads:
             if named.head is not None:
                 mine = np.arange(len(who)) if owners is None else _among(who, owners)
-                judge(named.head, mine, self.states.numpy(), features, values)
+                judge(named.head, mine, rows, states.numpy(), features, values)
         return values
 
     def record(self, recorder: Recorder) -> None:
@@ -70,7 +77,7 @@ class Asked:
         mine = _among(kept.who, records) if len(records) else records
         if not len(mine):
             return
-        joined = torch.cat([self.states[mine], torch.from_numpy(kept.features[mine])], dim=1)
+        joined = torch.cat([self._states[mine], torch.from_numpy(kept.features[mine])], dim=1)
         names = [self._selection.req_ids[i] for i in kept.who[mine]]
         recorder.add(names, kept.lengths[mine].tolist(), joined)
 
