@@ -35,7 +35,7 @@ def _taken_from(head: QualityHead) -> tuple[Any, ...]:
     first, last = cast(nn.Linear, head.layers[0]), cast(nn.Linear, head.layers[2])
     scales = [head.scale, head.shift, head.final_scale, head.final_shift]
     return (
-        *("hidden" in head.inputs, "statistics" in head.inputs),
+        "hidden" in head.inputs,
         *(head.input_mean.numpy(), head.input_std.numpy()),
         *(first.weight.numpy(), first.bias.numpy()),
         *(last.weight.numpy()[0], np.float32(last.bias.item())),

@@ -164,7 +164,7 @@ def _product(weights, inputs):
 
 
 @compiled(
-    "void(i8[::1], i8[::1], f4[:,::1], f4[:,:], b1, b1, f4[::1], f4[::1],"
+    "void(i8[::1], i8[::1], f4[:,::1], f4[:,:], b1, f4[::1], f4[::1],"
     "f4[:,::1], f4[::1], f4[::1], f4, f4[::1], f4[:,::1])"
 )
 def judge(
@@ -173,7 +173,6 @@ def judge(
     states,
     statistics,
     by_states,
-    by_statistics,
     mean,
     std,
     first,
@@ -190,14 +189,10 @@ def judge(
     """
     inputs = np.empty(len(mean), np.float32)
     for i in mine:
-        size = 0
-        if by_states:
-            size = states.shape[1]
-            inputs[:size] = states[rows[i]]
-        if by_statistics:
-            inputs[size:] = statistics[i]
-        for j in range(len(inputs)):
-            inputs[j] = min(max((inputs[j] - mean[j]) / std[j], -FARTHEST), FARTHEST)
+        size = states.shape[1] if by_states else 0
+        for j in range(len(mean)):
+            value = states[rows[i], j] if j < size else statistics[i, j - size]
+            inputs[j] = min(max((value - mean[j]) / std[j], -FARTHEST), FARTHEST)
         raw = last_bias
         for h in range(len(last)):
             raw += last[h] * max(_product(first[h], inputs) + first_bias[h], ZERO)
