@@ -161,11 +161,11 @@ class RowScorer:
         ``hidden``: [L, D] of the step.
         """
         folded, self._folded = self._folded, None
-        if folded is None and self._on_host:
+        if isinstance(folded, Kept):
+            return self._host_scores(Asked(selection, hidden, folded))
+        if self._on_host:
             return StepScores()
         with torch.inference_mode():
-            if isinstance(folded, Kept):
-                return self._host_scores(Asked(selection, hidden, folded))
             return self._device_scores(selection, hidden, folded)
 
     def _host_scores(self, asked: Asked) -> StepScores:

@@ -5,7 +5,6 @@ A request without a plan costs one dictionary look-up when it starts and nothing
 
 from __future__ import annotations
 
-from copy import copy
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -191,8 +190,8 @@ def _scores(selection: Selection, values: torch.Tensor) -> StepScores:
 
 
 def _with_scores(output: ModelRunnerOutput, scores: StepScores) -> ModelRunnerOutput:
-    if not scores.req_ids:
-        return output
-    scored = copy(output)  # vLLM shares one empty output object between steps
-    scored.arrol = scores
-    return scored
+    if (
+        scores.req_ids
+    ):  # something was sampled, so that it is not the empty output which all steps share
+        setattr(output, KEY, scores)
+    return output

@@ -136,8 +136,9 @@ class HostFold:
         if not count:
             return None
         who, place, new, lengths = self._asked[:count].T.copy()
-        for slot in dict.fromkeys(places.slots[who].tolist()):
-            self._look_ahead(slot)
+        for slot in places.slots[who].tolist():
+            if self._probes[slot]:
+                self._look_ahead(slot)
         figures = self._figures[:count].copy()
         return Kept(
             who=who,
