@@ -14,13 +14,8 @@ ffi.lib._fntab["__dict__"] = {}
 
 
 def compiled(signature: str, **options: Any) -> Callable[[Any], Any]:
-    """For one signature, when the module is imported; kept on disk where there is a place for it."""
-
-    def compile_it(function: Any) -> Any:
-        made = {"error_model": "numpy", "nogil": True, **options}
-        try:
-            return njit(signature, cache=True, **made)(function)
-        except RuntimeError:  # neither the package nor the home is writable
-            return njit(signature, **made)(function)
-
-    return compile_it
+    """For one signature, when the module is imported: not kept on disk, where numba would not notice that a
+    constant from another module has changed, and a file cut short would end every start.
+    """
+    decorator: Callable[[Any], Any] = njit(signature, error_model="numpy", nogil=True, **options)
+    return decorator

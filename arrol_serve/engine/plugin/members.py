@@ -129,8 +129,6 @@ class Member:
         quality, confidence = Signals(*self.signals).ending(self.pruned)
         if not (self.pruned or self.plan["to_end"]):
             quality = confidence = None
-        if "confidence" not in self.plan["signals"]:  # siblings of other searches may have asked
-            confidence = None
         earlier = self.run[-2::-1] if self.stops_outside and self.plan["to_end"] else ()
         return Report(
             quality=quality,

@@ -45,7 +45,7 @@ class RowScorer:
         self.recorder = Recorder(slots, last_rows, device)
         self._on_host = device.type == "cpu"
         self._fold: Fold | HostFold = (
-            HostFold(slots, shapes.width) if self._on_host else fold_for(device, slots, shapes)
+            HostFold(slots) if self._on_host else fold_for(device, slots, shapes)
         )
         self._free = deque(range(slots))
         """The one that is free for longest comes first: of the others tokens may still be pending."""

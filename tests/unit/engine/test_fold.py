@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from arrol_serve.engine.plugin.scoring import host_fold
 from arrol_serve.engine.plugin.scoring.device_check import Shapes, made_up
 from arrol_serve.engine.plugin.scoring.ends import NEVER, Ends
 from arrol_serve.engine.plugin.scoring.fold import Places
@@ -28,7 +29,7 @@ def begun(fold: AnyFold, ends: Ends = ANY, slots: int = 8) -> AnyFold:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_numpy_gives_the_numbers_of_tensor_operations(dtype: torch.dtype) -> None:
     generator = np.random.default_rng(1)
-    host, tensors = begun(HostFold(8, 3)), begun(TensorFold(8, CPU))
+    host, tensors = begun(HostFold(8)), begun(TensorFold(8, CPU))
     for step in range(96):
         places, logits, _, sampled = made_up(generator, step, CPU, Shapes(dtype=dtype))
         host.before(places, logits, confidence=True)
@@ -120,7 +121,7 @@ def test_every_probe_is_asked_for_whoever_comes_and_goes() -> None:
 def wanted(ends: Ends, runs: list[list[int]]) -> list[list[bool]]:
     """Of one request that gets these runs of tokens, which of them may need a score."""
     width = max(map(len, runs))
-    fold = begun(HostFold(1, width), ends, slots=1)
+    fold = begun(HostFold(1), ends, slots=1)
     one = np.zeros(1, np.int64)
     places = Places(one, one, one, None)
     seen = []
@@ -148,12 +149,35 @@ def test_stop_tokens_and_the_greatest_length_are_wanted() -> None:
     assert wanted(Ends((), 4, False, (9,)), [[9, 7], [7], [7]]) == [[True, False], [False], [True]]
 
 
+def test_a_stop_token_that_cannot_be_hides_no_other() -> None:
+    """vLLM takes negative ones."""
+    assert wanted(Ends((), NEVER, False, (-8, 9)), [[7], [9]]) == [[False], [True]]
+
+
+def test_what_is_no_token_of_the_model_is_not_looked_up() -> None:
+    assert wanted(ANY, [[7, 50, 7], [2**31 - 1]]) == [[True, False, False], [False]]
+
+
+def test_tokens_may_be_of_either_width_and_more_than_slots() -> None:
+    fold, one = begun(HostFold(1), slots=1), np.zeros(1, np.int64)
+    for dtype in (torch.int32, torch.int64):
+        fold.before(Places(one, one, one, None), torch.zeros(6, 50), confidence=False)
+        kept = fold.after(Places(one, one, one, None), torch.ones(1, 6, dtype=dtype))
+        assert kept is not None
+        assert kept.place.tolist() == list(range(6))
+    assert kept.lengths.tolist() == list(range(7, 13))
+
+
 def test_everything_is_wanted_where_any_token_may_be_the_last() -> None:
     assert wanted(Ends((), NEVER, True, ()), [[7, 7], [7]]) == [[True, True], [True]]
 
 
-def test_tokens_that_cannot_be_and_masked_ones_are_those_of_tensor_operations() -> None:
+@pytest.mark.parametrize("many", [1, 2**20])
+def test_tokens_that_cannot_be_and_masked_ones_are_those_of_tensor_operations(
+    many: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Structured output forces tokens of probability 0, in padded rows that are read in part."""
+    monkeypatch.setattr(host_fold, "MANY", many)
     generator = np.random.default_rng(3)
     host, tensors = begun(HostFold(8)), begun(TensorFold(8, CPU))
     lines = np.array([4, 0, 2])

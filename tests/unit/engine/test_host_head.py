@@ -35,6 +35,14 @@ def test_scores_are_those_of_tensor_operations(inputs: tuple[str, ...]) -> None:
     assert np.isnan(values[:, 1]).all()
 
 
+def test_a_head_of_other_inputs_is_refused() -> None:
+    states, statistics = np.zeros((1, 16), np.float32), np.zeros((1, len(STATISTICS)), np.float32)
+    one, values = np.zeros(1, np.int64), np.empty((1, 3), np.float32)
+    for inputs in (INPUTS, INPUTS[:1]):
+        with pytest.raises(ValueError, match="inputs got"):
+            judge(made(inputs), one, one, states, statistics, values)
+
+
 def test_a_score_does_not_depend_on_the_others() -> None:
     head = made(INPUTS)
     states, statistics = torch.randn(9, 24).numpy(), torch.randn(9, len(STATISTICS)).numpy()

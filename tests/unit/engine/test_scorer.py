@@ -68,3 +68,22 @@ def test_a_step_of_those_alone_is_plain() -> None:
     assert scorer.active  # until the engine says that they have ended
     scorer.release(["r0", "r1"], {})
     assert not scorer.active
+
+
+def test_confidence_is_told_to_those_alone_who_asked() -> None:
+    scorer = RowScorer(8, torch.device("cpu"), shapes=Shapes(width=1))
+    for name, signals in (("a", ("quality",)), ("b", ("confidence", "quality"))):
+        plan = GroupPlan(name, 1, 1, signals=signals).member(0)
+        scorer.admit(name, plan, Ends((), NEVER, True, ()))
+    hidden = torch.randn(2, HIDDEN, generator=GENERATOR)
+    selection = scorer.select(StepRows(["a", "b"], hidden, None))
+    assert selection is not None
+    scorer.before_sampling(selection, torch.randn(2, VOCABULARY, generator=GENERATOR))
+    scorer.after_sampling(selection, torch.zeros(2, 1, dtype=torch.int32))
+    scores = scorer.scores(selection, hidden)
+    assert isinstance(scores, StepScores)
+    told = {
+        name: not np.isnan(run[0][1])
+        for name, run in zip(scores.req_ids, scores.values, strict=True)
+    }
+    assert told == {"a": False, "b": True}

@@ -17,7 +17,9 @@ from arrol_serve.quality.statistics import COLUMNS, STATISTICS
 
 Floats = NDArray[np.float32]
 NEVER_DUE = np.iinfo(np.int64).max
-NOTHING = np.empty((0, 0), np.float32)
+NOTHING, NO_MEANS = np.empty((0, 0), np.float32), np.empty(0, np.float32)
+MANY = 2**20
+"""Numbers that several cores are worth waking for."""
 
 
 @dataclass(slots=True)
@@ -73,8 +75,7 @@ class RowMemory:
 class HostFold:
     """As ``Fold`` otherwise."""
 
-    def __init__(self, slots: int, width: int = 1) -> None:
-        """``width``: W at most."""
+    def __init__(self, slots: int) -> None:
         from arrol_serve.engine.plugin.scoring import host_kernels  # compiles; GPUs do without
 
         self._kernels: Any = host_kernels
@@ -87,11 +88,14 @@ class HostFold:
         self._ends: dict[int, Ends] = {}
         self._probes: dict[int, list[int]] = {}
         """Those that a request has not come to, latest first."""
-        self._asked = np.empty((slots * width, 4), np.int64)
-        self._figures = np.empty((slots * width, len(STATISTICS) + 1), np.float32)
+        self._make_room(slots)
         self._memory = RowMemory()
-        self._read: tuple[Floats, Floats, Floats] | None = None
-        """Logits, their softmax and the greatest of them by row."""
+        self._read: tuple[Floats, Floats, Floats, Floats] | None = None
+        """Logits, their softmax, means by it and the greatest of them, by row."""
+
+    def _make_room(self, tokens: int) -> None:
+        self._asked = np.empty((tokens, 4), np.int64)
+        self._figures = np.empty((tokens, len(STATISTICS) + 1), np.float32)
 
     def begin(self, slot: int, window: int, ends: Ends) -> None:
         self._table[slot] = 0.0
@@ -122,15 +126,20 @@ class HostFold:
         top = NOTHING
         if confidence:
             top = rows.logits.topk(min(CONFIDENCE_TOP_K, logits.shape[1]), dim=1).values.numpy()
-        self._read = *rows.arrays, top
+        many = rows.logits.numel() >= MANY
+        means = torch.linalg.vecdot(rows.shares, rows.logits).numpy() if many else NO_MEANS
+        self._read = *rows.arrays, means, top
 
     def after(self, places: Places, sampled: Tensor) -> Kept | None:
         """None: no score of this step may be asked for."""
         assert self._read is not None  # noqa: S101  # ``before`` was called
+        tokens = sampled.numpy().astype(np.int32, copy=False)
+        if len(places.slots) * tokens.shape[1] > len(self._asked):
+            self._make_room(len(places.slots) * tokens.shape[1])
         count: int = self._kernels.note(
             *(self._table, self._windows, self._sizes, self._lengths, self._due, self._stops),
             *self._read,
-            *(places.slots, places.starts, places.lines, sampled.numpy()),
+            *(places.slots, places.starts, places.lines, tokens),
             *(self._asked, self._figures),
         )
         if not count:

@@ -28,6 +28,10 @@ def judge(
     weights = _weights.get(head)
     if weights is None:
         weights = _weights[head] = _taken_from(head)
+    size = ("hidden" in head.inputs) * states.shape[1]
+    size += ("statistics" in head.inputs) * statistics.shape[1]
+    if size != len(head.input_mean):  # compiled, nothing would look
+        raise ValueError(f"a head of {len(head.input_mean)} inputs got {size}")
     host_kernels.judge(mine, rows, states, statistics, *weights, values)
 
 
@@ -37,7 +41,7 @@ def _taken_from(head: QualityHead) -> tuple[Any, ...]:
     return (
         "hidden" in head.inputs,
         *(head.input_mean.numpy(), head.input_std.numpy()),
-        *(first.weight.numpy(), first.bias.numpy()),
-        *(last.weight.numpy()[0], np.float32(last.bias.item())),
+        *(first.weight.detach().numpy(), first.bias.detach().numpy()),
+        *(last.weight.detach().numpy()[0], np.float32(last.bias.item())),
         torch.stack(scales).numpy(),
     )

@@ -1,8 +1,7 @@
 """A step's arithmetic on a CPU in one compiled call: beside a small model's step it is calls that cost.
 
 ``RunningStatistics`` and DeepConf's window (arXiv 2508.15260) row by row, so that a request's numbers do not
-depend on who else is there. All of it is in one file: numba compiles anew what has changed in that of a
-function alone.
+depend on who else is there.
 """
 
 from __future__ import annotations
@@ -40,7 +39,8 @@ def _mean(shares, logits):
 def _normaliser(shares, logits, token):
     """The logarithm of the sum of exponentials, from a token that is not too rare to tell it."""
     if shares[token] < SMALLEST:
-        token = np.argmax(shares)
+        for j in range(len(shares)):
+            token = j if shares[j] > shares[token] else token
     return logits[token] - np.log(shares[token])
 
 
@@ -92,9 +92,7 @@ def _features(row, out):
 
 @compiled("b1(i4[::1], i4)")
 def _holds(stops, token):
-    for stop in stops:
-        if stop < 0:
-            break
+    for stop in stops:  # noqa: SIM110  # numba's language
         if stop == token:
             return True
     return False
@@ -102,7 +100,7 @@ def _holds(stops, token):
 
 @compiled(
     "i8(f4[:,::1], f4[:,::1], i8[::1], i8[::1], i8[::1], i4[:,::1],"
-    "f4[:,::1], f4[:,::1], f4[:,::1], i8[::1], i8[::1], i8[::1], i4[:,:], i8[:,::1], f4[:,::1])"
+    "f4[:,::1], f4[:,::1], f4[::1], f4[:,::1], i8[::1], i8[::1], i8[::1], i4[:,:], i8[:,::1], f4[:,::1])"
 )
 def note(
     table,
@@ -113,6 +111,7 @@ def note(
     stops,
     logits,
     shares,
+    means,
     top,
     slots,
     starts,
@@ -125,21 +124,25 @@ def note(
 
     By slot: ``table``, ``windows`` of confidence and their ``sizes``, ``lengths``, the length from which on
     all are asked for (``due``), ``stops`` with -1 behind the last. By row: ``logits`` [L, V], their softmax
-    (``shares``), the greatest of them (``top`` [L, k], k is 0 where nobody asks for confidence). By request:
-    ``slots``, its first of the rows (``starts``), ``lines`` in ``sampled`` [R, W], -1 where no token is.
-    Out: ``asked`` [M, 4] request, place among its new tokens, how many these are, its length with this one;
-    ``figures`` [M, len(STATISTICS) + 1] head inputs and confidence.
+    (``shares``), the sums of these times those (``means``; empty: they are made here), the greatest logits
+    (``top`` [L, k], k is 0 where nobody asks for confidence). By request: ``slots``, its first of the rows
+    (``starts``), ``lines`` in ``sampled`` [R, W], -1 where no token is. Out: ``asked`` [M, 4] request, place
+    among its new tokens, how many these are, its length with this one; ``figures``
+    [M, len(STATISTICS) + 1] head inputs and confidence.
     """
     found = 0
     for s in range(len(slots)):
         slot, line, new = slots[s], lines[s], 0
-        while new < sampled.shape[1] and sampled[line, new] >= 0:
+        while new < sampled.shape[1] and 0 <= sampled[line, new] < logits.shape[1]:
             new += 1
         for place in range(new):
             token, at = sampled[line, place], min(starts[s] + place, len(logits) - 1)
             normaliser = _normaliser(shares[at], logits[at], token)
             logprob = np.log(max(shares[at, token], SMALLEST))
-            _add(table[slot], logprob, normaliser - _mean(shares[at], logits[at]))
+            mean = means[at] if len(means) else UNKNOWN
+            if np.isnan(mean):
+                mean = _mean(shares[at], logits[at])
+            _add(table[slot], logprob, normaliser - mean)
             confidence = UNKNOWN
             if top.shape[1] > 0:
                 signal = _confidence(top[at], normaliser)

@@ -61,7 +61,9 @@ class Asked:
         """[M, 3]"""
         who, features = self._kept.who, self._kept.features
         values = np.full((len(who), 3), np.nan, np.float32)
-        values[:, 1] = self._kept.confidence
+        if self._selection.wants_confidence:
+            asked = [self._selection.held[i].by_confidence for i in who]
+            values[asked, 1] = self._kept.confidence[asked]
         states, rows = self._hidden, self._rows
         if states.dtype != torch.float32 or not states.is_contiguous():
             states, rows = self._states, np.arange(len(who))
@@ -77,9 +79,10 @@ class Asked:
         mine = _among(kept.who, records) if len(records) else records
         if not len(mine):
             return
-        joined = torch.cat([self._states[mine], torch.from_numpy(kept.features[mine])], dim=1)
         names = [self._selection.req_ids[i] for i in kept.who[mine]]
-        recorder.add(names, kept.lengths[mine].tolist(), joined)
+        with torch.inference_mode():
+            joined = torch.cat([self._states[mine], torch.from_numpy(kept.features[mine])], dim=1)
+            recorder.add(names, kept.lengths[mine].tolist(), joined)
 
 
 def _among(who: Ints, wanted: Ints) -> Ints:
