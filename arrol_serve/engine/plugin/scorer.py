@@ -23,7 +23,7 @@ from arrol_serve.engine.plugin.scoring.ends import Ends
 from arrol_serve.engine.plugin.scoring.fold import Fold, Folded, Ints, Places, upload
 from arrol_serve.engine.plugin.scoring.host_fold import HostFold, Kept
 from arrol_serve.engine.plugin.scoring.host_scores import Asked
-from arrol_serve.engine.plugin.scoring.selection import Held, Selection, Wishes, selected
+from arrol_serve.engine.plugin.scoring.selection import Held, Selection, Wishes
 from arrol_serve.engine.plugin.wire import MemberPlan, StepScores
 
 
@@ -129,7 +129,15 @@ class RowScorer:
             lines = [i for i, one in enumerate(known) if one is not None and not one.done]
             names = [names[i] for i in lines]
         slots = np.array([one.slot for one in held], np.int64)
-        return selected(names, self._places(step, slots, lines), step.width, held, self._wishes)
+        return Selection(
+            req_ids=names,
+            places=self._places(step, slots, lines),
+            width=step.width,
+            held=held,
+            wants_confidence=self._wishes.by_confidence > 0,
+            wants_records=self._wishes.recorded > 0,
+            limited=self._wishes.limited > 0,
+        )
 
     def _places(self, step: StepRows, slots: Ints, lines: list[int] | None) -> Places:
         """``lines``: those of the scored requests in the step; None: it has no others."""

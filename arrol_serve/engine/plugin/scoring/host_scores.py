@@ -15,6 +15,7 @@ from arrol_serve.engine.plugin.scoring.host_fold import Floats, Kept
 from arrol_serve.engine.plugin.scoring.host_head import judge
 from arrol_serve.engine.plugin.scoring.selection import Selection
 from arrol_serve.engine.plugin.wire import StepScores
+from arrol_serve.quality.head import QualityHead
 
 UNKNOWN = (math.nan, math.nan, math.nan)
 
@@ -67,24 +68,27 @@ class Asked:
         states, rows = self._hidden, self._rows
         if states.dtype != torch.float32 or not states.is_contiguous():
             states, rows = self._states, np.arange(len(who))
-        for named, owners in self._selection.heads:
-            if named.head is not None:
-                mine = np.arange(len(who)) if owners is None else _among(who, owners)
-                judge(named.head, mine, rows, states.numpy(), features, values)
+        for head, mine in self._by_head().items():
+            judge(head, np.array(mine), rows, states.numpy(), features, values)
         return values
+
+    def _by_head(self) -> dict[QualityHead, list[int]]:
+        """Which of the tokens each scores."""
+        found: dict[QualityHead, list[int]] = {}
+        for place, i in enumerate(self._kept.who.tolist()):
+            if (head := self._selection.held[i].named.head) is not None:
+                found.setdefault(head, []).append(place)
+        return found
 
     def record(self, recorder: Recorder) -> None:
         """Keep the head inputs of the recorded requests."""
-        kept, records = self._kept, self._selection.records
-        mine = _among(kept.who, records) if len(records) else records
-        if not len(mine):
+        if not self._selection.wants_records:
+            return
+        kept, held = self._kept, self._selection.held
+        mine = [place for place, i in enumerate(kept.who.tolist()) if held[i].recorded]
+        if not mine:
             return
         names = [self._selection.req_ids[i] for i in kept.who[mine]]
         with torch.inference_mode():
             joined = torch.cat([self._states[mine], torch.from_numpy(kept.features[mine])], dim=1)
             recorder.add(names, kept.lengths[mine].tolist(), joined)
-
-
-def _among(who: Ints, wanted: Ints) -> Ints:
-    """Places of those that are wanted."""
-    return np.nonzero(np.isin(who, wanted))[0]

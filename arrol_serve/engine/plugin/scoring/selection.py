@@ -48,57 +48,47 @@ class Wishes:
 
 @dataclass(frozen=True)
 class Selection:
-    """Which requests are scored, and what they want."""
+    """Which requests are scored, and what they want. Made in every step that somebody joined or left."""
 
     req_ids: list[str]
     places: Places
     width: int
     """W"""
-    heads: list[tuple[NamedHead, Ints | None]]
-    """Each head with the places, among the requests, that it scores; None: all. Several only after a swap, or
-    with adapters."""
-    wants_statistics: bool
-    """A head in use reads them, or they are recorded."""
-    wants_confidence: bool
-    records: Ints
-    """Places of the requests that are recorded."""
     held: Sequence[Held]
+    """What is known of each."""
+    wants_confidence: bool
+    wants_records: bool
     limited: bool
     """Of some of them nothing may be asked past a certain token."""
+
+    @cached_property
+    def heads(self) -> list[tuple[NamedHead, Ints | None]]:
+        """Each head with the places, among the requests, that it scores; None: all.
+
+        Several only after a swap, or with adapters.
+        """
+        named = [one.named for one in self.held]
+        heads = list(dict.fromkeys(named))
+        if len(heads) == 1:
+            return [(heads[0], None)]
+        return [
+            (one, np.array([i for i, mine in enumerate(named) if mine is one], np.int64))
+            for one in heads
+        ]
 
     @cached_property
     def versions(self) -> list[str | None]:
         """Version of each request's head."""
         return [one.named.version for one in self.held]
 
+    @cached_property
+    def records(self) -> Ints:
+        """Places of the requests that are recorded."""
+        held = self.held if self.wants_records else ()
+        return np.array([i for i, one in enumerate(held) if one.recorded], np.int64)
 
-def selected(
-    req_ids: list[str], places: Places, width: int, held: Sequence[Held], wishes: Wishes
-) -> Selection:
-    """``held``: what is known of each request. Made again in every step that somebody joined or left."""
-    named = [one.named for one in held]
-    heads = list(dict.fromkeys(named))
-    records = [i for i, one in enumerate(held) if one.recorded] if wishes.recorded else []
-    by_statistics = any(n.head is not None and "statistics" in n.head.inputs for n in heads)
-    return Selection(
-        req_ids=req_ids,
-        places=places,
-        width=width,
-        heads=_by_head(named, heads),
-        wants_statistics=by_statistics or bool(records),
-        wants_confidence=wishes.by_confidence > 0,
-        records=np.array(records, np.int64),
-        held=held,
-        limited=wishes.limited > 0,
-    )
-
-
-def _by_head(
-    named: Sequence[NamedHead], heads: Sequence[NamedHead]
-) -> list[tuple[NamedHead, Ints | None]]:
-    if len(heads) == 1:
-        return [(heads[0], None)]
-    return [
-        (one, np.array([i for i, mine in enumerate(named) if mine is one], np.int64))
-        for one in heads
-    ]
+    @cached_property
+    def wants_statistics(self) -> bool:
+        """A head in use reads them, or they are recorded."""
+        heads = [named.head for named, _ in self.heads]
+        return self.wants_records or any(one and "statistics" in one.inputs for one in heads)
