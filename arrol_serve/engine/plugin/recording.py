@@ -93,7 +93,12 @@ class Recorder:
                 running.marked.append((count, features[row].clone()))
         places = [count % self._last_rows for count in tokens]
         self._numbers[slots, places] = tokens
-        self._latest[torch.tensor(slots), torch.tensor(places)] = features
+        if (
+            self._device.type == "cpu"
+        ):  # as arrays: it happens in nearly every step of a small model
+            self._latest.numpy()[slots, places] = features.numpy()
+        else:
+            self._latest[torch.tensor(slots), torch.tensor(places)] = features
 
     def end(self, req_id: str, lengths: Mapping[str, int]) -> None:
         """Keep what was recorded up to its last token, as ``lengths`` has it: more may have been sampled."""

@@ -28,14 +28,12 @@ class Asked:
         self._selection, self._hidden, self._kept = selection, hidden, kept
 
     @cached_property
-    def _rows(self) -> Ints:
-        """[M] among the step's rows."""
-        return self._selection.places.rows_of(self._kept.who, self._kept.place)
-
-    @cached_property
-    def _states(self) -> Tensor:
-        """[M, D]"""
-        return self._hidden[torch.from_numpy(self._rows)].float()
+    def _states(self) -> tuple[Floats, Ints]:
+        """States, and where in them those of the tokens are, [M]."""
+        rows = self._selection.places.rows_of(self._kept.who, self._kept.place)
+        if self._hidden.dtype == torch.float32 and self._hidden.is_contiguous():
+            return self._hidden.numpy(), rows
+        return self._hidden[torch.from_numpy(rows)].float().numpy(), np.arange(len(rows))
 
     def done(self) -> bool:
         """Whether any of the requests has nothing more to be asked of."""
@@ -65,11 +63,9 @@ class Asked:
         if self._selection.wants_confidence:
             asked = [self._selection.held[i].by_confidence for i in who]
             values[asked, 1] = self._kept.confidence[asked]
-        states, rows = self._hidden, self._rows
-        if states.dtype != torch.float32 or not states.is_contiguous():
-            states, rows = self._states, np.arange(len(who))
+        states, rows = self._states
         for head, mine in self._by_head().items():
-            judge(head, np.array(mine), rows, states.numpy(), features, values)
+            judge(head, np.array(mine), rows, states, features, values)
         return values
 
     def _by_head(self) -> dict[QualityHead, list[int]]:
@@ -88,7 +84,7 @@ class Asked:
         mine = [place for place, i in enumerate(kept.who.tolist()) if held[i].recorded]
         if not mine:
             return
+        states, rows = self._states
+        joined = np.concatenate([states[rows[mine]], kept.features[mine]], axis=1)
         names = [self._selection.req_ids[i] for i in kept.who[mine]]
-        with torch.inference_mode():
-            joined = torch.cat([self._states[mine], torch.from_numpy(kept.features[mine])], dim=1)
-            recorder.add(names, kept.lengths[mine].tolist(), joined)
+        recorder.add(names, kept.lengths[mine].tolist(), torch.from_numpy(joined))
