@@ -43,7 +43,7 @@ def test_numpy_gives_the_numbers_of_tensor_operations(dtype: torch.dtype) -> Non
         torch.testing.assert_close(
             torch.from_numpy(ours.features), theirs.features[new], atol=1e-4, rtol=1e-5
         )
-        confidence = torch.from_numpy(ours.confidence)
+        confidence = torch.from_numpy(ours.values[:, 1])
         torch.testing.assert_close(confidence, theirs.confidence[new], atol=1e-4, rtol=1e-5)
 
 
@@ -74,7 +74,7 @@ def test_scores_that_are_asked_for_seldom_are_those_of_tensor_operations(confide
                 torch.from_numpy(ours.features), expected, atol=1e-4, rtol=1e-5
             )
             if theirs.confidence is not None:
-                found = torch.from_numpy(ours.confidence)
+                found = torch.from_numpy(ours.values[:, 1])
                 torch.testing.assert_close(found, theirs.confidence[ours.who, ours.place])
     assert min(asked, waited) > 20
 
@@ -106,7 +106,7 @@ def test_every_probe_is_asked_for_whoever_comes_and_goes() -> None:
                 torch.from_numpy(ours.features), expected, atol=1e-4, rtol=1e-5
             )
             assert theirs.confidence is not None
-            confidence = torch.from_numpy(ours.confidence)
+            confidence = torch.from_numpy(ours.values[:, 1])
             expected = theirs.confidence[ours.who, ours.place]
             torch.testing.assert_close(confidence, expected, atol=1e-4, rtol=1e-5)
             assert ours.lengths.tolist() == lengths[slots[ours.who]].tolist()
@@ -191,7 +191,7 @@ def test_tokens_that_cannot_be_and_masked_ones_are_those_of_tensor_operations(
             fold.before(places, logits.clone() if step % 2 else logits, confidence=True)
         ours, theirs = host.after(places, sampled), tensors.after(places, sampled)
         assert ours is not None
-        features, confidence = torch.from_numpy(ours.features), torch.from_numpy(ours.confidence)
+        features, confidence = torch.from_numpy(ours.features), torch.from_numpy(ours.values[:, 1])
         torch.testing.assert_close(features, theirs.features[:, 0], atol=1e-4, rtol=1e-5)
         assert theirs.confidence is not None
         torch.testing.assert_close(confidence, theirs.confidence[:, 0], atol=1e-4, rtol=1e-5)
@@ -209,7 +209,7 @@ def test_it_works_in_inference_mode_and_out_of_it() -> None:
             fold.before(places, logits, confidence=True)
             kept = fold.after(places, torch.ones(4, 1, dtype=torch.int32))
         assert kept is not None
-        found.append((kept.features.tolist(), kept.confidence.tolist()))
+        found.append((kept.features.tolist(), kept.values[:, 1].tolist()))
     assert found[0] == found[1] == found[2]
 
 
@@ -253,5 +253,5 @@ def test_a_slot_is_empty_for_its_next_request() -> None:
         fold.before(places, torch.zeros(1, 50), confidence=True)
         folded = fold.after(places, token)
         assert folded is not None
-        found.append((folded.features.tolist(), folded.confidence.tolist()))
+        found.append((folded.features.tolist(), folded.values[:, 1].tolist()))
     assert found[0] == found[1]

@@ -42,10 +42,9 @@ class Places:
     def take(self, table: Tensor) -> Tensor:
         return table if self.rows is None else table[self.rows]
 
-    def rows_of(self, who: Ints, place: Ints) -> Ints:
-        """[M] among the step's rows, of the tokens at ``place`` of the requests ``who``, on the host."""
-        at: Ints = self.starts[who] + place
-        return at if self.rows is None else self.rows.numpy()[at]
+    def rows_of(self, read: Ints) -> Ints:
+        """[M] among the step's rows, on the host; ``read``: among the L."""
+        return read if self.rows is None else self.rows.numpy()[read]
 
     def stacked(self, device: torch.device) -> Tensor:
         """[3, S] slots, lines and starts."""

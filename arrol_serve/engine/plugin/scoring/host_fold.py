@@ -34,10 +34,12 @@ class Kept:
     """[M] how many it has."""
     lengths: Ints
     """[M] generated tokens, this one included."""
+    rows: Ints
+    """[M] which of the rows that were read."""
     features: Floats
     """[M, len(STATISTICS)]"""
-    confidence: Floats
-    """[M] NaN where it was not asked for."""
+    values: Floats
+    """[M, 3] as in ``StepScores``: NaN but for confidence, and that too where nobody asked for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +96,8 @@ class HostFold:
         """Logits, their softmax, means by it and the greatest of them, by row."""
 
     def _make_room(self, tokens: int) -> None:
-        self._asked = np.empty((tokens, 4), np.int64)
-        self._figures = np.empty((tokens, len(STATISTICS) + 1), np.float32)
+        self._asked = np.empty((tokens, 5), np.int64)
+        self._figures = np.empty((tokens, len(STATISTICS) + 3), np.float32)
 
     def begin(self, slot: int, window: int, ends: Ends) -> None:
         self._table[slot] = 0.0
@@ -144,7 +146,7 @@ class HostFold:
         )
         if not count:
             return None
-        who, place, new, lengths = self._asked[:count].T.copy()
+        who, place, new, lengths, rows = self._asked[:count].T.copy()
         for slot in places.slots[who].tolist():
             if self._probes[slot]:
                 self._look_ahead(slot)
@@ -154,6 +156,7 @@ class HostFold:
             place=place,
             new=new,
             lengths=lengths,
-            features=figures[:, :-1],
-            confidence=figures[:, -1],
+            rows=rows,
+            features=figures[:, :-3],
+            values=figures[:, -3:],
         )

@@ -126,9 +126,9 @@ def note(
     all are asked for (``due``), ``stops`` with -1 behind the last. By row: ``logits`` [L, V], their softmax
     (``shares``), the sums of these times those (``means``; empty: they are made here), the greatest logits
     (``top`` [L, k], k is 0 where nobody asks for confidence). By request: ``slots``, its first of the rows
-    (``starts``), ``lines`` in ``sampled`` [R, W], -1 where no token is. Out: ``asked`` [M, 4] request, place
-    among its new tokens, how many these are, its length with this one; ``figures``
-    [M, len(STATISTICS) + 1] head inputs and confidence.
+    (``starts``), ``lines`` in ``sampled`` [R, W], -1 where no token is. Out: ``asked`` [M, 5] request, place
+    among its new tokens, how many these are, its length with this one, row; ``figures``
+    [M, len(STATISTICS) + 3] head inputs and what is scored of it: confidence, and room for the head's logits.
     """
     found = 0
     for s in range(len(slots)):
@@ -150,10 +150,14 @@ def note(
             lengths[slot] += 1
             if lengths[slot] < due[slot] and not _holds(stops[slot], token):
                 continue
-            asked[found, 0], asked[found, 1] = s, place
-            asked[found, 2], asked[found, 3] = new, lengths[slot]
+            asked[found, 0], asked[found, 1], asked[found, 2] = s, place, new
+            asked[found, 3], asked[found, 4] = lengths[slot], at
             _features(table[slot], figures[found])
-            figures[found, -1] = confidence
+            figures[found, -3], figures[found, -2], figures[found, -1] = (
+                UNKNOWN,
+                confidence,
+                UNKNOWN,
+            )
             found += 1
     return found
 
@@ -167,8 +171,8 @@ def _product(weights, inputs):
 
 
 @compiled(
-    "void(i8[::1], i8[::1], f4[:,::1], f4[:,:], b1, f4[::1], f4[::1],"
-    "f4[:,::1], f4[::1], f4[::1], f4, f4[::1], f4[:,::1])"
+    "void(i8[::1], i8[:], f4[:,::1], f4[:,:], b1, f4[::1], f4[::1],"
+    "f4[:,::1], f4[::1], f4[::1], f4, f4[::1], f4[:,:])"
 )
 def judge(
     mine,

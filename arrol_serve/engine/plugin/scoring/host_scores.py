@@ -30,7 +30,7 @@ class Asked:
     @cached_property
     def _states(self) -> tuple[Floats, Ints]:
         """States, and where in them those of the tokens are, [M]."""
-        rows = self._selection.places.rows_of(self._kept.who, self._kept.place)
+        rows = self._selection.places.rows_of(self._kept.rows)
         if self._hidden.dtype == torch.float32 and self._hidden.is_contiguous():
             return self._hidden.numpy(), rows
         return self._hidden[torch.from_numpy(rows)].float().numpy(), np.arange(len(rows))
@@ -58,11 +58,10 @@ class Asked:
 
     def _values(self) -> Floats:
         """[M, 3]"""
-        who, features = self._kept.who, self._kept.features
-        values = np.full((len(who), 3), np.nan, np.float32)
+        features, values = self._kept.features, self._kept.values
         if self._selection.wants_confidence:
-            asked = [self._selection.held[i].by_confidence for i in who]
-            values[asked, 1] = self._kept.confidence[asked]
+            silent = [not self._selection.held[i].by_confidence for i in self._kept.who]
+            values[silent, 1] = np.nan
         states, rows = self._states
         for head, mine in self._by_head().items():
             judge(head, np.array(mine), rows, states, features, values)
