@@ -10,7 +10,8 @@ from numba import njit
 
 # As it builds an engine, vLLM's CPU platform looks into every object of every module, and llvmlite's library
 # takes any name for a function of its own: without this no second engine could be built in the process.
-ffi.lib._fntab["__dict__"] = {}
+if (functions := getattr(ffi.lib, "_fntab", None)) is not None:
+    functions["__dict__"] = {}
 
 
 def compiled(signature: str, **options: Any) -> Callable[[Any], Any]:

@@ -48,7 +48,7 @@ class RowScorer:
             HostFold(slots) if self._on_host else fold_for(device, slots, shapes)
         )
         self._free = deque(range(slots))
-        """The one that is free for longest comes first: of the others tokens may still be pending."""
+        """The one that is free for longest comes first."""
         self._held: dict[str, Held] = {}
         self._wishes = Wishes()
         self._selection: tuple[list[str], Selection | None] | None = None

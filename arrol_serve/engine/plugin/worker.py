@@ -190,8 +190,6 @@ def _scores(selection: Selection, values: torch.Tensor) -> StepScores:
 
 
 def _with_scores(output: ModelRunnerOutput, scores: StepScores) -> ModelRunnerOutput:
-    if (
-        scores.req_ids
-    ):  # something was sampled, so that it is not the empty output which all steps share
+    if scores.req_ids:  # so that it is not the empty output, which all steps share
         setattr(output, KEY, scores)
     return output
