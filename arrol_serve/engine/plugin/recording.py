@@ -93,9 +93,7 @@ class Recorder:
                 running.marked.append((count, features[row].clone()))
         places = [count % self._last_rows for count in tokens]
         self._numbers[slots, places] = tokens
-        if (
-            self._device.type == "cpu"
-        ):  # as arrays: it happens in nearly every step of a small model
+        if self._device.type == "cpu":  # as arrays, which cost less in a small model's step
             self._latest.numpy()[slots, places] = features.numpy()
         else:
             self._latest[torch.tensor(slots), torch.tensor(places)] = features

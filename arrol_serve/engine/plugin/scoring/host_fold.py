@@ -134,13 +134,14 @@ class HostFold:
 
     def after(self, places: Places, sampled: Tensor) -> Kept | None:
         """None: no score of this step may be asked for."""
-        assert self._read is not None  # noqa: S101  # ``before`` was called
+        read, self._read = self._read, None
+        assert read is not None  # noqa: S101  # ``before`` was called
         tokens = sampled.numpy().astype(np.int32, copy=False)
         if len(places.slots) * tokens.shape[1] > len(self._asked):
             self._make_room(len(places.slots) * tokens.shape[1])
         count: int = self._kernels.note(
             *(self._table, self._windows, self._sizes, self._lengths, self._due, self._stops),
-            *self._read,
+            *read,
             *(places.slots, places.starts, places.lines, tokens),
             *(self._asked, self._figures),
         )
