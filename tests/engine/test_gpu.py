@@ -64,7 +64,7 @@ def test_a_step_has_at_most_ten_launches_and_waits_for_nothing() -> None:
     for slot in slots.tolist():
         fold.begin(slot, 64, Ends((), NEVER, False, ()))
     on_device = torch.from_numpy(np.stack([slots] * 3)).to(device)
-    places = Places(slots, slots, slots, None, on_device)
+    places = Places(np.stack([slots, slots, slots]), None, on_device)
     logits = torch.randn(256, 151_936, device=device, dtype=torch.bfloat16)
     states = torch.randn(256, 4096, device=device, dtype=torch.bfloat16)
     sampled = torch.zeros(256, 1, device=device, dtype=torch.int32)

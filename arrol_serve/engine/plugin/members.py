@@ -62,7 +62,7 @@ class Member:
     pruned: bool = False
     started: bool = False
     """It has generated a token."""
-    next_probe: float = 0
+    next_probe: float = math.inf
     """The first that it has not been judged at; infinite: none."""
     cut: int = 0
     """Tokens of its last step that lie beyond the probe at which it was pruned."""
@@ -105,8 +105,8 @@ class Member:
         score = signals.confidence if by_confidence else signals.at_probe
         return 0.0 if math.isnan(score) else score
 
-    def judged(self) -> None:
-        """The survival policy has seen all that it came to: wait for the probe after that."""
+    def expect_probe(self) -> None:
+        """Wait for the first probe that the survival policy has not judged it at."""
         seen, probes = len(self.group.rules.probes_of(self.plan["index"])), self.plan["probes"]
         self.next_probe = probes[seen] if seen < len(probes) else math.inf
 

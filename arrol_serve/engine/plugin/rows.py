@@ -20,6 +20,7 @@ class StepRows:
     """What is about to be sampled for R requests, from L rows of logits."""
 
     req_ids: list[str]
+    """[R], vLLM's own list, which changes with the next step."""
     hidden: Tensor
     """[L, D] after the final norm."""
     samples: NDArray[np.bool_] | None
@@ -39,12 +40,11 @@ def rows_of(runner: Any, *, v2: bool) -> StepRows | None:
 
 
 def _rows_v1(runner: Any, state: Any) -> StepRows | None:
-    count = runner.input_batch.num_reqs
-    if state.sample_hidden_states is None or count == 0:
+    req_ids = runner.input_batch.req_ids
+    if state.sample_hidden_states is None or not req_ids:
         return None
-    discarded = runner.discard_request_mask.np[:count]
+    discarded = runner.discard_request_mask.np[: len(req_ids)]
     samples = ~discarded if 1 in discarded.tobytes() else None  # any() takes long in a cold cache
-    req_ids = list(runner.input_batch.req_ids)
     drafted = state.spec_decode_metadata
     if drafted is None:
         return StepRows(req_ids, state.sample_hidden_states, samples)
@@ -60,7 +60,7 @@ def _rows_v2(state: Any) -> StepRows | None:
     reached = batch.num_computed_tokens_np + batch.num_scheduled_tokens
     done = reached[: batch.num_reqs] >= batch.prefill_len_np[: batch.num_reqs]
     samples = None if done.all() else done
-    req_ids, hidden = list(batch.req_ids), state.hidden_states[batch.logits_indices]
+    req_ids, hidden = batch.req_ids, state.hidden_states[batch.logits_indices]
     if batch.num_draft_tokens == 0:
         return StepRows(req_ids, hidden, samples)
     sizes = np.diff(batch.cu_num_logits_np[: batch.num_reqs + 1]).astype(np.int64)

@@ -79,6 +79,7 @@ class PruningMixin(Scheduler if TYPE_CHECKING else object):  # type: ignore[misc
         if group.cap is not None:
             self._arrol_capped[request.request_id] = member
         group.rules.join(plan["index"])
+        member.expect_probe()
 
     def schedule(self, *args: Any, **kwargs: Any) -> Any:
         """Send the workers the lengths of rollouts that they recorded: they may have sampled more."""
@@ -184,6 +185,8 @@ class PruningMixin(Scheduler if TYPE_CHECKING else object):  # type: ignore[misc
                 self._arrol_look_again(member)
         for member, before in arrived:  # only now is it known who generates
             self._arrol_judge(member, before)
+        for member, _ in arrived:  # the last of a group decides on all
+            member.expect_probe()
             self._arrol_look_again(member)
 
     def _arrol_look_again(self, member: Member) -> None:
@@ -206,7 +209,6 @@ class PruningMixin(Scheduler if TYPE_CHECKING else object):  # type: ignore[misc
             self._arrol_decide(member.group, decisions)
             if any(d.index == index and not d.verdict.survives for d in decisions):
                 break
-        member.judged()
 
     def _arrol_to_settle(self) -> list[LiveGroup]:
         """Groups with decisions, or of searches that have come to their cap."""

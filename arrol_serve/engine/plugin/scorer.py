@@ -110,13 +110,14 @@ class RowScorer:
         steady = step.starts is None and step.samples is None
         if steady and self._selection is not None and self._selection[0] == step.req_ids:
             return self._selection[1]
-        selection = self._select(step)
+        names = list(step.req_ids)
+        selection = self._select(step, names)
         if steady:
-            self._selection = (step.req_ids, selection)
+            self._selection = names, selection
         return selection
 
-    def _select(self, step: StepRows) -> Selection | None:
-        known = list(map(self._held.get, step.req_ids))
+    def _select(self, step: StepRows, names: list[str]) -> Selection | None:
+        known = list(map(self._held.get, names))
         if step.samples is not None:
             known = [
                 one if samples else None for one, samples in zip(known, step.samples, strict=True)
@@ -124,7 +125,7 @@ class RowScorer:
         held = [one for one in known if one is not None and not one.done]
         if not held:
             return None
-        names, lines = step.req_ids, None
+        lines = None
         if len(held) < len(known):
             lines = [i for i, one in enumerate(known) if one is not None and not one.done]
             names = [names[i] for i in lines]
@@ -151,9 +152,8 @@ class RowScorer:
             each = [np.arange(a, a + n) for a, n in zip(starts, sizes, strict=True)]
             rows = upload(np.concatenate(each), self.device)
             starts = np.cumsum(sizes) - sizes
-        if self._on_host:
-            return Places(slots, at, starts, rows)
-        return Places(slots, at, starts, rows, upload(np.stack([slots, at, starts]), self.device))
+        numbers = np.stack([slots, at, starts])
+        return Places(numbers, rows, None if self._on_host else upload(numbers, self.device))
 
     def before_sampling(self, selection: Selection, logits: Tensor) -> None:
         """Read the model's own distribution, [L, V]."""

@@ -147,7 +147,7 @@ RUNNERS = (
     Seam(
         "vllm.v1.worker.gpu.sample.output:SamplerOutput", has=("sampled_token_ids", "num_sampled")
     ),
-    Seam("vllm.v1.worker.gpu_input_batch:InputBatch", has=("num_reqs", "req_ids")),
+    Seam("vllm.v1.worker.gpu_input_batch:InputBatch", has=("req_ids",)),
     Seam("vllm.v1.utils:CpuGpuBuffer", has=("np",)),
     Seam("vllm.v1.sample:rejection_sampler"),
     Seam(

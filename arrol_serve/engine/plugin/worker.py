@@ -20,6 +20,7 @@ from arrol_serve.engine.plugin.recording import FeatureRecord
 from arrol_serve.engine.plugin.rows import rows_of
 from arrol_serve.engine.plugin.scorer import RowScorer
 from arrol_serve.engine.plugin.scoring.device_check import Shapes
+from arrol_serve.engine.plugin.scoring.device_scores import step_scores
 from arrol_serve.engine.plugin.scoring.ends import ends_of
 from arrol_serve.engine.plugin.scoring.selection import Selection
 from arrol_serve.engine.plugin.seams import CPU_WORKER
@@ -161,7 +162,7 @@ def _attach(output: Any, selection: Selection, scores: StepScores | torch.Tensor
         return _with_scores(output, scores)
     if isinstance(output, AsyncModelRunnerOutput):
         return _ScoredAsyncOutput(output, selection, scores)
-    return _with_scores(output, _scores(selection, scores))
+    return _with_scores(output, step_scores(selection, scores))
 
 
 class _ScoredAsyncOutput(AsyncModelRunnerOutput):
@@ -178,15 +179,11 @@ class _ScoredAsyncOutput(AsyncModelRunnerOutput):
         output = self._inner.get_output()
         self._copied.synchronize()
         del self._device_values
-        return _with_scores(output, _scores(self._selection, self._host_values))
+        return _with_scores(output, step_scores(self._selection, self._host_values))
 
     def get_kv_connector_output(self) -> Any:
         """Asked for since vLLM 0.33, where ``get_output`` fails."""
         return self._inner.get_kv_connector_output()
-
-
-def _scores(selection: Selection, values: torch.Tensor) -> StepScores:
-    return StepScores(selection.req_ids, values.tolist(), selection.versions)
 
 
 def _with_scores(output: ModelRunnerOutput, scores: StepScores) -> ModelRunnerOutput:

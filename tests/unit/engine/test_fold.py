@@ -56,7 +56,7 @@ def test_scores_that_are_asked_for_seldom_are_those_of_tensor_operations(confide
     asked = waited = 0
     for steps in (1, 2, 9, 20, 5, 40):
         slots = np.sort(generator.permutation(8)[:5])
-        places = Places(slots, np.arange(5), np.arange(5), None)
+        places = Places(np.stack([slots, np.arange(5), np.arange(5)]), None)
         for _ in range(steps):
             logits = torch.from_numpy(generator.normal(0, 3, (5, 40)).astype(np.float32))
             logits[:, 9] = -torch.inf
@@ -89,7 +89,7 @@ def test_every_probe_is_asked_for_whoever_comes_and_goes() -> None:
     for step in range(400):
         if step % 3 == 0:
             slots = generator.permutation(8)[: generator.integers(1, 7)]
-            places = Places(slots, np.arange(len(slots)), np.arange(len(slots)), None)
+            places = Places(np.stack([slots, *[np.arange(len(slots))] * 2]), None)
         logits = torch.from_numpy(generator.normal(0, 3, (len(slots), 40)).astype(np.float32))
         sampled = torch.from_numpy(generator.integers(0, 40, (len(slots), 1), dtype=np.int32))
         for fold in (host, tensors):
@@ -122,8 +122,8 @@ def wanted(ends: Ends, runs: list[list[int]]) -> list[list[bool]]:
     """Of one request that gets these runs of tokens, which of them may need a score."""
     width = max(map(len, runs))
     fold = begun(HostFold(1), ends, slots=1)
-    one = np.zeros(1, np.int64)
-    places = Places(one, one, one, None)
+    one = np.zeros((3, 1), np.int64)
+    places = Places(one, None)
     seen = []
     for run in runs:
         fold.before(places, torch.zeros(width, 50), confidence=False)
@@ -159,10 +159,10 @@ def test_what_is_no_token_of_the_model_is_not_looked_up() -> None:
 
 
 def test_tokens_may_be_of_either_width_and_more_than_slots() -> None:
-    fold, one = begun(HostFold(1), slots=1), np.zeros(1, np.int64)
+    fold, one = begun(HostFold(1), slots=1), np.zeros((3, 1), np.int64)
     for dtype in (torch.int32, torch.int64):
-        fold.before(Places(one, one, one, None), torch.zeros(6, 50), confidence=False)
-        kept = fold.after(Places(one, one, one, None), torch.ones(1, 6, dtype=dtype))
+        fold.before(Places(one, None), torch.zeros(6, 50), confidence=False)
+        kept = fold.after(Places(one, None), torch.ones(1, 6, dtype=dtype))
         assert kept is not None
         assert kept.place.tolist() == list(range(6))
     assert kept.lengths.tolist() == list(range(7, 13))
@@ -172,16 +172,17 @@ def test_everything_is_wanted_where_any_token_may_be_the_last() -> None:
     assert wanted(Ends((), NEVER, True, ()), [[7, 7], [7]]) == [[True, True], [True]]
 
 
-@pytest.mark.parametrize("many", [1, 2**20])
+@pytest.mark.parametrize("cores", [1, 2**20])
 def test_tokens_that_cannot_be_and_masked_ones_are_those_of_tensor_operations(
-    many: int, monkeypatch: pytest.MonkeyPatch
+    cores: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Structured output forces tokens of probability 0, in padded rows that are read in part."""
-    monkeypatch.setattr(host_fold, "MANY", many)
+    monkeypatch.setattr(host_fold, "MANY", 1)
+    monkeypatch.setattr(host_fold, "CORES", cores)
     generator = np.random.default_rng(3)
     host, tensors = begun(HostFold(8)), begun(TensorFold(8, CPU))
     lines = np.array([4, 0, 2])
-    places = Places(np.array([5, 1, 3]), lines, np.arange(3), torch.from_numpy(lines))
+    places = Places(np.array([[5, 1, 3], lines, range(3)]), torch.from_numpy(lines))
     for step in range(30):
         padded = torch.from_numpy(generator.normal(0, 3, (6, 64)).astype(np.float32))
         logits = padded[:, :40]
@@ -200,7 +201,7 @@ def test_tokens_that_cannot_be_and_masked_ones_are_those_of_tensor_operations(
 def test_it_works_in_inference_mode_and_out_of_it() -> None:
     """The worker samples in inference mode, and a warm-up may not."""
     fold, at, found = HostFold(4), np.arange(4), []
-    places = Places(at, at, at, None)
+    places = Places(np.stack([at, at, at]), None)
     logits = torch.randn(4, 50, generator=torch.Generator().manual_seed(0))
     for mode in (True, False, True):
         with torch.inference_mode(mode=mode):
@@ -222,14 +223,14 @@ def test_last_bits_do_not_depend_on_who_else_is_there() -> None:
     ends = Ends((31, 32, 33, 64, 65, 100, 131, 150), NEVER, False, ())
     for fold in (alone, among):
         fold.begin(0, 3, ends)
-    one, six = Places(*[np.zeros(1, np.int64)] * 3, None), np.arange(6)
+    one, six = Places(np.zeros((3, 1), np.int64), None), np.arange(6)
     asked = 0
     for step in range(150):
         count = 1 + (step // 7) % 6
         if step % 11 == 0:
             among.begin(5, 3, ANY if step % 2 else Ends((), NEVER, False, (3,)))
         if step % 7 == 0:
-            many = Places(six[:count], six[:count], six[:count], None)
+            many = Places(np.stack([six[:count]] * 3), None)
         alone.before(one, logits[step, :1], confidence=False)
         among.before(many, logits[step, :count], confidence=False)
         ours = alone.after(one, sampled[step, :1])
@@ -244,8 +245,8 @@ def test_last_bits_do_not_depend_on_who_else_is_there() -> None:
 
 def test_a_slot_is_empty_for_its_next_request() -> None:
     fold = begun(HostFold(1), ANY, slots=1)
-    one = np.zeros(1, np.int64)
-    places = Places(one, one, one, None)
+    one = np.zeros((3, 1), np.int64)
+    places = Places(one, None)
     token = torch.zeros(1, 1, dtype=torch.int32)
     found = []
     for _ in range(2):

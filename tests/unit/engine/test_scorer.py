@@ -9,6 +9,7 @@ from arrol_serve.engine.plugin.heads import NamedHead
 from arrol_serve.engine.plugin.rows import StepRows
 from arrol_serve.engine.plugin.scorer import RowScorer
 from arrol_serve.engine.plugin.scoring.device_check import Shapes
+from arrol_serve.engine.plugin.scoring.device_scores import step_scores
 from arrol_serve.engine.plugin.scoring.ends import NEVER, Ends
 from arrol_serve.engine.plugin.wire import GroupPlan, StepScores
 from arrol_serve.quality.head import QualityHead
@@ -80,10 +81,12 @@ def test_confidence_is_told_to_those_alone_who_asked() -> None:
     assert selection is not None
     scorer.before_sampling(selection, torch.randn(2, VOCABULARY, generator=GENERATOR))
     scorer.after_sampling(selection, torch.zeros(2, 1, dtype=torch.int32))
-    scores = scorer.scores(selection, hidden)
-    assert isinstance(scores, StepScores)
-    told = {
-        name: not np.isnan(run[0][1])
-        for name, run in zip(scores.req_ids, scores.values, strict=True)
-    }
-    assert told == {"a": False, "b": True}
+    with torch.inference_mode():  # as a worker's tensors are
+        values = torch.zeros(2, 1, 3)
+    for scores in (scorer.scores(selection, hidden), step_scores(selection, values)):
+        assert isinstance(scores, StepScores)
+        told = {
+            name: not np.isnan(run[0][1])
+            for name, run in zip(scores.req_ids, scores.values, strict=True)
+        }
+        assert told == {"a": False, "b": True}

@@ -97,7 +97,8 @@ def made_up(
     if step % 2:  # the first request is not ours
         rows = torch.arange(width, requests * width, device=device)
         starts, lines, slots = starts[:-1], lines[1:], slots[1:]
-    return Places(slots, lines, starts, rows), logits, states, torch.from_numpy(sampled).to(device)
+    places = Places(np.stack([slots, lines, starts]), rows)
+    return places, logits, states, torch.from_numpy(sampled).to(device)
 
 
 def random_head(device: torch.device, hidden: int) -> QualityHead:

@@ -10,6 +10,7 @@ from torch import Tensor
 from arrol_serve.engine.plugin.recording import Recorder
 from arrol_serve.engine.plugin.scoring.fold import Fold, Folded, upload
 from arrol_serve.engine.plugin.scoring.selection import Selection
+from arrol_serve.engine.plugin.wire import StepScores
 from arrol_serve.quality.statistics import STATISTICS
 
 
@@ -25,6 +26,14 @@ def device_scores(
         if values is not None:
             return values
     return _by_operations(selection, hidden, folded)
+
+
+def step_scores(selection: Selection, values: Tensor) -> StepScores:
+    """``values``: of ``device_scores``, on the host. Confidence goes to those alone who asked for it."""
+    told = values.numpy()
+    if len(selection.silent):
+        told[selection.silent, :, 1] = math.nan
+    return StepScores(selection.req_ids, told.tolist(), selection.versions)
 
 
 def _blank(selection: Selection, hidden: Tensor) -> Folded:

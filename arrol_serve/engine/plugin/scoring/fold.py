@@ -28,16 +28,27 @@ Ints = NDArray[np.int64]
 class Places:
     """Where the scored requests of a step are."""
 
-    slots: Ints
-    """[S] in the tables."""
-    lines: Ints
-    """[S] in the sampled tokens."""
-    starts: Ints
-    """[S] first of each one's rows among the L."""
+    numbers: Ints
+    """[3, S]: slots in the tables, lines in the sampled tokens, first of each one's rows among the L."""
     rows: Tensor | None
     """[L] among the step's rows of logits; None: all of them in order."""
     on_device: Tensor | None = None
-    """[3, S] slots, lines and starts once more, where the tables are on a device."""
+    """``numbers`` once more, where the tables are on a device."""
+
+    @property
+    def slots(self) -> Ints:
+        """[S]"""
+        return self.numbers[0]
+
+    @property
+    def lines(self) -> Ints:
+        """[S]"""
+        return self.numbers[1]
+
+    @property
+    def starts(self) -> Ints:
+        """[S]"""
+        return self.numbers[2]
 
     def take(self, table: Tensor) -> Tensor:
         return table if self.rows is None else table[self.rows]
@@ -47,10 +58,8 @@ class Places:
         return read if self.rows is None else self.rows.numpy()[read]
 
     def stacked(self, device: torch.device) -> Tensor:
-        """[3, S] slots, lines and starts."""
-        if self.on_device is not None:
-            return self.on_device
-        return upload(np.stack([self.slots, self.lines, self.starts]), device)
+        """``numbers`` there."""
+        return upload(self.numbers, device) if self.on_device is None else self.on_device
 
 
 def upload(numbers: Ints, device: torch.device) -> Tensor:

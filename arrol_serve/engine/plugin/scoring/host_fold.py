@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +14,14 @@ from torch import Tensor
 from arrol_serve.engine.plugin.scoring.ends import STOPS, Ends
 from arrol_serve.engine.plugin.scoring.fold import CONFIDENCE_TOP_K, Ints, Places
 from arrol_serve.engine.plugin.wire import CONFIDENCE_WINDOW
-from arrol_serve.quality.statistics import COLUMNS, STATISTICS
+from arrol_serve.quality.statistics import STATISTICS
 
 Floats = NDArray[np.float32]
 NEVER_DUE = np.iinfo(np.int64).max
-NOTHING, NO_MEANS = np.empty((0, 0), np.float32), np.empty(0, np.float32)
-MANY = 2**20
-"""Numbers that several cores are worth waking for."""
+NO_STOPS = (-1,) * STOPS
+NOTHING = np.empty((0, 0), np.float32)
+MANY, CORES = 2**20, 6
+"""Numbers that several cores are worth waking for, and how many of them are faster than compiled code."""
 
 
 @dataclass(slots=True)
@@ -42,35 +44,28 @@ class Kept:
     """[M, 3] as in ``StepScores``: NaN but for confidence, and that too where nobody asked for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Memory for one step's L rows, [L, V] each, by both names."""
-
-    logits: Tensor
-    shares: Tensor
-    arrays: tuple[Floats, Floats]
-
-
 class RowMemory:
-    """It stays: in what is allocated anew page faults cost more than the arithmetic."""
+    """Memory for a step's L rows, [L, V], by both names. It stays: in what is allocated anew page faults cost
+    more than the arithmetic.
+    """
 
     def __init__(self) -> None:
         self._numbers = np.empty(0, np.float32)
-        self._rows: dict[tuple[int, int], Rows] = {}
+        self._rows: dict[tuple[int, ...], tuple[Tensor, Floats]] = {}
 
-    def of(self, rows: int, vocabulary: int) -> Rows:
-        """With whatever is in them."""
-        found = self._rows.get((rows, vocabulary))
-        return self._made(rows, vocabulary) if found is None else found
+    def of(self, shape: tuple[int, ...]) -> tuple[Tensor, Floats]:
+        """With whatever is in it."""
+        found = self._rows.get(shape)
+        return self._made(shape) if found is None else found
 
-    def _made(self, rows: int, vocabulary: int) -> Rows:
-        if 2 * rows * vocabulary > len(self._numbers):
-            self._numbers = np.empty(2 * rows * vocabulary, np.float32)
+    def _made(self, shape: tuple[int, ...]) -> tuple[Tensor, Floats]:
+        size = math.prod(shape)
+        if size > len(self._numbers):
+            self._numbers = np.empty(size, np.float32)
             self._rows = {}
-        arrays = self._numbers[: 2 * rows * vocabulary].reshape(2, rows, vocabulary)
+        array = self._numbers[:size].reshape(shape)
         with torch.inference_mode(mode=False):  # it is written to in that mode and out of it
-            logits, shares = (torch.from_numpy(one) for one in arrays)
-        made = self._rows[rows, vocabulary] = Rows(logits, shares, (arrays[0], arrays[1]))
+            made = self._rows[shape] = torch.from_numpy(array), array
         return made
 
 
@@ -78,33 +73,31 @@ class HostFold:
     """As ``Fold`` otherwise."""
 
     def __init__(self, slots: int) -> None:
-        from arrol_serve.engine.plugin.scoring import host_kernels  # compiles; GPUs do without
+        # They compile; GPUs do without.
+        from arrol_serve.engine.plugin.scoring import host_entropy, host_kernels
 
-        self._kernels: Any = host_kernels
-        self._table = np.zeros((slots, COLUMNS), np.float32)
+        self._note: Any = host_kernels.note
+        self._none = (0.0,) * len(host_kernels.SUMS)
+        self._read: Any = host_entropy.read
+        self._slots = np.zeros(slots, host_kernels.SLOT)
+        self._lengths, self._due = self._slots["length"], self._slots["due"]
         self._windows = np.zeros((slots, CONFIDENCE_WINDOW + 1), np.float32)
-        self._sizes = np.zeros(slots, np.int64)
-        self._lengths = np.zeros(slots, np.int64)
-        self._due = np.full(slots, NEVER_DUE)
-        self._stops = np.full((slots, STOPS), -1, np.int32)
         self._ends: dict[int, Ends] = {}
         self._probes: dict[int, list[int]] = {}
         """Those that a request has not come to, latest first."""
         self._make_room(slots)
-        self._memory = RowMemory()
-        self._read: tuple[Floats, Floats, Floats, Floats] | None = None
-        """Logits, their softmax, means by it and the greatest of them, by row."""
+        self._logits, self._shares, self._distribution = RowMemory(), RowMemory(), RowMemory()
+        self._seen: tuple[Floats, Floats, Floats] | None = None
+        """Logits, their distribution and the greatest of them, by row."""
 
     def _make_room(self, tokens: int) -> None:
         self._asked = np.empty((tokens, 5), np.int64)
         self._figures = np.empty((tokens, len(STATISTICS) + 3), np.float32)
 
     def begin(self, slot: int, window: int, ends: Ends) -> None:
-        self._table[slot] = 0.0
+        stops = (*ends.stops, *NO_STOPS[len(ends.stops) :])
+        self._slots[slot] = (*self._none, stops, window, 0, 0)
         self._windows[slot, -1] = 0.0
-        self._sizes[slot], self._lengths[slot] = window, 0
-        self._stops[slot] = -1
-        self._stops[slot, : len(ends.stops)] = ends.stops
         self._ends[slot] = ends
         self._probes[slot] = list(reversed(ends.probes))
         self._look_ahead(slot)
@@ -122,27 +115,41 @@ class HostFold:
 
     def before(self, places: Places, logits: Tensor, *, confidence: bool) -> None:
         logits = places.take(logits)
-        rows = self._memory.of(*logits.shape)
-        rows.logits.copy_(logits)
-        torch.softmax(rows.logits, 1, out=rows.shares)
+        rows, array = self._logits.of(logits.shape)
+        rows.copy_(logits)
+        _, distribution = self._distribution.of((2, len(array)))
+        if array.size >= MANY and torch.get_num_threads() >= CORES:
+            self._read_together(rows, distribution)
+        else:
+            self._read(array, distribution)
         top = NOTHING
         if confidence:
-            top = rows.logits.topk(min(CONFIDENCE_TOP_K, logits.shape[1]), dim=1).values.numpy()
-        many = rows.logits.numel() >= MANY
-        means = torch.linalg.vecdot(rows.shares, rows.logits).numpy() if many else NO_MEANS
-        self._read = *rows.arrays, means, top
+            top = rows.topk(min(CONFIDENCE_TOP_K, logits.shape[1]), dim=1).values.numpy()
+        self._seen = array, distribution, top
+
+    def _read_together(self, rows: Tensor, distribution: Floats) -> None:
+        """As ``host_entropy.read`` by many cores."""
+        shares, _ = self._shares.of(rows.shape)
+        torch.softmax(rows, 1, out=shares)
+        normalisers = rows.amax(1) - shares.amax(1).log()
+        distribution[0] = normalisers.numpy()
+        distribution[1] = (normalisers - torch.linalg.vecdot(shares, rows)).numpy()
+        again = np.isnan(distribution[1])  # of masked tokens: 0 * -inf is not 0
+        if again.any():
+            found = np.empty((2, int(again.sum())), np.float32)
+            self._read(rows.numpy()[again], found)
+            distribution[:, again] = found
 
     def after(self, places: Places, sampled: Tensor) -> Kept | None:
         """None: no score of this step may be asked for."""
-        read, self._read = self._read, None
-        assert read is not None  # noqa: S101  # ``before`` was called
-        tokens = sampled.numpy().astype(np.int32, copy=False)
-        if len(places.slots) * tokens.shape[1] > len(self._asked):
-            self._make_room(len(places.slots) * tokens.shape[1])
-        count: int = self._kernels.note(
-            *(self._table, self._windows, self._sizes, self._lengths, self._due, self._stops),
-            *read,
-            *(places.slots, places.starts, places.lines, tokens),
+        seen, self._seen = self._seen, None
+        assert seen is not None  # noqa: S101  # ``before`` was called
+        tokens = (sampled if sampled.dtype is torch.int32 else sampled.int()).numpy()
+        most = places.numbers.shape[1] * tokens.shape[1]
+        if most > len(self._asked):
+            self._make_room(most)
+        count: int = self._note(
+            *(self._slots, self._windows, *seen, places.numbers, tokens),
             *(self._asked, self._figures),
         )
         if not count:

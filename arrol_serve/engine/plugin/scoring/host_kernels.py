@@ -6,42 +6,37 @@ depend on who else is there.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
+from numba import from_dtype, types
 
 from arrol_serve.engine.plugin.compiled import compiled
+from arrol_serve.engine.plugin.scoring.ends import STOPS
 from arrol_serve.engine.plugin.scoring.fold import LOWEST_TOP
-from arrol_serve.quality import statistics as columns
 from arrol_serve.quality.head import FARTHEST as _FARTHEST
 from arrol_serve.quality.statistics import DECAY, LOWEST
 
-COUNT, SUM, ENTROPY_SUM = columns.COUNT, columns.SUM, columns.ENTROPY_SUM
-NEGATIVE_MIN, ENTROPY_MAX = columns.NEGATIVE_MIN, columns.ENTROPY_MAX
-RECENT, LAST, ENTROPY_LAST = columns.RECENT, columns.LAST, columns.ENTROPY_LAST
 ZERO, ONE, UNKNOWN = np.float32(0), np.float32(1), np.float32(np.nan)
 FARTHEST = np.float32(_FARTHEST)
 FRESH = np.float32(1 - DECAY)
-SMALLEST = np.float32(math.exp(LOWEST))
+LOWEST_LOGPROB = np.float32(LOWEST)
 LOWEST_SIGNAL = np.float32(LOWEST_TOP)
+FLOATS = types.float32[:, ::1]
 
-
-@compiled("f4(f4[::1], f4[::1])", fastmath={"reassoc", "nsz", "contract"})
-def _mean(shares, logits):
-    """Vectorised, which needs the leave to add in any order."""
-    mean = ZERO
-    for j in range(len(logits)):  # masked tokens: 0 * -inf is not 0
-        mean += shares[j] * logits[j] if shares[j] > ZERO else ZERO
-    return mean
-
-
-@compiled("f4(f4[::1], f4[::1], i8)")
-def _normaliser(shares, logits, token):
-    """The logarithm of the sum of exponentials, from a token that is not too rare to tell it."""
-    if shares[token] < SMALLEST:
-        for j in range(len(shares)):
-            token = j if shares[j] > shares[token] else token
-    return logits[token] - np.log(shares[token])
+SUMS = ("sum", "entropy_sum", "least", "entropy_max", "recent", "last", "entropy_last")
+SLOT = np.dtype(
+    [
+        *((name, np.float32) for name in SUMS),
+        ("stops", np.int32, (STOPS,)),
+        ("window", np.int64),
+        ("length", np.int64),
+        ("due", np.int64),
+    ],
+    align=True,
+)
+"""A request: its tokens' log-probabilities and entropies, its stop tokens with -1 behind the last, how many
+tokens its confidence is the mean of, how many it has, and from which one on all may be asked for.
+"""
+RECORD = from_dtype(SLOT)
 
 
 @compiled("f4(f4[::1], f4)")
@@ -62,97 +57,81 @@ def _windowed(window, size, length, signal):
     return window[ring] / np.float32(min(length + 1, size))
 
 
-@compiled("void(f4[::1], f4, f4)")
-def _add(row, logprob, entropy):
+@compiled(types.void(RECORD, types.float32, types.float32))
+def _add(slot, logprob, entropy):
     """One more token."""
-    first = row[COUNT] == ZERO
-    row[COUNT] += ONE
-    row[SUM] += logprob
-    row[ENTROPY_SUM] += entropy
-    row[NEGATIVE_MIN] = max(row[NEGATIVE_MIN], -logprob)
-    row[ENTROPY_MAX] = max(row[ENTROPY_MAX], entropy)
-    row[RECENT] = logprob if first else row[RECENT] + FRESH * (logprob - row[RECENT])
-    row[LAST] = logprob
-    row[ENTROPY_LAST] = entropy
+    first = slot.length == 0
+    slot.length += 1
+    slot.sum += logprob
+    slot.entropy_sum += entropy
+    slot.least = min(slot.least, logprob)
+    slot.entropy_max = max(slot.entropy_max, entropy)
+    slot.recent = logprob if first else slot.recent + FRESH * (logprob - slot.recent)
+    slot.last = logprob
+    slot.entropy_last = entropy
 
 
-@compiled("void(f4[::1], f4[::1])")
-def _features(row, out):
+@compiled(types.void(RECORD, types.float32[::1]))
+def _features(slot, out):
     """In the order of ``STATISTICS``."""
-    out[0] = row[SUM]
-    out[1] = row[SUM] / row[COUNT]
-    out[2] = -row[NEGATIVE_MIN]
-    out[3] = row[RECENT]
-    out[4] = row[LAST]
-    out[5] = row[ENTROPY_SUM] / row[COUNT]
-    out[6] = row[ENTROPY_MAX]
-    out[7] = row[ENTROPY_LAST]
-    out[8] = np.log1p(row[COUNT])
+    count = np.float32(slot.length)
+    out[0] = slot.sum
+    out[1] = slot.sum / count
+    out[2] = slot.least
+    out[3] = slot.recent
+    out[4] = slot.last
+    out[5] = slot.entropy_sum / count
+    out[6] = slot.entropy_max
+    out[7] = slot.entropy_last
+    out[8] = np.log1p(count)
 
 
-@compiled("b1(i4[::1], i4)")
-def _holds(stops, token):
-    for stop in stops:  # noqa: SIM110  # numba's language
+@compiled(types.boolean(RECORD, types.int32))
+def _may_end(slot, token):
+    """Whether a score may be asked for after its latest token."""
+    if slot.length >= slot.due:
+        return True
+    for stop in slot.stops:  # noqa: SIM110  # numba's language
         if stop == token:
             return True
     return False
 
 
 @compiled(
-    "i8(f4[:,::1], f4[:,::1], i8[::1], i8[::1], i8[::1], i4[:,::1],"
-    "f4[:,::1], f4[:,::1], f4[::1], f4[:,::1], i8[::1], i8[::1], i8[::1], i4[:,:], i8[:,::1], f4[:,::1])"
+    types.int64(
+        *(RECORD[::1], FLOATS, FLOATS, FLOATS, FLOATS),
+        *(types.int64[:, ::1], types.int32[:, :], types.int64[:, ::1], FLOATS),
+    )
 )
-def note(
-    table,
-    windows,
-    sizes,
-    lengths,
-    due,
-    stops,
-    logits,
-    shares,
-    means,
-    top,
-    slots,
-    starts,
-    lines,
-    sampled,
-    asked,
-    figures,
-):
+def note(slots, windows, logits, distribution, top, places, sampled, asked, figures):
     """Add a step's tokens, and say of which of them, M, a score may be asked for; returns M.
 
-    By slot: ``table``, ``windows`` of confidence and their ``sizes``, ``lengths``, the length from which on
-    all are asked for (``due``), ``stops`` with -1 behind the last. By row: ``logits`` [L, V], their softmax
-    (``shares``), the sums of these times those (``means``; empty: they are made here), the greatest logits
-    (``top`` [L, k], k is 0 where nobody asks for confidence). By request: ``slots``, its first of the rows
-    (``starts``), ``lines`` in ``sampled`` [R, W], -1 where no token is. Out: ``asked`` [M, 5] request, place
-    among its new tokens, how many these are, its length with this one, row; ``figures``
-    [M, len(STATISTICS) + 3] head inputs and what is scored of it: confidence, and room for the head's logits.
+    By slot: ``slots``, ``windows`` of confidence. By row: ``logits`` [L, V], ``distribution`` [2, L] as
+    ``host_entropy.read`` makes it of them, the greatest (``top`` [L, k], k is 0 where nobody asks for
+    confidence). By request: ``places`` [3, S] of ``Places``; ``sampled`` [R, W], -1 where none is. Out:
+    ``asked`` [M, 5] request, place among its new tokens, how many these are, its length with this one, row;
+    ``figures`` [M, len(STATISTICS) + 3] head inputs and what is scored of it: confidence, and room for the
+    head's logits.
     """
     found = 0
-    for s in range(len(slots)):
-        slot, line, new = slots[s], lines[s], 0
+    for s in range(places.shape[1]):
+        slot, line, new = slots[places[0, s]], places[1, s], 0
         while new < sampled.shape[1] and 0 <= sampled[line, new] < logits.shape[1]:
             new += 1
         for place in range(new):
-            token, at = sampled[line, place], min(starts[s] + place, len(logits) - 1)
-            normaliser = _normaliser(shares[at], logits[at], token)
-            logprob = np.log(max(shares[at, token], SMALLEST))
-            mean = means[at] if len(means) else UNKNOWN
-            if np.isnan(mean):
-                mean = _mean(shares[at], logits[at])
-            _add(table[slot], logprob, normaliser - mean)
+            token, at = sampled[line, place], min(places[2, s] + place, len(logits) - 1)
+            normaliser = distribution[0, at]
+            logprob = max(logits[at, token] - normaliser, LOWEST_LOGPROB)
+            _add(slot, logprob, distribution[1, at])
             confidence = UNKNOWN
             if top.shape[1] > 0:
                 signal = _confidence(top[at], normaliser)
-                confidence = _windowed(windows[slot], sizes[slot], lengths[slot], signal)
-            lengths[slot] += 1
-            if lengths[slot] < due[slot] and not _holds(stops[slot], token):
+                confidence = _windowed(windows[places[0, s]], slot.window, slot.length - 1, signal)
+            if not _may_end(slot, token):
                 continue
             asked[found, 0], asked[found, 1], asked[found, 2] = s, place, new
-            asked[found, 3], asked[found, 4] = lengths[slot], at
-            _features(table[slot], figures[found])
+            asked[found, 3], asked[found, 4] = slot.length, at
+            _features(slot, figures[found])
             figures[found, -3], figures[found, -2], figures[found, -1] = (
                 UNKNOWN,
                 confidence,

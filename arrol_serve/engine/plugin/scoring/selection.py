@@ -88,6 +88,12 @@ class Selection:
         return np.array([i for i, one in enumerate(held) if one.recorded], np.int64)
 
     @cached_property
+    def silent(self) -> Ints:
+        """Places of the requests that did not ask for confidence, where others did."""
+        held = self.held if self.wants_confidence else ()
+        return np.array([i for i, one in enumerate(held) if not one.by_confidence], np.int64)
+
+    @cached_property
     def wants_statistics(self) -> bool:
         """A head in use reads them, or they are recorded."""
         heads = [named.head for named, _ in self.heads]
