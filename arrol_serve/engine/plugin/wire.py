@@ -147,11 +147,6 @@ class StepScores:
     values: list[Sequence[Sequence[float]]] = field(default_factory=list)
     head_versions: list[str | None] = field(default_factory=list)
 
-    def add(self, req_id: str, run: Sequence[Sequence[float]], version: str | None) -> None:
-        self.req_ids.append(req_id)
-        self.values.append(run)
-        self.head_versions.append(version)
-
 
 @dataclass(slots=True)
 class EndedLengths:

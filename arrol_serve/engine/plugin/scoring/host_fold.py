@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -44,28 +44,38 @@ class Kept:
     """[M, 3] as in ``StepScores``: NaN but for confidence, and that too where nobody asked for it."""
 
 
+class Rows(NamedTuple):
+    """Memory for one step's L rows."""
+
+    tensor: Tensor
+    """[L, V]"""
+    array: Floats
+    """The same."""
+    distribution: Floats
+    """[2, L] as ``host_entropy.read`` makes it."""
+
+
 class RowMemory:
-    """Memory for a step's L rows, [L, V], by both names. It stays: in what is allocated anew page faults cost
-    more than the arithmetic.
-    """
+    """It stays: in what is allocated anew page faults cost more than the arithmetic."""
 
     def __init__(self) -> None:
         self._numbers = np.empty(0, np.float32)
-        self._rows: dict[tuple[int, ...], tuple[Tensor, Floats]] = {}
+        self._rows: dict[tuple[int, ...], Rows] = {}
 
-    def of(self, shape: tuple[int, ...]) -> tuple[Tensor, Floats]:
+    def of(self, shape: tuple[int, ...]) -> Rows:
         """With whatever is in it."""
         found = self._rows.get(shape)
         return self._made(shape) if found is None else found
 
-    def _made(self, shape: tuple[int, ...]) -> tuple[Tensor, Floats]:
+    def _made(self, shape: tuple[int, ...]) -> Rows:
         size = math.prod(shape)
         if size > len(self._numbers):
             self._numbers = np.empty(size, np.float32)
             self._rows = {}
         array = self._numbers[:size].reshape(shape)
         with torch.inference_mode(mode=False):  # it is written to in that mode and out of it
-            made = self._rows[shape] = torch.from_numpy(array), array
+            tensor = torch.from_numpy(array)
+        made = self._rows[shape] = Rows(tensor, array, np.empty((2, shape[0]), np.float32))
         return made
 
 
@@ -86,7 +96,7 @@ class HostFold:
         self._probes: dict[int, list[int]] = {}
         """Those that a request has not come to, latest first."""
         self._make_room(slots)
-        self._logits, self._shares, self._distribution = RowMemory(), RowMemory(), RowMemory()
+        self._logits, self._shares = RowMemory(), RowMemory()
         self._seen: tuple[Floats, Floats, Floats] | None = None
         """Logits, their distribution and the greatest of them, by row."""
 
@@ -115,29 +125,29 @@ class HostFold:
 
     def before(self, places: Places, logits: Tensor, *, confidence: bool) -> None:
         logits = places.take(logits)
-        rows, array = self._logits.of(logits.shape)
-        rows.copy_(logits)
-        _, distribution = self._distribution.of((2, len(array)))
-        if array.size >= MANY and torch.get_num_threads() >= CORES:
-            self._read_together(rows, distribution)
+        rows = self._logits.of(logits.shape)
+        rows.tensor.copy_(logits)
+        if logits.numel() >= MANY and torch.get_num_threads() >= CORES:
+            self._read_together(rows)
         else:
-            self._read(array, distribution)
+            self._read(rows.array, rows.distribution)
         top = NOTHING
         if confidence:
-            top = rows.topk(min(CONFIDENCE_TOP_K, logits.shape[1]), dim=1).values.numpy()
-        self._seen = array, distribution, top
+            top = rows.tensor.topk(min(CONFIDENCE_TOP_K, logits.shape[1]), dim=1).values.numpy()
+        self._seen = rows.array, rows.distribution, top
 
-    def _read_together(self, rows: Tensor, distribution: Floats) -> None:
+    def _read_together(self, rows: Rows) -> None:
         """As ``host_entropy.read`` by many cores."""
-        shares, _ = self._shares.of(rows.shape)
-        torch.softmax(rows, 1, out=shares)
-        normalisers = rows.amax(1) - shares.amax(1).log()
+        logits, distribution = rows.tensor, rows.distribution
+        shares = self._shares.of(logits.shape).tensor
+        torch.softmax(logits, 1, out=shares)
+        normalisers = logits.amax(1) - shares.amax(1).log()
         distribution[0] = normalisers.numpy()
-        distribution[1] = (normalisers - torch.linalg.vecdot(shares, rows)).numpy()
+        distribution[1] = (normalisers - torch.linalg.vecdot(shares, logits)).numpy()
         again = np.isnan(distribution[1])  # of masked tokens: 0 * -inf is not 0
         if again.any():
             found = np.empty((2, int(again.sum())), np.float32)
-            self._read(rows.numpy()[again], found)
+            self._read(rows.array[again], found)
             distribution[:, again] = found
 
     def after(self, places: Places, sampled: Tensor) -> Kept | None:

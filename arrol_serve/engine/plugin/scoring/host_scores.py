@@ -17,7 +17,7 @@ from arrol_serve.engine.plugin.scoring.selection import Selection
 from arrol_serve.engine.plugin.wire import StepScores
 from arrol_serve.quality.head import QualityHead
 
-UNKNOWN = (math.nan, math.nan, math.nan)
+UNKNOWN = [math.nan, math.nan, math.nan]
 
 
 class Asked:
@@ -46,15 +46,20 @@ class Asked:
         return found
 
     def scores(self) -> StepScores:
-        scores, kept = StepScores(), self._kept
-        by_request: dict[int, list[tuple[float, ...]]] = {}
-        at = (kept.who.tolist(), kept.place.tolist(), kept.new.tolist())
-        for i, j, new, triple in zip(*at, self._values().tolist(), strict=True):
-            run = by_request.setdefault(i, [UNKNOWN] * new)
-            run[j] = tuple(triple)
-        for i, run in by_request.items():
-            scores.add(self._selection.req_ids[i], run, self._selection.held[i].named.version)
-        return scores
+        """Of the requests that have any among these tokens."""
+        selection, kept = self._selection, self._kept
+        who, values = kept.who.tolist(), self._values().tolist()
+        runs = {i: [value] for i, value in zip(who, values, strict=True)}
+        if selection.width > 1:
+            news, places = kept.new.tolist(), kept.place.tolist()
+            runs = {i: [UNKNOWN] * new for i, new in zip(who, news, strict=True)}
+            for i, place, value in zip(who, places, values, strict=True):
+                runs[i][place] = value
+        return StepScores(
+            [selection.req_ids[i] for i in runs],
+            list(runs.values()),
+            [selection.held[i].named.version for i in runs],
+        )
 
     def _values(self) -> Floats:
         """[M, 3]"""
