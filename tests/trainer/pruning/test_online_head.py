@@ -195,6 +195,18 @@ def test_a_step_with_a_single_row_is_learned_from() -> None:
     assert all(value.isfinite().all() for value in head.head.state_dict().values())
 
 
+def test_rows_that_come_after_the_cold_start_set_its_scale_once() -> None:
+    """Replies may be shorter than the first probe until then."""
+    head, large = online(), rows_of(0)
+    large.features[:] = 1000 + 50 * large.features
+    for step in range(9, 16):
+        figures = head.learn(large, step)
+        mean = head.head.input_mean.clone()
+        large.features[:] += 1
+    assert figures["head/auc"] > 0.8
+    assert 999 < float(mean.mean()) < 1001
+
+
 def test_nothing_recorded_is_no_rows() -> None:
     assert head_rows(FeatureRecord(), []) is None
 
