@@ -9,12 +9,13 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+from matplotlib.ticker import ScalarFormatter
 
 
 def step_time_plot(path: Path) -> Path:
     """Two panels, both logarithmic, in microseconds."""
     rows = json.loads(path.read_text())["rows"]
-    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.5))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 5.5))
     parts = list(dict.fromkeys(row["part"] for row in rows))
     for part in parts:
         here = [row for row in rows if row["part"] == part]
@@ -32,8 +33,9 @@ def step_time_plot(path: Path) -> Path:
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
         axes.set_ylabel("microseconds a step (median to 95th percentile)")
+        axes.xaxis.set_major_formatter(ScalarFormatter())
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=9)
+        axes.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
     figure.suptitle("Scoring and group bookkeeping, one CPU thread")
     figure.tight_layout()
     target = path.with_suffix(".png")

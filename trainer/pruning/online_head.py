@@ -123,7 +123,9 @@ class OnlineHead:
         figures = _figures(seen[seen[:, 2] != FINAL])
         self._remember(rows)
         cold = step <= self._prune.cold_start or bool((self.head.input_std == 1).all())
-        if cold and len(self._features) > 1:  # replies may stay shorter than the first probe for long
+        if (
+            cold and len(self._features) > 1
+        ):  # replies may stay shorter than the first probe for long
             hidden = self.head.hidden_size
             self.head.set_normalisation(self._features[:, :hidden], self._features[:, hidden:])
         loss = self._train(step)
