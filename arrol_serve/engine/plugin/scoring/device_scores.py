@@ -29,8 +29,8 @@ def device_scores(
 
 
 def step_scores(selection: Selection, values: Tensor) -> StepScores:
-    """``values``: of ``device_scores``, on the host. Confidence goes to those alone who asked for it."""
-    told = values.numpy()
+    """``values``: of ``device_scores``. Confidence goes to those alone who asked for it."""
+    told = values.cpu().numpy()
     if len(selection.silent):
         told[selection.silent, :, 1] = math.nan
     return StepScores(selection.req_ids, told.tolist(), selection.versions)
