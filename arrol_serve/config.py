@@ -15,11 +15,12 @@ from arrol_serve.presets import safe_presets
 
 DEFAULT_SAMPLES = 16
 """Candidates of a search that does not say how many."""
-BUILT_IN_ALIASES: dict[str, dict[str, Any]] = {
-    "{model}-vote16": {"samples": 16, "zero_temperature": 0.7},
-    "{model}-prune16": {"samples": 16, "prune": {"keep": 0.5}, "zero_temperature": 0.7},
-}
+AT_ZERO = {"zero_temperature": 0.7}
 """Many clients send temperature 0 whatever the model, and can choose nothing but the model."""
+BUILT_IN_ALIASES: dict[str, dict[str, Any]] = {
+    "{model}-vote16": {"samples": 16, **AT_ZERO},
+    "{model}-prune16": {"samples": 16, "prune": {"keep": 0.5}, **AT_ZERO},
+}
 
 
 class AdapterHead(BaseModel):
@@ -106,7 +107,11 @@ class ServerConfig(BaseModel):
 
     def aliases_of(self, model: str) -> dict[str, dict[str, Any]]:
         """Alias name -> ``arrol`` object for one served model."""
-        named = {f"{{model}}-{name}": {"preset": name} for name in self.presets_in_force()}
+        named = {
+            f"{{model}}-{name}": {"preset": name}
+            | ({} if "zero_temperature" in preset else AT_ZERO)
+            for name, preset in self.presets_in_force().items()
+        }
         aliases = {**named, **self.aliases}
         return {name.replace("{model}", model): body for name, body in aliases.items()}
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from aiohttp import ClientError
@@ -19,14 +20,16 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import TypedDict
 
-from arrol_serve.api.error_shapes import shaped_for
+from arrol_serve.api.error_shapes import OWN_NAMES, shaped_for
 from arrol_serve.api.sse import DATA, sse_line
 from arrol_serve.errors import ArrolError, Overloaded, complaint
 from arrol_serve.sampling_plan.options import clip
 
 _STREAMED_ERROR = b'data: {"error"'
 _CONTEXT = re.compile(r"maximum (?:context|model) length|max_model_len", re.IGNORECASE)
-_TYPE_MARKER = re.compile(r"[\[\]{}()]|^(?:str|int|float|bool|list|dict|none|nullable|union)$")
+_TYPE_MARKER = re.compile(
+    r"[\[\]{}()]|^(?:str|int|float|bool|list|dict|none|nullable|union)$|^[A-Z][A-Za-z]+$"
+)
 
 CODES = {
     400: "invalid_value",
@@ -50,7 +53,7 @@ MESSAGES = {
     405: "This route does not take that method: see the Allow header.",
 }
 """Messages in place of the bare phrases of the router and the authentication layer."""
-EMPTY_BODY = "The body is empty: send a JSON object with Content-Type: application/json."
+EMPTY_BODY = "The body is empty, or null: send a JSON object with Content-Type: application/json."
 INTERNAL = "Internal server error. The server's log has the details."
 
 
@@ -151,11 +154,17 @@ async def media_handler(_: Request, error: Exception) -> JSONResponse:
 
 async def crash_handler(_: Request, __: Exception) -> JSONResponse:
     """Unforeseen errors. The framework logs the traceback; the client sees none of it."""
-    return JSONResponse(error_body(500, INTERNAL), status_code=500)
+    closes = {"connection": "close"}  # as uvicorn does after an exception
+    return JSONResponse(error_body(500, INTERNAL), status_code=500, headers=closes)
 
 
-def reshape(status: int, body: Any) -> tuple[int, dict[str, Any]]:
-    """Any error body as (status, OpenAI body). FastAPI's 422 becomes 400."""
+def reshape(
+    status: int, body: Any, names: Mapping[str, str] = MappingProxyType({})
+) -> tuple[int, dict[str, Any]]:
+    """Any error body as (status, OpenAI body). FastAPI's 422 becomes 400.
+
+    ``names``: what the route calls fields that vLLM may complain of.
+    """
     status = 400 if status == 422 else status
     inner = body.get("error", body.get("detail", body)) if isinstance(body, dict) else body
     if isinstance(inner, dict) and isinstance(inner.get("code"), str) and "message" in inner:
@@ -163,6 +172,7 @@ def reshape(status: int, body: Any) -> tuple[int, dict[str, Any]]:
     if not isinstance(inner, dict):
         return status, error_body(status, MESSAGES.get(status) or str(inner))
     message, param = str(inner.get("message", inner)), inner.get("param")
+    param = names.get(param, param) if isinstance(param, str) else param
     code = None
     if "Traceback (most recent call last)" in message:
         message = INTERNAL
@@ -224,7 +234,8 @@ async def _send_shaped(send: Send, start: Message, body: bytes, path: str) -> No
         parsed = json.loads(body) if body else ""
     except ValueError:
         parsed = body.decode("utf-8", "replace")
-    status, shaped = reshape(start["status"], parsed or CODES.get(start["status"], "error"))
+    told = parsed or CODES.get(start["status"], "error")
+    status, shaped = reshape(start["status"], told, OWN_NAMES.get(path, {}))
     payload = json.dumps(shaped_for(path, status, shaped), ensure_ascii=False).encode()
     own = (b"content-length", b"content-type")
     kept = [(name, value) for name, value in start["headers"] if name.lower() not in own]

@@ -21,6 +21,13 @@ ANTHROPIC_KINDS = {
 }
 
 
+OWN_NAMES = {
+    ANTHROPIC_ROUTES: {"max_completion_tokens": "max_tokens", "stop": "stop_sequences"},
+    RESPONSES_ROUTES: {"max_tokens": "max_output_tokens", "response_id": "previous_response_id"},
+}
+"""What a route calls a field that vLLM complains of by the name that chat completions have for it."""
+
+
 class AnthropicErrorInfo(TypedDict):
     type: str
     message: str

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
+from arrol_serve.api.refusals import (
+    OUR_KEYS,
+    check_headers,
+    check_id,
+    check_size,
+    declared,
+    refuse_misplaced,
+    refuse_unsupported,
+)
 from arrol_serve.api.ticket import SearchTicket
 from arrol_serve.config import ServerConfig
 from arrol_serve.errors import InvalidRequest
@@ -19,29 +27,7 @@ from arrol_serve.sampling_plan import (
     resolve,
 )
 from arrol_serve.sampling_plan.options import clip
-
-UNSUPPORTED = {
-    "use_beam_search": "beams are not independent samples",
-    "best_of": "samples says how many candidates there are",
-    "prompt_logprobs": "it would switch off the prompt cache that the candidates share",
-    "echo": "what is compared and returned are completions alone",
-    "suffix": "what is compared and returned are whole answers",
-    "prompt_embeds": "the candidates need a prompt of text or token ids",
-    "kv_transfer_params": "one transfer cannot feed several candidates",
-    "ec_transfer_params": "one transfer cannot feed several candidates",
-    "background": "a search is answered on the connection that asked for it",
-}
-"""Request fields that cannot take effect in a search, and why."""
-EMPTY: tuple[Any, ...] = ("", [], {})
-OUR_KEYS = frozenset(
-    (
-        *("samples", "budget", "min_samples", "max_total_tokens", "deadline_s", "zero_temperature"),
-        *("prune", "probes", "min_survivors", "early_stop", "vote", "scorer"),
-    )
-)
-"""Keys of the ``arrol`` object that are no field of any other API."""
-OWN_TOOLS = ("function", "custom", "namespace")
-"""Types of tools that the client runs itself. Those that the server runs take several turns."""
+from arrol_serve.sampling_plan.selectors import blamed
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +82,8 @@ def select(
     alias in ``request.model`` by the served model, and takes our keys out of ``request.vllm_xargs``.
     Raises ``InvalidRequest``.
     """
+    check_headers(headers)
+    check_id(request, handler)
     shown = request.model or arrol.served[0]
     alias = arrol.aliases.get(shown)
     if alias is not None:
@@ -110,26 +98,24 @@ def select(
     plan = resolve(selectors, arrol.config_of(adapter))
     if request.vllm_xargs:
         request.vllm_xargs = _foreign(request.vllm_xargs)
-    _refuse_misplaced(request, frozenset() if plan is None else OUR_KEYS)
+    refuse_misplaced(request, frozenset() if plan is None else OUR_KEYS)
     if plan is None:
-        _check_size(request, arrol.config)
+        check_size(request, arrol.config)
         return None, shown
-    _refuse_unsupported(request)
-    ticket = SearchTicket(plan, getattr(request, "n", None) or 1, adapter)
+    refuse_unsupported(request)
+    ticket = SearchTicket(plan, declared(request, "n") or 1, adapter)
     _fit_sampling(request, ticket, handler.default_sampling_params)
     _check_probes(request, ticket, selectors, handler.model_config.max_model_len)
     if plan.stream == "progress" and not request.stream:
-        raise InvalidRequest(
-            'arrol.stream "progress" needs a streaming request: add "stream": true.',
-            param="arrol.stream",
-        )
+        unheard = 'arrol.stream "progress" needs a streaming request: add "stream": true.'
+        raise blamed(InvalidRequest(unheard, param="arrol.stream"), selectors)
     return ticket, shown
 
 
 def _fit_sampling(request: Any, ticket: SearchTicket, defaults: Mapping[str, Any]) -> None:
     """Sample at ``zero_temperature`` where the request says 0, and refuse what no search can honour."""
     plan = ticket.plan
-    asked, n = request.temperature, getattr(request, "n", None)
+    asked, n = request.temperature, declared(request, "n")
     temperature = defaults.get("temperature", 1.0) if asked is None else asked
     if temperature == 0 and plan.zero_temperature is not None and plan.samples > 1:
         ticket.temperature = request.temperature = temperature = plan.zero_temperature
@@ -173,75 +159,3 @@ def _foreign(xargs: Mapping[str, Any]) -> dict[str, Any] | None:
             param="vllm_xargs.arrol",
         )
     return {key: value for key, value in xargs.items() if not key.lower().startswith(XARG)} or None
-
-
-def _cannot(name: str, why: str) -> NoReturn:
-    raise InvalidRequest(
-        f"{name} cannot take effect in a search: {why}. Remove it, or ask for a plain completion "
-        'with "arrol": false.',
-        param=name,
-    )
-
-
-MAX_PROMPTS = 2048
-"""Prompts of one plain request: OpenAI's own limit."""
-
-
-def _check_size(request: Any, config: ServerConfig) -> None:
-    """A plain request must not be larger than a search may be."""
-    n: Any = getattr(request, "n", None)
-    if n is not None and n > config.max_samples:
-        raise InvalidRequest(
-            f"n may be at most {config.max_samples} on this server, got {clip(n)}.",
-            param="n",
-        )
-    prompt: Any = getattr(request, "prompt", None)
-    several = isinstance(prompt, list) and not isinstance(next(iter(prompt), 0), int)
-    if several and len(prompt) > MAX_PROMPTS:
-        raise InvalidRequest(
-            f"At most {MAX_PROMPTS} prompts go into one request, got {len(prompt)}.", param="prompt"
-        )
-
-
-def _refuse_misplaced(request: Any, ours: frozenset[str]) -> None:
-    """Keys of ours in the wrong place, or misspelt, would have no effect.
-
-    What else vLLM ignores in a plain request, it may ignore in a search: clients send a lot of it.
-    """
-    for name, value in (request.model_extra or {}).items():
-        if value is None:
-            continue
-        if name in ours or _means_us(name):
-            raise InvalidRequest(
-                f"Unknown field {clip(name)!r}: it would have no effect. Options of a search go "
-                f'into the object "arrol", such as "arrol": {{"samples": 16}}.',
-                param=clip(name),
-            )
-
-
-def _means_us(name: str) -> bool:
-    """Our name misspelt, in capitals, or as a header or an xarg begins, however long it is."""
-    start = name[:16].lower().removeprefix("x-")
-    return start.startswith("arrol") or bool(difflib.get_close_matches(start, ["arrol"], 1, 0.75))
-
-
-def _refuse_unsupported(request: Any) -> None:
-    extra = request.model_extra or {}
-    for name, why in UNSUPPORTED.items():
-        value = extra.get(name, getattr(request, name, None))
-        if value is not None and value is not False and value not in EMPTY:
-            _cannot(name, why)
-    for tool in getattr(request, "tools", None) or ():
-        kind = getattr(tool, "type", None) or "function"
-        if kind not in OWN_TOOLS and hasattr(request, "max_tool_calls"):
-            _cannot("tools", f"the server would call {clip(kind)} in several turns of one request")
-    prompt = getattr(request, "prompt", None)
-    if (
-        isinstance(prompt, list)
-        and len(prompt) != 1
-        and not all(isinstance(p, int) for p in prompt)
-    ):
-        raise InvalidRequest(
-            f"A search answers one prompt, got {len(prompt)}: send one request for each.",
-            param="prompt",
-        )

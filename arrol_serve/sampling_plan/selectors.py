@@ -74,7 +74,8 @@ def _layered(
         known = ", ".join(presets) or "none on this server"
         hint = nearest(name, presets) if isinstance(name, str) else ""
         raise InvalidRequest(
-            f"There is no preset {clip(name)}.{hint} Known: {known}.", param="arrol.preset"
+            f"There is no preset {clip(name) or 'without a name'}.{hint} Known: {known}.",
+            param="arrol.preset",
         )
     own = {key: value for key, value in layer.items() if key != "preset"}
     return _merge(preset, own) | {"preset": name}

@@ -105,6 +105,8 @@ class OnlineHead:
         self._features = torch.empty(0)
         self._facts = torch.empty(0, 3, dtype=torch.float64)
         """[W, 3]: label, place and weight of the window's rows."""
+        self._scaled_by = 0
+        """Rows that the scale of the head's inputs was taken from."""
         self.unseen = torch.empty(0, 5, dtype=torch.float64)
         """[<= W, 5]: score, label, place, group and weight of judged rows, scored before they were
         learned."""
@@ -122,11 +124,11 @@ class OnlineHead:
             posterior.observe(here[:, 0], here[:, 1], here[:, 4])
         figures = _figures(seen[seen[:, 2] != FINAL])
         self._remember(rows)
-        cold = step <= self._prune.cold_start or bool((self.head.input_std == 1).all())
-        if (
-            cold and len(self._features) > 1
-        ):  # replies may stay shorter than the first probe for long
-            hidden = self.head.hidden_size
+        # Replies may stay shorter than the first probe for long, and few rows are no scale.
+        enough = min(self._config.rows, self._config.window)
+        unscaled = step <= self._prune.cold_start or self._scaled_by < enough
+        if unscaled and len(self._features) > 1:
+            self._scaled_by, hidden = len(self._features), self.head.hidden_size
             self.head.set_normalisation(self._features[:, :hidden], self._features[:, hidden:])
         loss = self._train(step)
         if loss is not None:
@@ -199,6 +201,7 @@ class OnlineHead:
             "features": self._features,
             "facts": self._facts,
             "unseen": self.unseen,
+            "scaled_by": self._scaled_by,
             "knowledge": [self.knowledge.posterior, self.knowledge.delta],
         }
 
@@ -209,6 +212,7 @@ class OnlineHead:
             posterior.counts = counts.numpy()
         self._features, self._facts = state["features"], state["facts"]
         self.unseen = state["unseen"]
+        self._scaled_by = state.get("scaled_by", self._config.rows)  # older runs go on as they were
         self.knowledge = Knowledge(*state["knowledge"])
 
 

@@ -15,6 +15,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from arrol_serve.api.error_response import error_body
+from arrol_serve.api.error_shapes import shaped_for
 
 LEAST_BYTES_PER_S = 1024
 """Bytes a second: a body that comes faster is waited for, however long it is."""
@@ -123,7 +124,7 @@ class PatientProtocol(HttpToolsProtocol):
     def _give_up(self, answering: bool) -> None:
         """Say so, unless nothing was asked yet or the answer has begun; for the app the client has left."""
         if self.url and (not self.cycle.response_started if answering else not self._in_body):
-            self.transport.write(_too_slow(self.limit_s))
+            self.transport.write(_too_slow(self.limit_s, self.url.decode("latin-1")))
         if answering:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
@@ -139,8 +140,9 @@ def _kept(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes, by
     return lines
 
 
-def _too_slow(limit_s: float) -> bytes:
-    body = json.dumps(error_body(408, SLOW.format(limit=limit_s))).encode()
+def _too_slow(limit_s: float, path: str) -> bytes:
+    told = shaped_for(path, 408, error_body(408, SLOW.format(limit=limit_s)))
+    body = json.dumps(told).encode()
     return (
         b"HTTP/1.1 408 Request Timeout\r\ncontent-type: application/json\r\nconnection: close\r\n"
         b"content-length: %d\r\n\r\n%b" % (len(body), body)

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from arrol_serve.api.error_response import arrol_error_body
 from arrol_serve.api.middleware.strict_json import strict_loads
+from arrol_serve.api.refusals import LONGEST_ID
 from arrol_serve.api.ticket import TICKET
 from arrol_serve.errors import InvalidRequest
 from arrol_serve.sampling_plan import HEADER, XARG
@@ -26,8 +27,6 @@ SEARCHING = ("/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/me
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 """Audio is sent so."""
 COUNTING = ("/tokenize", "/detokenize", "/v1/messages/count_tokens")
-LONGEST_ID = 256
-"""Characters of a request id: it comes back in every chunk of a stream."""
 
 
 class RouteGuard:
@@ -77,7 +76,7 @@ class RouteGuard:
             return _again(messages, receive)
         try:
             parsed = strict_loads(body)
-        except (json.JSONDecodeError, UnicodeDecodeError):
+        except json.JSONDecodeError:
             return _again(messages, receive)  # the route says what is wrong with it
         if not isinstance(parsed, dict):
             return _again(messages, receive)

@@ -1,8 +1,11 @@
-"""JSON bodies in which no key stands twice: Python takes the last one, and the client never knows."""
+"""JSON bodies as they are meant: no key stands twice, of which Python takes the last one without a word, and
+no text holds half a surrogate pair, which nothing behind us can write.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -13,10 +16,48 @@ from starlette.exceptions import HTTPException
 from arrol_serve.errors import InvalidRequest
 from arrol_serve.sampling_plan.options import clip
 
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+class NotJson(InvalidRequest):
+    """A body that Python cannot read, where its decoder does not say so itself."""
+
+    code = "invalid_json"
+
 
 def strict_loads(body: bytes) -> Any:
-    """The parsed body. Raises ``json.JSONDecodeError``; ``InvalidRequest`` for a key that stands twice."""
-    return json.loads(body, object_pairs_hook=_unique)
+    """The parsed body. Raises ``json.JSONDecodeError``, and ``InvalidRequest`` for all else."""
+    encoding = json.detect_encoding(body)
+    try:
+        text = body.decode(encoding)
+        parsed = json.loads(text, object_pairs_hook=_unique)
+    except (json.JSONDecodeError, InvalidRequest):
+        raise
+    except UnicodeDecodeError as error:
+        raise NotJson(
+            f"The body is not valid JSON: byte {error.start} is not {encoding.upper()}."
+        ) from error
+    except RecursionError as error:
+        raise NotJson("The body is nested too deeply: send it flatter.") from error
+    except ValueError as error:
+        raise NotJson("The body has a number of too many digits: send it as text.") from error
+    if _SURROGATE.search(text):
+        _check_texts(parsed, "")
+    return parsed
+
+
+def _check_texts(value: Any, place: str) -> None:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _check_texts(key, place)
+            _check_texts(inner, f"{place}.{key}" if place else key)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            _check_texts(inner, f"{place}.{index}")
+    elif isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):
+        at = clip(place.encode(errors="replace").decode()) or None
+        said = "holds half a surrogate pair, which is no character: send whole ones."
+        raise InvalidRequest(f"{at or 'A key of the body'} {said}", param=at)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -207,6 +207,21 @@ def test_rows_that_come_after_the_cold_start_set_its_scale_once() -> None:
     assert 999 < float(mean.mean()) < 1001
 
 
+def test_few_rows_are_no_scale_yet() -> None:
+    """Two siblings with the same text up to the probe have no spread at all."""
+    head = online()
+    twins = HeadRows(
+        *(getattr(rows_of(1), f.name)[:1].repeat_interleave(2, 0) for f in fields(rows_of(1)))
+    )
+    head.learn(twins, 9)
+    figures = [head.learn(rows_of(step), step) for step in range(10, 20)]
+    assert figures[-1]["head/auc"] > 0.95
+    state = head.state()
+    again = online()
+    again.load_state(state)
+    assert again.state()["scaled_by"] == state["scaled_by"] >= HEAD.rows
+
+
 def test_nothing_recorded_is_no_rows() -> None:
     assert head_rows(FeatureRecord(), []) is None
 

@@ -139,6 +139,16 @@ def test_a_request_that_stops_half_way_gets_408_and_is_closed(half: bytes) -> No
     assert app.ends in ([], ["http.request", "http.disconnect"])
 
 
+def test_a_slow_request_is_told_so_as_its_route_tells_errors() -> None:
+    async def what(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        writer.write(post(b"x" * 10).replace(b"/x", b"/v1/messages")[:-3])
+        status, body = await reply(reader)
+        assert (body["type"], body["error"]["code"]) == ("error", "request_timeout")
+        return status
+
+    assert talk(what) == b"HTTP/1.1 408 Request Timeout"
+
+
 def test_a_head_that_drips_is_cut_off_all_the_same() -> None:
     async def what(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
         writer.write(b"POST /x HTTP/1.1\r\n")

@@ -28,7 +28,7 @@ A, B, C, D, E, F, G = _polynomial(6)
 
 @compiled("f4(f4)", fastmath={"contract", "nnan", "nsz"})
 def _exp(x):
-    """Of ``LEAST`` to 0, to 2e-7 of it; unlike the library's it can be vectorised."""
+    """Of ``LEAST`` to 0, to 3e-7 of it; unlike the library's it can be vectorised."""
     power = np.int32(x * LOG2_E - HALF)
     rest = x - np.float32(power) * LN_2
     fraction = A + rest * (B + rest * (C + rest * (D + rest * (E + rest * (F + rest * G)))))

@@ -140,8 +140,9 @@ class HostFold:
         """As ``host_entropy.read`` by many cores."""
         logits, distribution = rows.tensor, rows.distribution
         shares = self._shares.of(logits.shape).tensor
+        logits.sub_(logits.amax(1, keepdim=True))  # large ones would take the entropy's last digits
         torch.softmax(logits, 1, out=shares)
-        normalisers = logits.amax(1) - shares.amax(1).log()
+        normalisers = -shares.amax(1).log()
         distribution[0] = normalisers.numpy()
         distribution[1] = (normalisers - torch.linalg.vecdot(shares, logits)).numpy()
         again = np.isnan(distribution[1])  # of masked tokens: 0 * -inf is not 0
