@@ -123,7 +123,10 @@ async def validation_handler(_: Request, error: Exception) -> JSONResponse:
     if param is None and first.get("type") == "missing":
         body = error_body(400, EMPTY_BODY, code="invalid_json")
         return JSONResponse(body, status_code=400)
-    same = (complaint(e) for e in error.errors() if field_name(e.get("loc", ())) == param)
+    named = [field_name(e.get("loc", ())) for e in error.errors()]
+    # A text or a list is not a text where it is a list: what is wrong inside says more.
+    param = next((name for name in named if name and name.startswith(f"{param}.")), param)
+    same = (complaint(e) for e, name in zip(error.errors(), named, strict=True) if name == param)
     message = " / ".join(list(dict.fromkeys(same))[:4])  # a union says one thing for each member
     shown = f"{param}: {message}." if param else f"{message}."
     return JSONResponse(error_body(400, shown, param), status_code=400)

@@ -129,6 +129,22 @@ def test_a_route_complains_of_its_own_fields(
     assert reply.json()["error"]["param"] == param, reply.text
 
 
+@pytest.mark.parametrize(
+    ("route", "fields", "param"),
+    [
+        ("/v1/messages", {"messages": [{"role": "user", "content": [{"type": "x"}]}]}, "type"),
+        ("/v1/messages", {"system": [{"type": "x"}]}, "type"),
+        ("/v1/chat/completions", {"messages": [{"role": "user", "content": None}]}, "content"),
+    ],
+)
+def test_a_wrong_part_is_named_without_the_servers_own_names(
+    server: Server, route: str, fields: dict[str, Any], param: str
+) -> None:
+    error = post(server, route, fields).json()["error"]
+    assert error["param"].endswith(f".0.{param}"), error
+    assert error["param"].islower()
+
+
 @ROUTES
 def test_null_is_no_body(server: Server, route: str) -> None:
     assert "null" in refused(send(server, route, b"null"), None, "invalid_json")
