@@ -90,7 +90,8 @@ def _check_effect(options: PruneOptions, spec: Mapping[str, Any], samples: int) 
 
 def _policy_spec(options: PruneOptions) -> dict[str, Any]:
     """The policy with its parameters; ``policy_from_spec`` refuses those it would ignore."""
-    name = options.policy or ("threshold" if options.threshold is not None else "top_fraction")
+    default = "top_fraction" if options.threshold is None else "threshold"
+    name = default if options.policy is None else options.policy
     given = {"keep": options.keep, "threshold": options.threshold}
     spec = {"name": name, **{key: value for key, value in given.items() if value is not None}}
     if name in ("top_fraction", "random"):

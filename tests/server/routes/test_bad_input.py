@@ -23,6 +23,7 @@ BAD_ARROL = [
     ({"prune": {"probes": [9, 3]}}, "arrol.prune.probes", "rising order"),
     ({"prune": {"probes": []}}, "arrol.prune.probes", "rising order"),
     ({"prune": {"policy": "topfraction"}}, "arrol.prune.policy", "Did you mean 'top_fraction'?"),
+    ({"prune": {"policy": ""}}, "arrol.prune.policy", "top_fraction"),
     ({"prune": {"policy": "never", "keep": 0.5}}, "arrol.prune.keep", "does not take"),
     ({"prune": {"min_survivors": 99}}, "arrol.prune.min_survivors", ""),
     ({"vote": "loudest"}, "arrol.vote", "uniform"),
