@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NoReturn
 
 from arrol_serve.config import ServerConfig
@@ -71,10 +72,11 @@ def check_headers(headers: Mapping[str, str]) -> None:
             raise InvalidRequest(f"The header {shown} stands twice: send it once.", param=shown)
 
 
+@lru_cache(maxsize=256)
 def _nearly_ours(header: str) -> bool:
-    """Not as far as ``x-arr-ssl`` and others that proxies set."""
+    """Whether one of ours may have been meant. ``x-arr-ssl``, which proxies set, is far enough."""
     start = re.split("[-_]", re.sub("^x[-_]", "", header[:32]))[0]
-    return start.startswith("arrol") or bool(difflib.get_close_matches(start, ["arrol"], 1, 0.8))
+    return start.startswith("arrol") or bool(difflib.get_close_matches(start, ["arrol"], 1, 0.85))
 
 
 def check_id(request: Any, handler: Any) -> None:

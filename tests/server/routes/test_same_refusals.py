@@ -168,7 +168,7 @@ def test_headers_that_nearly_ask_for_a_search(server: Server, route: str, header
 
 
 def test_headers_of_proxies_are_not_ours(server: Server) -> None:
-    headers = {"X-ARR-SSL": "1", "X-Real-IP": "1.2.3.4", "X-Array": "2", "X-Control": "3"}
+    headers = {"X-ARR-SSL": "1", "X-Real-IP": "1.2.3.4", "X-Array": "2", "X-Arrow-Flight": "3"}
     reply = post(server, "/v1/chat/completions", {}, **headers)
     assert "arrol" not in reply.json()
 
