@@ -22,6 +22,8 @@ UNSUPPORTED = {
     "prompt_embeds": "the candidates need a prompt of text or token ids",
     "kv_transfer_params": "one transfer cannot feed several candidates",
     "ec_transfer_params": "one transfer cannot feed several candidates",
+    "conversation": "no conversation is kept here, send all of it",
+    "mcp_servers": "the server calls no tools",
     "background": "a search is answered on the connection that asked for it",
 }
 """Request fields that cannot take effect in a search, and why."""
@@ -31,7 +33,7 @@ SHAPING = frozenset(
         *("max_tokens", "max_completion_tokens", "max_output_tokens", "min_tokens"),
         *("temperature", "top_p", "top_k", "min_p", "logit_bias", "logprobs", "top_logprobs"),
         *("presence_penalty", "frequency_penalty", "repetition_penalty"),
-        *("response_format", "structured_outputs", "output_config", "tools"),
+        *("response_format", "structured_outputs", "output_config", "output_format", "tools"),
         *("messages", "prompt", "input", "instructions", "system"),
     )
 )

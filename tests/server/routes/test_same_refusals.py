@@ -59,6 +59,7 @@ def test_a_route_that_answers_with_one_reply_has_no_n(
         ("/v1/messages", {"seed": 7}),
         ("/v1/messages", {"stop": ["x"]}),
         ("/v1/messages", {"response_format": {"type": "json_object"}}),
+        ("/v1/messages", {"output_format": {"type": "json_schema", "schema": {}}}),
         ("/v1/responses", {"max_tokens": 5}),
         ("/v1/completions", {"tools": 5}),
         ("/v1/chat/completions", {"prompt": ["a", "b"]}),
@@ -70,6 +71,20 @@ def test_what_would_shape_another_routes_reply_is_named(
     (name,) = fields
     assert "no such field" in refused(post(server, route, SEARCH | fields), name)
     assert post(server, route, SEARCH | {name: None}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("route", "fields"),
+    [
+        ("/v1/responses", {"conversation": "conv_1"}),
+        ("/v1/messages", {"mcp_servers": [{"type": "url", "url": "http://x", "name": "y"}]}),
+    ],
+)
+def test_what_would_take_more_than_a_search_is_named(
+    server: Server, route: str, fields: dict[str, Any]
+) -> None:
+    (name,) = fields
+    assert "cannot take effect" in refused(post(server, route, SEARCH | fields), name)
 
 
 @ROUTES

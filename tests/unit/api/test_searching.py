@@ -127,6 +127,15 @@ def test_an_alias_may_say_what_temperature_0_becomes() -> None:
     assert app.state.openai_serving_chat.requests[1].temperature == 0.2
 
 
+def test_who_chooses_an_id_could_replace_what_is_kept_for_others() -> None:
+    app = make_app()
+    app.state.openai_serving_chat.enable_store = True  # as vLLM's for responses may
+    for fields, status in (({"request_id": "mine"}, 400), ({}, 200)):
+        assert asyncio.run(ask(app, fields)).status_code == status
+    app.state.openai_serving_chat.enable_store = False
+    assert asyncio.run(ask(app, {"request_id": "mine"})).status_code == 200
+
+
 @pytest.mark.parametrize("key", ["samples", "model", "role"])
 def test_a_key_that_stands_twice_is_refused(key: str) -> None:
     body = json.dumps(ASK | {"arrol": {"samples": 4}}).replace(f'"{key}":', f'"{key}": 1, "{key}":')
