@@ -137,7 +137,7 @@ class HostFold:
         self._seen = rows.array, rows.distribution, top
 
     def _read_together(self, rows: Rows) -> None:
-        """As ``host_entropy.read`` by many cores."""
+        """As ``host_entropy.read`` by many cores, but for the last digits."""
         logits, distribution = rows.tensor, rows.distribution
         shares = self._shares.of(logits.shape).tensor
         logits.sub_(logits.amax(1, keepdim=True))  # large ones would take the entropy's last digits
