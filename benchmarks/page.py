@@ -95,6 +95,7 @@ RENDERERS: dict[str, Callable[[], str]] = {
     "training": training,
     "training_probes": partial(training, name="training_probes"),
     "training_generate": partial(training, name="training_generate"),
+    "training_last_tokens": partial(training, name="training_last_tokens"),
     "training_batch": partial(training, name="training_batch"),
     "training_evidence": partial(training, name="training_evidence"),
     "training_sparse": partial(training, name="training_sparse"),
