@@ -16,7 +16,8 @@ from starlette.exceptions import HTTPException
 from arrol_serve.errors import InvalidRequest
 from arrol_serve.sampling_plan.options import clip
 
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_HALF = re.compile("[\ud800-\udfff]")
+_ESCAPED = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class NotJson(InvalidRequest):
@@ -31,6 +32,8 @@ def strict_loads(body: bytes) -> Any:
     try:
         text = body.decode(encoding)
         parsed = json.loads(text, object_pairs_hook=_unique)
+        if _ESCAPED.search(text) and not _can_be_written(parsed):
+            _check_texts(parsed, "")
     except (json.JSONDecodeError, InvalidRequest):
         raise
     except UnicodeDecodeError as error:
@@ -41,9 +44,16 @@ def strict_loads(body: bytes) -> Any:
         raise NotJson("The body is nested too deeply: send it flatter.") from error
     except ValueError as error:
         raise NotJson("The body has a number of too many digits: send it as text.") from error
-    if _SURROGATE.search(text):
-        _check_texts(parsed, "")
     return parsed
+
+
+def _can_be_written(parsed: Any) -> bool:
+    """Quickly: a body may have a million texts, and most escapes are whole pairs."""
+    try:
+        json.dumps(parsed, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _check_texts(value: Any, place: str) -> None:
@@ -54,7 +64,7 @@ def _check_texts(value: Any, place: str) -> None:
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             _check_texts(inner, f"{place}.{index}")
-    elif isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):
+    elif isinstance(value, str) and _HALF.search(value):
         at = clip(place.encode(errors="replace").decode()) or None
         said = "holds half a surrogate pair, which is no character: send whole ones."
         raise InvalidRequest(f"{at or 'A key of the body'} {said}", param=at)
