@@ -142,14 +142,19 @@ def _means_us(name: str) -> bool:
     return start.startswith("arrol") or bool(difflib.get_close_matches(start, ["arrol"], 1, 0.75))
 
 
+def _says_something(value: Any) -> bool:
+    """0 does: it is a seed, or a limit."""
+    return value is not None and value is not False and value not in EMPTY
+
+
 def refuse_unsupported(request: Any) -> None:
     extra = request.model_extra or {}
     for name, why in UNSUPPORTED.items():
         value = extra.get(name, getattr(request, name, None))
-        if value is not None and value is not False and value not in EMPTY:
+        if _says_something(value):
             _cannot(name, why)
     for name in SHAPING & extra.keys():
-        if extra[name] not in (None, False, *EMPTY) and (name, extra[name]) != ("n", 1):
+        if _says_something(extra[name]) and (name, extra[name]) != ("n", 1):
             _cannot(name, "this route has no such field")
     for tool in declared(request, "tools") or ():
         kind = getattr(tool, "type", None) or "function"

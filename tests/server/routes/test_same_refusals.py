@@ -57,6 +57,7 @@ def test_a_route_that_answers_with_one_reply_has_no_n(
     ("route", "fields"),
     [
         ("/v1/messages", {"seed": 7}),
+        ("/v1/messages", {"seed": 0}),
         ("/v1/messages", {"stop": ["x"]}),
         ("/v1/messages", {"response_format": {"type": "json_object"}}),
         ("/v1/messages", {"output_format": {"type": "json_schema", "schema": {}}}),
