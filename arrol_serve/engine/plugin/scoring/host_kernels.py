@@ -15,7 +15,7 @@ from arrol_serve.engine.plugin.scoring.fold import LOWEST_TOP
 from arrol_serve.quality.head import FARTHEST as _FARTHEST
 from arrol_serve.quality.statistics import DECAY, LOWEST
 
-ZERO, ONE, UNKNOWN = np.float32(0), np.float32(1), np.float32(np.nan)
+ZERO, UNKNOWN = np.float32(0), np.float32(np.nan)
 FARTHEST = np.float32(_FARTHEST)
 FRESH = np.float32(1 - DECAY)
 LOWEST_LOGPROB = np.float32(LOWEST)
