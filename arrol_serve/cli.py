@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from arrol_serve import bundled, home, keys
 from arrol_serve.api.admin import listener
-from arrol_serve.ending import end
+from arrol_serve.ending import end, trace_crashes
 from arrol_serve.errors import ArrolError, InvalidRequest, UnsupportedEngine
 from arrol_serve.model_folder import check_model_folder, name_folder, tell_type
 from arrol_serve.options import build_parser, heads_asked, server_config
@@ -45,6 +45,7 @@ BLIND = (
 def main(argv: list[str] | None = None) -> None:
     """Parse, check, serve. Mistakes end with one line and exit status 2."""
     arguments = sys.argv[1:] if argv is None else list(argv)
+    trace_crashes()
     try:
         home.settle()
     except ArrolError as error:

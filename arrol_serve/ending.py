@@ -1,17 +1,25 @@
-"""The end of a process that has closed everything: its memory is left to the system.
+"""How a process ends: with a traceback if it crashed, and without delay if it has closed everything.
 
-Python would look through all of it and free it object by object, for seconds. And vLLM freezes its heap, so
-that Triton's bindings would report all that they still hold as leaked.
+Its memory is left to the system then: Python would look through all of it and free it object by object, for
+seconds. And vLLM freezes its heap, so that Triton's bindings would report all that they still hold as leaked.
 """
 
 from __future__ import annotations
 
 import atexit
+import faulthandler
 import multiprocessing
 import os
 import sys
 from contextlib import suppress
 from typing import NoReturn
+
+
+def trace_crashes() -> None:
+    """Let a crash in native code show what every thread was at: in this process and all that it starts."""
+    os.environ.setdefault("PYTHONFAULTHANDLER", "1")
+    if sys.__stderr__ is not None:
+        faulthandler.enable(sys.__stderr__)
 
 
 def end(status: int) -> NoReturn:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from arrol_serve import home
+from arrol_serve.ending import trace_crashes
 from arrol_serve.errors import ArrolError
 from trainer.head import command as head_command
 from trainer.help import Help
@@ -106,6 +107,7 @@ def _add_export(add_parser: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    trace_crashes()
     parser = build_parser()
     args, rest = parser.parse_known_args(joined(sys.argv[1:] if argv is None else argv))
     overrides = [word.removeprefix("--") for word in rest if _is_override(word)]

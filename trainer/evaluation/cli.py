@@ -10,6 +10,7 @@ from pathlib import Path
 
 from arrol_serve import home
 from arrol_serve.bundled import MODEL_NAME
+from arrol_serve.ending import trace_crashes
 from arrol_serve.errors import ArrolError
 from trainer.evaluation.options import read_options
 from trainer.evaluation.reporting.compare import compare, read_report, table
@@ -88,6 +89,7 @@ def _server_options(group: argparse._ArgumentGroup) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
+    trace_crashes()
     try:
         home.settle()
         _run(words)
