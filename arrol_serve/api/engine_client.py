@@ -96,14 +96,14 @@ class SearchingEngineClient:
     async def _plain(
         self, call: EngineCall, turn: AbstractAsyncContextManager[Turn], record: RequestRecord
     ) -> AsyncGenerator[RequestOutput, None]:
-        delta = call.params.output_kind is RequestOutputKind.DELTA
-        with _errors_for(call), logged(record):
+        with _errors_for(call), logged(record), self._watch.counting() as tally:
             async with turn as got, aclosing(self._generate(call)) as outputs:
                 record.queue_ms = round(got.waited_s * 1000)
-                async for output in outputs:
-                    new = sum(len(choice.token_ids) for choice in output.outputs)
-                    record.tokens = got.generated = got.generated + new if delta else new
-                    yield output
+                try:
+                    async for output in outputs:
+                        yield output
+                finally:  # a client that leaves pays for what was generated
+                    record.tokens = got.generated = tally.tokens
 
     def _generate(self, call: EngineCall) -> AsyncGenerator[RequestOutput, None]:
         assert call.shown is not None  # noqa: S101  # generate saw to it

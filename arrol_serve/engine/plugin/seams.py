@@ -275,7 +275,10 @@ PROCESS = (
     Seam(
         "vllm.v1.engine.output_processor:OutputProcessor",
         has=("request_states",),
-        calls={"process_outputs": ("self", "engine_core_outputs", "...")},
+        calls={
+            "process_outputs": ("self", "engine_core_outputs", "..."),
+            "add_request": ("self", "request", "..."),
+        },
     ),
     Seam(
         "vllm.multimodal.cache:LruKeyReplicatedSenderCache",
