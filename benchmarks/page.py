@@ -24,6 +24,7 @@ from benchmarks.render.overview.goals import goals
 from benchmarks.render.overview.paper import paper
 from benchmarks.render.plugin_cost import plugin_cost
 from benchmarks.render.presets import presets
+from benchmarks.render.profile_search import profile_search
 from benchmarks.render.progress_cost import progress_cost
 from benchmarks.render.scaling import scaling, step_time
 from benchmarks.render.serving import serving
@@ -89,6 +90,7 @@ RENDERERS: dict[str, Callable[[], str]] = {
     "plugin_cost": plugin_cost,
     "progress_cost": progress_cost,
     "unpruned": unpruned,
+    "profile_search": profile_search,
     "latency": latency,
     "load": load,
     "soak": soak,
