@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from arrol_serve import home
+from arrol_serve import __version__, home
 from arrol_serve.ending import trace_crashes
 from arrol_serve.errors import ArrolError
 from trainer.head import command as head_command
@@ -26,6 +26,7 @@ INTERRUPTED = 130
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("arrol-train", description=__doc__, formatter_class=Help)
+    parser.add_argument("--version", action="version", version=f"arrol-train {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     policy = commands.add_parser(
         "policy",

@@ -1,4 +1,4 @@
-"""What a process leaves behind that crashes."""
+"""What a command leaves behind when it crashes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import subprocess
 import sys
 
 import pytest
+
+from arrol_serve import __version__
 
 CRASH = "import os; (lambda: os.abort())()"
 
@@ -27,3 +29,4 @@ subprocess.run([sys.executable, "-c", {CRASH!r}])
     assert ended.returncode < 0
     assert ended.stderr.count("Fatal Python error: Aborted") == 2
     assert ended.stderr.count("in <lambda>") == 2
+    assert __version__ in ended.stdout

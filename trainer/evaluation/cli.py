@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from arrol_serve import home
+from arrol_serve import __version__, home
 from arrol_serve.bundled import MODEL_NAME
 from arrol_serve.ending import trace_crashes
 from arrol_serve.errors import ArrolError
@@ -27,6 +27,7 @@ def parser() -> argparse.ArgumentParser:
         epilog="arrol-eval show RUN: what was sampled, as a page too. arrol-eval tune --help: search "
         "settings chosen for a model and its head.",
     )
+    p.add_argument("--version", action="version", version=f"arrol-eval {__version__}")
     p.add_argument(
         "--model", default=MODEL_NAME, help="folder of the model, or its name with --url"
     )
