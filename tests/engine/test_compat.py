@@ -15,11 +15,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from arrol_serve import bundled
 from arrol_serve.cli import vllm_args
 from arrol_serve.engine.plugin import compat
 from arrol_serve.engine.plugin.compat import check_options, check_seam, check_server, check_vllm
 from arrol_serve.engine.plugin.seams import CPU_WORKER, HTTP, OFFLINE, OPTIONS, SEAMS, Seam
 from arrol_serve.errors import UnsupportedEngine
+from trainer.engines.sampling import build_engine
 
 Patch = pytest.MonkeyPatch
 ALL = (*SEAMS, *HTTP, CPU_WORKER, OFFLINE)
@@ -201,6 +203,12 @@ print([name for name in {SERVERS} if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_trainer_looks_at_vllms_llm_before_it_makes_one(monkeypatch: Patch) -> None:
+    remove(monkeypatch, OFFLINE, "chat")
+    with pytest.raises(UnsupportedEngine, match=r"vllm:LLM[.]chat cannot be called"):
+        build_engine(bundled.MODEL)
 
 
 def test_members_of_enumerations_are_looked_at() -> None:
