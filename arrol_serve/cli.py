@@ -50,20 +50,17 @@ def main(argv: list[str] | None = None) -> None:
         home.settle()
     except ArrolError as error:
         _fail(str(error))
-    if arguments[:1] == ["openapi"]:
-        _print_openapi()
-        return
-    if arguments[:1] == ["plan"]:
-        _print_plan(arguments[1:])
-        return
-    if arguments[:1] == ["read"]:
-        _print_reading(arguments[1:])
+    if arguments and (told := COMMANDS.get(arguments[0])) is not None:
+        try:
+            print(told(arguments[1:]))
+        except ArrolError as error:
+            _fail(str(error))
         return
     arguments = arguments[1:] if arguments[:1] == ["serve"] else arguments
-    if any(word.startswith("--help=") for word in arguments):
-        vllm_args(arguments)  # prints vLLM's help and exits
-    ours, rest = build_parser().parse_known_args(arguments)
     try:
+        if any(word.startswith("--help=") for word in arguments):
+            vllm_args(arguments)  # prints vLLM's help and exits
+        ours, rest = build_parser().parse_known_args(arguments)
         args = resolve_args(ours, rest)
         args.arrol_admin = listener.from_arguments(ours, os.environ)
     except (ArrolError, OSError) as error:
@@ -80,30 +77,30 @@ def _fail(message: str) -> NoReturn:
     raise SystemExit(2)
 
 
-def _print_openapi() -> None:
+def _openapi(_: list[str]) -> str:
     import yaml  # type: ignore[import-untyped]
 
+    check_vllm()
     from arrol_serve.api.openapi import openapi_document
 
-    print(yaml.safe_dump(openapi_document(), sort_keys=False, allow_unicode=True), end="")
+    document: str = yaml.safe_dump(openapi_document(), sort_keys=False, allow_unicode=True)
+    return document.removesuffix("\n")
 
 
-def _print_plan(arguments: list[str]) -> None:
+def _plan(arguments: list[str]) -> str:
     from arrol_serve.planner.command import plan_command
 
-    try:
-        print(plan_command(arguments))
-    except InvalidRequest as error:
-        _fail(str(error))
+    return plan_command(arguments)
 
 
-def _print_reading(arguments: list[str]) -> None:
+def _reading(arguments: list[str]) -> str:
     from arrol_serve.answers.command import read_command
 
-    try:
-        print(read_command(arguments))
-    except InvalidRequest as error:
-        _fail(str(error))
+    return read_command(arguments)
+
+
+COMMANDS = {"openapi": _openapi, "plan": _plan, "read": _reading}
+"""First words that start no server: what they print."""
 
 
 def resolve_args(ours: argparse.Namespace, rest: list[str]) -> Any:
@@ -185,20 +182,35 @@ def _presets(
     return load_presets(found, head=named) if found is not None and found.exists() else None
 
 
+def check_vllm() -> None:
+    """Raise ``UnsupportedEngine`` unless vLLM is there, with all that the server uses of it.
+
+    Call it before anything is imported that imports vLLM: it names what is missing.
+    """
+    try:
+        from arrol_serve.engine.plugin.compat import check_server
+    except ImportError as error:
+        raise UnsupportedEngine(
+            f"vLLM cannot be imported ({error}): install arrol-serve with its extra cpu or cuda."
+        ) from error
+    check_server()
+
+
 def vllm_args(rest: list[str]) -> Any:
     """What vLLM's own parser makes of ``rest``; without a model, the bundled one's options.
 
     Raises ``InvalidRequest``; exits with status 2 for unknown options.
     """
-    from arrol_serve.engine.plugin.compat import check_vllm
+    check_vllm()
+    from arrol_serve.engine.plugin.compat import check_options
     from arrol_serve.engine.plugin.versions import serve_command
 
-    check_vllm()
     command = serve_command()
     parser = command.make_arg_parser(_vllm_parser())
     # Progress bars are for terminals; a full disk under a log file would make them fail the start.
     parser.set_defaults(model=None, shutdown_timeout=GRACE_S, use_tqdm_on_load=sys.stderr.isatty())
     args = parser.parse_args(_model_as_option(rest))
+    check_options(args)
     model = args.model_tag or args.model
     if model is None:
         model = str(bundled.MODEL)

@@ -145,11 +145,11 @@ def _workers(args: Any) -> int:
 
 def _check_cores(args: Any) -> None:
     """vLLM binds each CPU worker to a NUMA node of its own, and fails late where there are too few."""
-    import vllm.envs
+    from vllm import envs
     from vllm.utils.cpu_resource_utils import get_visible_memory_node
 
     workers = _workers(args)
-    bound = vllm.envs.VLLM_CPU_OMP_THREADS_BIND == "auto"
+    bound = envs.VLLM_CPU_OMP_THREADS_BIND == "auto"
     nodes = len(get_visible_memory_node())
     if workers > nodes and bound and "VLLM_CPU_SIM_MULTI_NUMA" not in os.environ:
         raise InvalidRequest(

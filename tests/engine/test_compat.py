@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import dis
 import enum
 import inspect
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -15,15 +15,18 @@ from typing import Any
 import msgspec
 import pytest
 
+from arrol_serve import bundled
+from arrol_serve.cli import vllm_args
 from arrol_serve.engine.plugin import compat
-from arrol_serve.engine.plugin.compat import check_seam, check_vllm
-from arrol_serve.engine.plugin.seams import CPU_WORKER, SEAMS, Seam
+from arrol_serve.engine.plugin.compat import check_options, check_seam, check_server, check_vllm
+from arrol_serve.engine.plugin.seams import CPU_WORKER, HTTP, OFFLINE, OPTIONS, SEAMS, Seam
 from arrol_serve.errors import UnsupportedEngine
-from tests.paths import ROOT
+from trainer.engines.sampling import build_engine
 
 Patch = pytest.MonkeyPatch
-ALL = (*SEAMS, CPU_WORKER)
+ALL = (*SEAMS, *HTTP, CPU_WORKER, OFFLINE)
 BY_PATH = {seam.path: seam for seam in ALL}
+SERVERS = ("vllm.entrypoints.launchers.api_server.entry", "vllm.entrypoints.llm", "uvicorn")
 
 
 def found(seam: Seam) -> tuple[Any, str, Any]:
@@ -48,24 +51,28 @@ class Without:
 def remove(patch: Patch, seam: Seam, name: str) -> None:
     """Take one member away, wherever the class or its constructors make it."""
     holder, called, thing = found(seam)
-    if isinstance(thing, ModuleType):
+    if isinstance(thing, ModuleType) and name in vars(thing):
         patch.delattr(thing, name)
+    elif inspect.isfunction(thing):
+        patch.setattr(holder, called, assigning(assigned(thing) - {name}))
     elif not isinstance(thing, type) or issubclass(thing, enum.Enum | msgspec.Struct):
         patch.setattr(holder, called, Without(thing, name))
     else:
         for base in thing.__mro__[:-1]:
-            remove_from(patch, base, name)
+            remove_from(patch, base, name, seam.calls)
 
 
-def remove_from(patch: Patch, base: type, name: str) -> None:
-    if name in vars(base):
+def remove_from(patch: Patch, base: type, name: str, calls: Iterable[str]) -> None:
+    if name in vars(base) and hasattr(base, name):
         patch.delattr(base, name)
-    if name in vars(base).get("__dataclass_fields__", {}):
-        patch.delitem(vars(base)["__dataclass_fields__"], name)
-    calls = {name for seam in ALL for name in seam.calls if name.startswith("_")}
-    for maker in {*compat.CONSTRUCTORS, *calls} & vars(base).keys():
-        made = assigned(inspect.unwrap(vars(base)[maker])) - {name}
-        patch.setattr(base, maker, assigning(made))
+    for fields in (*compat.FIELDS, "__annotations__"):
+        if name in vars(base).get(fields, {}):
+            patch.delitem(vars(base)[fields], name)
+    private = {name for name in calls if name.startswith("_")}
+    for maker in {*compat.CONSTRUCTORS, *private} & vars(base).keys():
+        made = assigned(inspect.unwrap(vars(base)[maker]))
+        if name in made:
+            patch.setattr(base, maker, assigning(made - {name}))
 
 
 def assigned(function: Any) -> set[str]:
@@ -96,6 +103,11 @@ def override(patch: Patch, seam: Seam, name: str) -> None:
     patch.setattr(found(seam)[2], name, takes_other_things)
 
 
+def unroute(patch: Patch, seam: Seam, name: str) -> None:
+    router = found(seam)[2]
+    patch.setattr(router, "routes", [route for route in router.routes if route.path != name])
+
+
 def demand(patch: Patch, seam: Seam, name: str) -> None:
     patch.setattr(found(seam)[2], "__abstractmethods__", frozenset({name}))
 
@@ -107,6 +119,7 @@ BREAKS = [
         (remove, seam.has),
         (change, (*seam.overrides, *seam.calls)),
         (override, seam.leaves),
+        (unroute, seam.routes),
         (demand, () if seam.abstract is None else ("brand_new",)),
     )
     for name in names
@@ -163,57 +176,39 @@ def test_every_start_looks_at_every_seam(monkeypatch: Patch) -> None:
     assert looked == list(SEAMS)
 
 
-INTERNAL = ("arrol_serve/engine", "trainer")
-PUBLIC = {"LLM", "SamplingParams", "vllm", "envs"}
+def test_every_start_of_the_server_looks_at_its_http_half_too(monkeypatch: Patch) -> None:
+    looked: list[Seam] = []
+    monkeypatch.setattr(compat, "check_seam", looked.append)
+    for check in (check_vllm, check_server):
+        check.cache_clear()
+    check_server()
+    assert looked == [*SEAMS, *HTTP]
 
 
-def imported() -> set[str]:
-    """``module:name`` of whatever the engine and the trainer import from vLLM."""
-    paths = set()
-    for folder in INTERNAL:
-        for file in (ROOT / folder).rglob("*.py"):
-            for node in ast.walk(ast.parse(file.read_text())):
-                if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("vllm"):
-                    paths |= {
-                        f"{node.module}:{alias.name}"
-                        for alias in node.names
-                        if alias.name not in PUBLIC
-                    }
-    return paths
+@pytest.mark.parametrize("name", OPTIONS)
+def test_each_missing_option_is_refused_by_name(name: str) -> None:
+    args = vllm_args([])
+    check_options(args)
+    delattr(args, name)
+    with pytest.raises(UnsupportedEngine, match=f"no --{name.replace('_', '-')}[.]"):
+        check_options(args)
 
 
-def test_nothing_is_imported_from_vllm_that_is_not_a_seam() -> None:
-    assert imported()
-    assert imported() <= BY_PATH.keys(), "add what is missing to engine/plugin/seams.py"
+def test_what_the_engine_and_the_trainer_look_at_loads_no_server() -> None:
+    code = f"""
+import sys
+from arrol_serve.engine.plugin.compat import check_vllm
+check_vllm()
+print([name for name in {SERVERS} if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
-def attributes_of(file: str, names: set[str]) -> set[str]:
-    """Attributes that a module reads from variables of these names."""
-    tree = ast.parse((ROOT / "arrol_serve/engine/plugin" / file).read_text())
-    return {
-        node.attr
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and ast.unparse(node.value) in names
-    }
-
-
-@pytest.mark.parametrize(
-    ("file", "names"),
-    [
-        ("rows.py", {"runner", "state", "batch", "runner.input_batch"}),
-        ("scheduler.py", {"request", "out", "batch", "RequestStatus", "FinishReason"}),
-        (
-            "worker.py",
-            {"scheduler_output", "request", "self.vllm_config", "self.model_config"},
-        ),
-        ("tap.py", {"output"}),
-    ],
-)
-def test_nothing_is_read_of_vllms_objects_that_is_not_a_seam(file: str, names: set[str]) -> None:
-    known = {name for seam in SEAMS for name in (*seam.has, *seam.calls)}
-    read = attributes_of(file, names)
-    assert read
-    assert read <= known, "add what is missing to engine/plugin/seams.py"
+def test_a_trainer_looks_at_vllms_llm_before_it_makes_one(monkeypatch: Patch) -> None:
+    remove(monkeypatch, OFFLINE, "chat")
+    with pytest.raises(UnsupportedEngine, match=r"vllm:LLM[.]chat cannot be called"):
+        build_engine(bundled.MODEL)
 
 
 def test_members_of_enumerations_are_looked_at() -> None:

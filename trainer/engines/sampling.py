@@ -98,6 +98,10 @@ def build_engine(
     with _environment(IN_PROCESS):
         from vllm import LLM
 
+        from arrol_serve.engine.plugin.compat import check_seam
+        from arrol_serve.engine.plugin.seams import OFFLINE
+
+        check_seam(OFFLINE)
         return LLM(**_arguments(model, head, sequences, options))
 
 
@@ -173,7 +177,7 @@ def sample_groups(
     ``logprobs``: with the log-probability of each sampled token, as the engine's mode has it. All groups
     have one chat template, or prompts of tokens.
     """
-    from vllm import SamplingParams
+    from vllm.sampling_params import SamplingParams
 
     prompts, params = [], []
     for group in groups:

@@ -11,13 +11,15 @@ import inspect
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
-from arrol_serve.engine.plugin.seams import SEAMS, Seam
+from arrol_serve.engine.plugin.seams import HTTP, OPTIONS, SEAMS, Seam
 from arrol_serve.engine.plugin.versions import RANGE, SUPPORTED, major_minor
 from arrol_serve.errors import UnsupportedEngine
 
 CONSTRUCTORS = ("__init__", "__post_init__")
+FIELDS = ("__dataclass_fields__", "__pydantic_fields__")
+"""Where dataclasses and pydantic's models keep the names that their instances have."""
 
 
 @cache
@@ -26,6 +28,21 @@ def check_vllm() -> None:
     _check_version()
     for seam in SEAMS:
         check_seam(seam)
+
+
+@cache
+def check_server() -> None:
+    """The same for the server's own process, whose HTTP half no other one imports."""
+    check_vllm()
+    for seam in HTTP:
+        check_seam(seam)
+
+
+def check_options(args: Any) -> None:
+    """Raise ``UnsupportedEngine`` unless vLLM's parser knows every option that we read or set."""
+    missing = [name for name in OPTIONS if not hasattr(args, name)]
+    if missing:
+        _refuse(f"its command line has no --{missing[0].replace('_', '-')}")
 
 
 def _check_version() -> None:
@@ -42,10 +59,14 @@ def _check_version() -> None:
 def check_seam(seam: Seam) -> None:
     """Raise ``UnsupportedEngine`` with the name of what is missing or different."""
     if found := "; ".join(faults(seam)):
-        raise UnsupportedEngine(
-            f"This vLLM build is not one that arrol-serve was written for: {found}. "
-            f'Install an unmodified release of "{RANGE}".'
-        )
+        _refuse(found)
+
+
+def _refuse(found: str) -> NoReturn:
+    raise UnsupportedEngine(
+        f"This vLLM build is not one that arrol-serve was written for: {found}. "
+        f'Install an unmodified release of "{RANGE}".'
+    )
 
 
 def faults(seam: Seam) -> Iterator[str]:
@@ -64,6 +85,9 @@ def faults(seam: Seam) -> Iterator[str]:
     if seam.abstract is not None:
         for name in sorted(getattr(thing, "__abstractmethods__", frozenset()) - seam.abstract):
             yield f"{seam.path} has a new abstract method {name}"
+    for path in seam.routes:
+        if all(route.path != path for route in thing.routes):
+            yield f"{seam.path} has no route {path}"
     yield from _other_signatures(seam, thing)
 
 
@@ -84,8 +108,12 @@ def _find(path: str) -> Any:
 
 
 def _has(thing: Any, name: str, makers: set[str]) -> bool:
-    if hasattr(thing, name) or name in getattr(thing, "__dataclass_fields__", {}):
+    if hasattr(thing, name) or any(name in getattr(thing, fields, ()) for fields in FIELDS):
         return True
+    if inspect.isfunction(thing):
+        return name in _assigned_in(thing)
+    if getattr(thing, "_is_protocol", False):
+        return name in inspect.get_annotations(thing)
     return isinstance(thing, type) and name in _made_by(thing, makers)
 
 
@@ -94,11 +122,16 @@ def _made_by(cls: type, makers: set[str]) -> set[str]:
     made: set[str] = set()
     for base in cls.__mro__:
         for name in makers:
-            maker = inspect.unwrap(vars(base).get(name, object.__init__))
-            if inspect.isfunction(maker):
-                steps = dis.get_instructions(maker)
-                made |= {step.argval for step in steps if step.opname == "STORE_ATTR"}
+            made |= _assigned_in(vars(base).get(name, object.__init__))
     return made
+
+
+def _assigned_in(function: Any) -> set[str]:
+    """Attributes that it sets, of whatever object."""
+    function = inspect.unwrap(function)
+    if not inspect.isfunction(function):
+        return set()
+    return {s.argval for s in dis.get_instructions(function) if s.opname == "STORE_ATTR"}
 
 
 def _parameters(thing: Any, name: str) -> inspect.Signature | None:

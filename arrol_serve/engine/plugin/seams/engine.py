@@ -1,35 +1,8 @@
-"""Every member of vLLM that the plugin, the command line and the trainer override, read or call.
-
-Whoever touches another one adds it here: ``compat.py`` looks at all of them at start, and
-``tests/engine/test_compat.py`` breaks each in turn.
-"""
+"""Where the scheduler, the worker and the weights reach into vLLM's engine."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
-from arrol_serve.engine.plugin.versions import CLI, STARTUP
-
-
-@dataclass(frozen=True, slots=True)
-class Seam:
-    """What must be true of one class, function or module of vLLM."""
-
-    path: str
-    """``module:name``; a module alone: that it can be imported."""
-    has: tuple[str, ...] = ()
-    """Attributes and fields, whether of the class or made by a constructor or by a method of ``calls``."""
-    overrides: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Methods that we override, with all their parameters."""
-    calls: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Methods that we call, with the arguments that we pass: a name, ``name=``, or ``...`` for what vLLM
-    adds. The thing itself has the empty name."""
-    abstract: frozenset[str] | None = None
-    """Abstract methods that our subclass has; any other would be missing. None: not subclassed."""
-    leaves: tuple[str, ...] = ()
-    """Methods that it must not override itself, since our override would come after it."""
-
+from arrol_serve.engine.plugin.seams.seam import Seam
 
 SCHEDULER_METHODS = {
     "add_request": ("self", "request"),
@@ -96,6 +69,7 @@ WORKER = (
         "vllm.config:VllmConfig",
         has=(
             *("speculative_config", "additional_config", "scheduler_config", "parallel_config"),
+            *("model_config", "cache_config", "weight_transfer_config"),
             "max_concurrent_batches",
             "num_speculative_tokens",
         ),
@@ -104,7 +78,7 @@ WORKER = (
         "vllm.config:ParallelConfig",
         has=(
             *("data_parallel_size", "enable_batch_sharded_sampling"),
-            "prefill_context_parallel_size",
+            *("prefill_context_parallel_size", "world_size_across_dp"),
         ),
     ),
     Seam(
@@ -112,9 +86,11 @@ WORKER = (
         has=(
             *("dtype", "architecture", "hf_text_config", "runner_type", "get_hidden_size"),
             "get_vocab_size",
-            "max_model_len",
+            *("max_model_len", "model", "logprobs_mode"),
         ),
     ),
+    Seam("vllm.config:CacheConfig", has=("kv_cache_size_tokens", "num_gpu_blocks", "block_size")),
+    Seam("vllm.config:WeightTransferConfig", has=("backend",)),
     Seam(
         "vllm.v1.outputs:AsyncModelRunnerOutput",
         abstract=frozenset({"get_output", "get_kv_connector_output"}),
@@ -235,66 +211,5 @@ WEIGHTS = (
     ),
     Seam("vllm.model_executor.layers.vocab_parallel_embedding:ParallelLMHead"),
 )
-PROCESS = (
-    Seam(
-        CLI,
-        has=("make_arg_parser", "validate_parsed_serve_args"),
-    ),
-    Seam(STARTUP, has=("cli_env_setup",)),
-    Seam("vllm.entrypoints.launchers.api_server.entry:run_server", calls={"": ("args",)}),
-    Seam("vllm.utils.argparse_utils:FlexibleArgumentParser"),
-    Seam("vllm.logger:configure_logging_from_args", calls={"": ("args",)}),
-    Seam("vllm.utils.cpu_resource_utils:get_visible_memory_node", calls={"": ()}),
-    Seam("vllm.utils.cpu_resource_utils:get_memory_node_info", calls={"": ("node_id",)}),
-    Seam("vllm.utils.cpu_resource_utils:MemoryNodeInfo", has=("total_memory", "available_memory")),
-    Seam("vllm.utils.cpu_resource_utils:get_allowed_cpu_list", calls={"": ()}),
-    Seam("vllm.utils.cpu_resource_utils:LogicalCPUInfo", has=("id", "numa_node")),
-    Seam(
-        "vllm.utils.ompmultiprocessing:OMPProcessManager",
-        has=("skip_setup", "auto_setup", "cpu_lists"),
-        calls={"__init__": ("self", "config"), "_parse_omp_threads_bind_env": ("self",)},
-    ),
-    Seam(
-        "vllm.v1.executor.uniproc_executor:UniProcExecutor",
-        has=("vllm_config",),
-        overrides={"_init_executor": ("self",)},
-    ),
-    Seam("vllm.platforms:current_platform", has=("is_cpu", "is_cuda")),
-    Seam("vllm.outputs:RequestOutput", has=("outputs", "kv_transfer_params", "finished")),
-    Seam(
-        "vllm.sampling_params:SamplingParams",
-        has=(
-            *("n", "seed", "stop", "extra_args", "output_kind", "clone", "stop_token_ids"),
-            *("eos_token_id", "max_tokens", "repetition_detection"),
-        ),
-    ),
-    Seam("vllm.sampling_params:RequestOutputKind", has=("FINAL_ONLY",)),
-    Seam("vllm.engine.arg_utils:AsyncEngineArgs"),
-    Seam("vllm.engine.arg_utils:EngineArgs"),
-    Seam("vllm.v1.engine.async_llm:AsyncLLM", calls={"from_engine_args": ("engine_args",)}),
-    Seam(
-        "vllm.v1.engine.output_processor:OutputProcessor",
-        has=("request_states",),
-        calls={
-            "process_outputs": ("self", "engine_core_outputs", "..."),
-            "add_request": ("self", "request", "..."),
-        },
-    ),
-    Seam(
-        "vllm.multimodal.cache:LruKeyReplicatedSenderCache",
-        has=("_cache",),
-        calls={
-            "is_cached": ("self", "mm_hashes"),
-            "is_cached_item": ("self", "mm_hash"),
-            "touch_sender_cache_item": ("self", "mm_hash"),
-        },
-    ),
-    Seam(
-        "vllm.utils.cache:LRUCache",
-        calls={"pop": ("self", "key"), "put_if_fits": ("self", "key", "value")},
-    ),
-    Seam("vllm.v1.engine.output_processor:RequestState", has=("external_req_id",)),
-)
 CPU_WORKER = Seam("vllm.v1.worker.cpu_worker:CPUWorker", overrides=WORKER_METHODS)
 """Looked at by the worker alone, on CPUs: importing it changes PyTorch for the whole process."""
-SEAMS = (*SCHEDULER, *WORKER, *RUNNERS, *WEIGHTS, *PROCESS)
