@@ -61,8 +61,13 @@ def _by_operations(selection: Selection, hidden: Tensor, folded: Folded) -> Tens
 
 def device_record(recorder: Recorder, selection: Selection, hidden: Tensor, folded: Folded) -> None:
     """Keep the head inputs of the recorded requests, which get one token a step each."""
-    at = upload(selection.records, hidden.device)
-    states = selection.places.take(hidden)[at].float()
-    joined = torch.cat([states, folded.features[at, 0]], dim=1)
+    statistics, states = folded.features[:, 0], hidden
+    rows = selection.places.rows
+    if len(selection.records) < len(selection.req_ids):
+        at = upload(selection.records, hidden.device)
+        statistics, rows = statistics[at], at if rows is None else rows[at]
+    if rows is not None:
+        states = hidden[rows]
+    joined = torch.cat([states.float(), statistics], dim=1)
     names = [selection.req_ids[i] for i in selection.records]
     recorder.add(names, recorder.next_tokens(names), joined)
