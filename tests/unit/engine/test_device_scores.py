@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,12 +29,24 @@ OTHER = {"c"}
 """Scored by a head of its own."""
 
 
+class ScoringFold(TensorFold):
+    """Scores everybody by one head, as the kernels do."""
+
+    def scores(self, *asked: Any) -> Any:
+        head, places, states, folded = asked
+        taken, width = places.take(states), folded.features.shape[1]
+        rows = torch.from_numpy(places.starts)[:, None] + torch.arange(width)
+        chosen = taken[rows.clamp(max=len(taken) - 1)]
+        at_probe, final = head.calibrated(head.raw(chosen, folded.features))
+        return torch.stack([at_probe, folded.confidence, final], dim=2)
+
+
 class Both:
     """A host's scorer, and a device's fold that is told the same."""
 
-    def __init__(self) -> None:
+    def __init__(self, fold: type[TensorFold] = TensorFold) -> None:
         self.scorer = RowScorer(SLOTS, CPU, last_rows=3, shapes=Shapes(width=3))
-        self.fold = TensorFold(SLOTS, CPU)
+        self.fold = fold(SLOTS, CPU)
         self.generator = np.random.default_rng(3)
         self.heads = {
             False: NamedHead(random_head(CPU, HIDDEN), "1"),
@@ -91,8 +104,11 @@ def check(both: Both, names: list[str], sizes: list[int]) -> None:
 
 
 @pytest.mark.parametrize("drafts", [False, True])
-def test_a_devices_scores_are_the_hosts_while_requests_come_and_go(drafts: bool) -> None:
-    both = Both()
+@pytest.mark.parametrize("fold", [TensorFold, ScoringFold])
+def test_a_devices_scores_are_the_hosts_while_requests_come_and_go(
+    fold: type[TensorFold], drafts: bool
+) -> None:
+    both = Both(fold)
     both.join("a")
     both.join("b")
     for _ in range(6):
