@@ -1,4 +1,4 @@
-"""The fold and the head on a GPU, some eight launches a step whatever the number of requests.
+"""The fold and the head on a GPU, some seven launches in a steady step whatever the number of requests.
 
 Nothing waits for the device, and the tables are there before vLLM profiles its memory; a step adds some bytes
 a row. float32 logits are the exception: vLLM scales those in place, so that a copy has to be kept.
