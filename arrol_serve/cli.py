@@ -119,7 +119,7 @@ def resolve_args(ours: argparse.Namespace, rest: list[str]) -> Any:
 
     asked, adapters = heads_asked(ours.head)
     head = _head_folder(asked, args.model)
-    manifest = prepare(args, head)
+    manifest = prepare(args, head, records=ours.admin_port is not None)
     changed: dict[str, Any] = {"adapter_heads": adapter_heads(args, adapters)}
     if manifest is not None and head is not None:
         check_base_model(manifest, args.model)

@@ -57,16 +57,17 @@ REFUSED = {
 
 
 def engine_options(
-    head: Path | None, additional_config: dict[str, Any] | None = None
+    head: Path | None, additional_config: dict[str, Any] | None = None, *, records: bool = False
 ) -> dict[str, Any]:
     """The vLLM engine arguments that load the plugin, for ``LLM`` and ``AsyncEngineArgs`` alike.
 
+    ``records``: the head's inputs may be recorded, for which memory is taken before vLLM sizes its cache.
     On a CPU prompts are never prefilled in chunks: vLLM then rewinds the generator of a request
     that has a seed by its offset, which CPU generators do not have, and the engine dies.
     Raises ``UnsupportedEngine`` for another vLLM.
     """
     check_vllm()
-    ours = {"head": None if head is None else str(head.resolve())}
+    ours = {"head": None if head is None else str(head.resolve()), "records": records}
     return {
         "worker_cls": WORKER,
         "scheduler_cls": SCHEDULER,
@@ -75,8 +76,8 @@ def engine_options(
     }
 
 
-def prepare(args: Any, head: Path | None) -> HeadManifest | None:
-    """Set the plugin on vLLM's parsed arguments; return the head's manifest.
+def prepare(args: Any, head: Path | None, *, records: bool = False) -> HeadManifest | None:
+    """Set the plugin on vLLM's parsed arguments; return the head's manifest. ``records`` as above.
 
     Raises ``InvalidRequest`` for options that the plugin cannot honour, ``HeadMismatch`` for a head
     that cannot be read, ``UnsupportedEngine`` for another vLLM.
@@ -102,7 +103,8 @@ def prepare(args: Any, head: Path | None) -> HeadManifest | None:
         if few_cores() and _workers(args) == 1 and args.distributed_executor_backend is None:
             args.distributed_executor_backend = EXECUTOR
     manifest = None if head is None else load_head(head)[1]
-    for name, value in engine_options(head, getattr(args, "additional_config", None)).items():
+    additional = getattr(args, "additional_config", None)
+    for name, value in engine_options(head, additional, records=records).items():
         setattr(args, name, value)
     return manifest
 

@@ -41,7 +41,7 @@ class RunningStatistics:
 
     def reset(self, slots: Tensor) -> None:
         """Forget what was in ``slots`` [R]."""
-        self._table[slots] = 0.0
+        self._table.index_fill_(0, slots, 0.0)
 
     def update(
         self, slots: Tensor, logprobs: Tensor, entropies: Tensor, mask: Tensor | None = None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
+from tests.drafting import Drafting, drafting
 from tests.engine.figures import all_figures, stopped
 from tests.engine.groups import free_blocks, run_fixed
 from tests.paths import HEAD, MODEL
@@ -129,32 +131,44 @@ def figures(**options: Any) -> dict[str, Any]:
     return all_figures(build_engine(MODEL, HEAD, sequences=64, **_here(), **options), 1.0)
 
 
-NGRAM = {
-    "method": "ngram",
-    "num_speculative_tokens": 4,
-    "prompt_lookup_min": 1,
-    "prompt_lookup_max": 3,
-}
-
-
 def greedy() -> dict[str, Any]:
     """The same of the likeliest tokens, one at a time."""
     engine = build_engine(MODEL, HEAD, sequences=64, **_here())
     return {"greedy": all_figures(engine, 0.0), **_stops(engine)}
 
 
-def drafting() -> dict[str, Any]:
-    """With drafts: the likeliest tokens, and sampled ones."""
+def ngrams() -> dict[str, Any]:
+    """With drafts looked up in what was said: the likeliest tokens, and sampled ones."""
+    engine = _drafting(drafting("ngram"))
+    found = {"greedy": _figures(engine, 0.0), "sampled": _figures(engine, 1.0)}
+    return found | _stops(engine) | {"sure": surest(engine)}
+
+
+def with_drafts(method: str, folder: str) -> dict[str, Any]:
+    """The likeliest tokens with drafts of a drafter that is made in ``folder``, where it is not there yet."""
+    return _figures(_drafting(drafting(method, Path(folder))), 0.0)
+
+
+def without_drafts(method: str, folder: str) -> dict[str, Any]:
+    """The same model without them."""
+    parts = drafting(method, Path(folder))
+    return _figures(build_engine(parts.model, parts.head, sequences=64, **_here()), 0.0)
+
+
+def _drafting(parts: Drafting) -> Any:
+    here = _here() | {"speculative_config": parts.speculative_config, "records": _records()}
+    return build_engine(parts.model, parts.head, sequences=64, **here)
+
+
+def _figures(engine: Any, temperature: float) -> dict[str, Any]:
+    return all_figures(engine, temperature, records=_records())
+
+
+def _records() -> bool:
+    """Whether an engine that drafts records features here."""
     from vllm.platforms import current_platform
 
-    records = current_platform.is_cpu()
-    here = _here() | {"speculative_config": NGRAM, "records": records}
-    engine = build_engine(MODEL, HEAD, sequences=64, **here)
-    found = {
-        name: all_figures(engine, temperature, records=records)
-        for name, temperature in (("greedy", 0.0), ("sampled", 1.0))
-    }
-    return found | _stops(engine) | {"sure": surest(engine)}
+    return bool(current_platform.is_cpu())
 
 
 def asleep() -> dict[str, Any]:
@@ -197,5 +211,9 @@ def _scheduler_name(engine: Any) -> str:
 
 
 if __name__ == "__main__":
-    commands = (plain, idle, tight, fixed, figures, twice, lagging, greedy, drafting, asleep)
-    print(json.dumps({command.__name__: command for command in commands}[sys.argv[1]]()))
+    commands = (
+        *(plain, idle, tight, fixed, figures, twice, lagging, asleep),
+        *(greedy, ngrams, with_drafts, without_drafts),
+    )
+    named: dict[str, Any] = {command.__name__: command for command in commands}
+    print(json.dumps(named[sys.argv[1]](*sys.argv[2:])))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -13,15 +14,19 @@ from tests.engine.figures import FIGURES, RECORDED, all_figures
 from tests.warm.command import PYTHON, run
 
 
-def run_apart(command: str, limit_s: float = 280, **environment: str) -> dict[str, Any]:
+def run_apart(
+    command: str, limit_s: float = 280, *, words: Sequence[str] = (), **environment: str
+) -> dict[str, Any]:
+    """What a command of ``apart`` prints, with ``words`` after its name."""
     quiet = {
         "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
         "VLLM_CPU_KVCACHE_SPACE": "1",
         "VLLM_LOGGING_LEVEL": "ERROR",
         "HF_HUB_OFFLINE": "1",
     }
-    words = [*PYTHON, "tests.engine.apart", command]
-    done = run(words, limit_s, os.environ | quiet | environment)
+    done = run(
+        [*PYTHON, "tests.engine.apart", command, *words], limit_s, os.environ | quiet | environment
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result

@@ -46,7 +46,7 @@ from arrol_serve.engine.plugin.scoring import device_kernels as kernels
 
 FLOATS, INTS = "*fp32", "*i64"
 LOGITS = {"logits", "top", "states"}
-INDICES = {"slots", "lines", "starts", "rows", "sizes"}
+INDICES = {"slots", "lines", "starts", "rows", "sizes", "coming"}
 NUMBERS = {"vocabulary", "stride", "last_row", "sampled_stride", "logits_stride", "states_stride",
            "hidden", "statistics", "size", "units"}
 
@@ -70,10 +70,11 @@ for dtype in ("*bf16", "*fp32"):
         for tops in (0, 20):
             build(kernels.fold, dtype, gathered=gathered, width=3, capacity=2048, tops=tops,
                   top_block=32 if tops else 1, lowest=-30.0, keep=0.2)
+build(kernels.enter, "*fp32")
 for confident in (False, True):
     build(kernels.finish, "*fp32", confident=confident, block=64)
 """
 
 
 def test_they_compile_for_hopper() -> None:
-    assert run(COMPILE) == ["True"] * 18
+    assert run(COMPILE) == ["True"] * 19

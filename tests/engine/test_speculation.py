@@ -22,7 +22,7 @@ def plain(engine: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def drafting() -> dict[str, Any]:
-    return run_apart("drafting")
+    return run_apart("ngrams")
 
 
 def test_drafts_were_accepted(plain: dict[str, Any], drafting: dict[str, Any]) -> None:

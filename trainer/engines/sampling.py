@@ -102,7 +102,7 @@ def build_engine(
         from arrol_serve.engine.plugin.seams import OFFLINE
 
         check_seam(OFFLINE)
-        return LLM(**_arguments(model, head, sequences, options))
+        return LLM(**_arguments(model, head, sequences, records, options))
 
 
 def build_async_engine(
@@ -117,7 +117,7 @@ def build_async_engine(
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
-        arguments = _arguments(model, head, sequences, options)
+        arguments = _arguments(model, head, sequences, True, options)
         return AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments, disable_log_stats=True))
 
 
@@ -135,7 +135,7 @@ def _check_recording(records: bool, options: Mapping[str, Any]) -> None:
 
 
 def _arguments(
-    model: Path, head: Path | None, sequences: int, options: Mapping[str, Any]
+    model: Path, head: Path | None, sequences: int, records: bool, options: Mapping[str, Any]
 ) -> dict[str, Any]:
     from vllm.platforms import current_platform
 
@@ -148,7 +148,7 @@ def _arguments(
     eager = current_platform.is_cpu()
     defaults = {"dtype": "float32", "max_model_len": 512, "seed": 0, "enforce_eager": eager}
     named = {"model": str(model), "max_num_seqs": sequences}
-    return {**named, **defaults, **engine_options(head), **options}
+    return {**named, **defaults, **engine_options(head, records=records), **options}
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from arrol_serve.engine.plugin.scoring.fold import upload
 from arrol_serve.engine.plugin.wire import MemberPlan
 
 
@@ -64,10 +65,14 @@ class Recorder:
         self._slots, self._last_rows, self._device = slots, last_rows, device
         self._running: dict[str, _Running] = {}
         self._latest: Tensor | None = None
-        """``[slots, last_rows, D + K]``, made with the first recording: token n is at n % last_rows."""
+        """``[slots, last_rows, D + K]``: token n is at n % last_rows. None: nothing has been recorded yet."""
         self._numbers = np.zeros((slots, last_rows), np.int64)
         """Whose token's it is, counted from 1."""
         self.kept = FeatureRecord()
+
+    def reserve(self, width: int) -> None:
+        """Take the memory for features of D + K = ``width`` numbers now, so that vLLM counts it."""
+        self._latest = torch.zeros((*self._numbers.shape, width), device=self._device)
 
     def begin(self, req_id: str, plan: MemberPlan, slot: int) -> None:
         self._running[req_id] = _Running(plan, slot)
@@ -83,20 +88,31 @@ class Recorder:
     def add(self, req_ids: Sequence[str], tokens: Sequence[int], features: Tensor) -> None:
         """Features [M, D + K] after so many tokens of each request, which may come several times."""
         if self._latest is None:
-            shape = (*self._numbers.shape, features.shape[1])
-            self._latest = torch.zeros(shape, device=self._device)
-        slots = [self._running[req_id].slot for req_id in req_ids]
-        for row, (req_id, count) in enumerate(zip(req_ids, tokens, strict=True)):
-            running = self._running[req_id]
-            running.tokens = count
-            if count in (running.plan["record"] or ()):
-                running.marked.append((count, features[row].clone()))
+            self.reserve(features.shape[1])
+        running = [self._running[req_id] for req_id in req_ids]
+        slots = [one.slot for one in running]
         places = [count % self._last_rows for count in tokens]
+        marked = []
+        for row, (one, count) in enumerate(zip(running, tokens, strict=True)):
+            one.tokens = count
+            if count in (one.plan["record"] or ()):
+                marked.append(row)
         self._numbers[slots, places] = tokens
+        for row, kept in zip(marked, self._keep(slots, places, marked, features), strict=True):
+            running[row].marked.append((tokens[row], kept))
+
+    def _keep(
+        self, slots: list[int], places: list[int], marked: list[int], features: Tensor
+    ) -> Iterable[Tensor]:
+        """Write all rows down; returns those of ``marked``, which nothing overwrites."""
+        assert self._latest is not None  # noqa: S101  # ``add`` made it
         if self._device.type == "cpu":  # as arrays, which cost less in a small model's step
             self._latest.numpy()[slots, places] = features.numpy()
-        else:
-            self._latest[torch.tensor(slots), torch.tensor(places)] = features
+            return [features[row].clone() for row in marked]
+        numbers = upload(np.array([*slots, *places, *marked], np.int64), self._device)
+        count = len(slots)
+        self._latest[numbers[:count], numbers[count : 2 * count]] = features
+        return features[numbers[2 * count :]].unbind() if marked else ()
 
     def end(self, req_id: str, lengths: Mapping[str, int]) -> None:
         """Keep what was recorded up to its last token, as ``lengths`` has it: more may have been sampled."""

@@ -23,8 +23,10 @@ from arrol_serve.engine.plugin.scoring.ends import Ends
 from arrol_serve.engine.plugin.scoring.fold import Fold, Folded, Ints, Places, upload
 from arrol_serve.engine.plugin.scoring.host_fold import HostFold, Kept
 from arrol_serve.engine.plugin.scoring.host_scores import Asked
+from arrol_serve.engine.plugin.scoring.rehearsal import Rehearsal
 from arrol_serve.engine.plugin.scoring.selection import Held, Selection, Wishes
 from arrol_serve.engine.plugin.wire import MemberPlan, StepScores
+from arrol_serve.quality.statistics import STATISTICS
 
 
 class RowScorer:
@@ -36,13 +38,19 @@ class RowScorer:
         device: torch.device,
         *,
         last_rows: int = 1,
+        records: bool = False,
         shapes: Shapes = Shapes(),  # noqa: B008  # it is frozen
     ) -> None:
-        """``last_rows``: how many tokens may be sampled until it is known which one was the last."""
+        """``last_rows``: how many tokens may be sampled until it is known which one was the last.
+
+        ``records``: somebody may ask for the head's inputs, which need their memory from the start.
+        """
         self.device = device
         self._width = shapes.width
         self.heads = Heads()
         self.recorder = Recorder(slots, last_rows, device)
+        if records:
+            self.recorder.reserve(shapes.hidden + len(STATISTICS))
         self._on_host = device.type == "cpu"
         self._fold: Fold | HostFold = (
             HostFold(slots) if self._on_host else fold_for(device, slots, shapes)
@@ -53,6 +61,12 @@ class RowScorer:
         self._wishes = Wishes()
         self._selection: tuple[list[str], Selection | None] | None = None
         self._folded: Folded | Kept | None = None
+
+    def rehearsal(self) -> Rehearsal | None:
+        """To be run before the first request, for its use of memory; None: on a host, which needs none."""
+        if isinstance(self._fold, HostFold):
+            return None
+        return Rehearsal(self._fold, len(self._free))
 
     @property
     def active(self) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
+
+Listener = Callable[[Tensor], None]
 
 
 class SamplerTap:
@@ -19,8 +21,8 @@ class SamplerTap:
     def __init__(self, sampler: Any, logits_at: int = 0) -> None:
         """``logits_at``: which positional argument the logits are."""
         self._sampler, self._logits_at = sampler, logits_at
-        self.before: Callable[[Tensor], None] | None = None
-        self.after: Callable[[Tensor], None] | None = None
+        self.before: Listener | None = None
+        self.after: Listener | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.before is None or self.after is None:
@@ -41,7 +43,9 @@ def _tokens(output: Any) -> Tensor:
     if counts is None or tokens.shape[1] == 1:
         return tokens
     place = torch.arange(tokens.shape[1], device=tokens.device)
-    return torch.where(place < counts[:, None], tokens, -1)
+    return tokens.masked_fill(
+        place >= counts[:, None], -1
+    )  # ``where`` would upload the -1 and wait
 
 
 def listen(runner: Any, *, v2: bool) -> list[SamplerTap]:
@@ -52,3 +56,9 @@ def listen(runner: Any, *, v2: bool) -> list[SamplerTap]:
             taps.append(SamplerTap(getattr(runner, name), logits_at))
             setattr(runner, name, taps[-1])
     return taps
+
+
+def tell(taps: Iterable[SamplerTap], before: Listener | None, after: Listener | None) -> None:
+    """Have them tell of the logits and of the tokens; None: nobody."""
+    for tap in taps:
+        tap.before, tap.after = before, after

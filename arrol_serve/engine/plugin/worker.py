@@ -24,7 +24,7 @@ from arrol_serve.engine.plugin.scoring.device_scores import step_scores
 from arrol_serve.engine.plugin.scoring.ends import ends_of
 from arrol_serve.engine.plugin.scoring.selection import Selection
 from arrol_serve.engine.plugin.seams import CPU_WORKER
-from arrol_serve.engine.plugin.tap import SamplerTap, listen
+from arrol_serve.engine.plugin.tap import SamplerTap, listen, tell
 from arrol_serve.engine.plugin.weights import FileWeightTransfer, held_sum, register_backend
 from arrol_serve.engine.plugin.wire import KEY, EndedLengths, StepScores, plan_of
 from arrol_serve.quality.artifact import check_model, load_head
@@ -53,11 +53,13 @@ class ArrolWorker(PlatformWorker):
                 mend_sampling()
         register_backend()
         done = super().load_model(*args, **kwargs)
+        ours = (self.vllm_config.additional_config or {}).get(KEY, {})
         tokens = 1 + self.vllm_config.num_speculative_tokens
         self.scorer = RowScorer(
             self.scheduler_config.max_num_seqs * SLOT_SLACK,
             self.device,
             last_rows=self.vllm_config.max_concurrent_batches * tokens,
+            records=ours.get("records", False) and (tokens == 1 or current_platform.is_cpu()),
             shapes=Shapes(
                 self.model_config.get_vocab_size(),
                 self.model_config.get_hidden_size(),
@@ -66,12 +68,21 @@ class ArrolWorker(PlatformWorker):
             ),
         )
         self.taps = listen(self.model_runner, v2=self.use_v2_model_runner)
-        ours = (self.vllm_config.additional_config or {}).get(KEY, {})
         if ours.get("head") is not None:
             self.arrol_load_head(ours["head"])
         for adapter, folder in ours.get("adapter_heads", {}).items():
             self.scorer.heads.adapters[adapter] = self._ready(folder, None)
         return done
+
+    def determine_available_memory(self) -> int:
+        """vLLM's, which samples once for all requests: their scoring is counted with it."""
+        if (rehearsal := self.scorer.rehearsal()) is not None:
+            tell(self.taps, rehearsal.before, rehearsal.after)
+        try:
+            bytes_left: int = super().determine_available_memory()
+        finally:
+            tell(self.taps, None, None)
+        return bytes_left
 
     def arrol_load_head(self, folder: str, version: str | None = None) -> str:
         """Load ``folder`` and swap it in between two steps; return the version now in force.
@@ -146,14 +157,15 @@ class ArrolWorker(PlatformWorker):
         if step is None or selection is None:
             return super().sample_tokens(grammar_output)
         if self.scorer.needs_logits(selection):
-            for tap in self.taps:
-                tap.before = partial(self.scorer.before_sampling, selection)
-                tap.after = partial(self.scorer.after_sampling, selection)
+            tell(
+                self.taps,
+                partial(self.scorer.before_sampling, selection),
+                partial(self.scorer.after_sampling, selection),
+            )
         try:
             output = super().sample_tokens(grammar_output)
         finally:
-            for tap in self.taps:
-                tap.before = tap.after = None
+            tell(self.taps, None, None)
         return _attach(output, selection, self.scorer.scores(selection, step.hidden))
 
 

@@ -63,6 +63,7 @@ def difference(device: torch.device, shapes: Shapes) -> float:
         places, logits, states, sampled = made_up(generator, step, device, shapes)
         found = []
         for fold in folds:
+            fold.begin(step, 2, Ends((), NEVER, False, ()))  # another one where somebody was
             fold.before(places, logits, confidence=step < 6)
             found.append(fold.after(places, sampled))
         ours, theirs = (_flat(folded) for folded in found)

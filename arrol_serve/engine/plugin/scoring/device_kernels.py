@@ -11,6 +11,16 @@ import triton
 import triton.language as tl
 
 
+@triton.jit
+def enter(coming, table, sums, sizes):
+    """Make the slots of those who come what they are for a first token; ``coming`` [M, 2] slot and window."""
+    i = tl.program_id(0)
+    slot = tl.load(coming + 2 * i)
+    tl.store(table + slot * 8 + tl.arange(0, 8), tl.zeros((8,), tl.float32))
+    tl.store(sums + slot, 0.0)
+    tl.store(sizes + slot, tl.load(coming + 2 * i + 1))
+
+
 @triton.jit(do_not_specialize=["last_row"])
 def join(
     states,

@@ -20,12 +20,20 @@ def device_scores(
     """[S, W, 3]. ``hidden``: [rows of the step, D]; ``folded`` None: no statistics are wanted."""
     if folded is None:
         folded = _blank(selection, hidden)
-    named, owners = selection.heads[0]
-    if named.head is not None and owners is None:
-        values = fold.scores(named.head, selection.places, hidden, folded)
-        if values is not None:
-            return values
-    return _by_operations(selection, hidden, folded)
+    values: Tensor | None = None
+    for named, owners in selection.heads:
+        if named.head is None:
+            continue
+        # A head scores everybody: to pick out its own requests before would take more launches.
+        found = fold.scores(named.head, selection.places, hidden, folded)
+        if found is None:
+            return _by_operations(selection, hidden, folded)
+        if owners is None:
+            return found
+        values = _without_head(folded) if values is None else values
+        mine = upload(owners, hidden.device)
+        values[mine] = found[mine]
+    return _without_head(folded) if values is None else values
 
 
 def step_scores(selection: Selection, values: Tensor) -> StepScores:
@@ -41,28 +49,40 @@ def _blank(selection: Selection, hidden: Tensor) -> Folded:
     return Folded(torch.zeros(shape, device=hidden.device))
 
 
+def _without_head(folded: Folded) -> Tensor:
+    """[S, W, 3] confidence alone."""
+    features = folded.features
+    values = torch.full((*features.shape[:2], 3), math.nan, device=features.device)
+    if folded.confidence is not None:
+        values[:, :, 1] = folded.confidence
+    return values
+
+
 def _by_operations(selection: Selection, hidden: Tensor, folded: Folded) -> Tensor:
-    count, width = folded.features.shape[:2]
+    width = folded.features.shape[1]
     states = selection.places.take(hidden)
     starts = selection.places.stacked(hidden.device)[2]
     rows = starts[:, None] + torch.arange(width, device=hidden.device)
     taken = states[rows.clamp_(max=len(states) - 1)].float()
-    values = torch.full((count, width, 3), math.nan, device=hidden.device)
+    values = _without_head(folded)
     for named, owners in selection.heads:
         if named.head is None:
             continue
         mine = slice(None) if owners is None else upload(owners, hidden.device)
         raw = named.head.raw(taken[mine], folded.features[mine])
         values[mine, :, 0], values[mine, :, 2] = named.head.calibrated(raw)
-    if folded.confidence is not None:
-        values[:, :, 1] = folded.confidence
     return values
 
 
 def device_record(recorder: Recorder, selection: Selection, hidden: Tensor, folded: Folded) -> None:
     """Keep the head inputs of the recorded requests, which get one token a step each."""
-    at = upload(selection.records, hidden.device)
-    states = selection.places.take(hidden)[at].float()
-    joined = torch.cat([states, folded.features[at, 0]], dim=1)
+    statistics, states = folded.features[:, 0], hidden
+    rows = selection.places.rows
+    if len(selection.records) < len(selection.req_ids):
+        at = upload(selection.records, hidden.device)
+        statistics, rows = statistics[at], at if rows is None else rows[at]
+    if rows is not None:
+        states = hidden[rows]
+    joined = torch.cat([states.float(), statistics], dim=1)
     names = [selection.req_ids[i] for i in selection.records]
     recorder.add(names, recorder.next_tokens(names), joined)

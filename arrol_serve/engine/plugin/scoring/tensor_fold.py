@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,6 +13,7 @@ from arrol_serve.engine.plugin.scoring.fold import (
     LOWEST_TOP,
     Folded,
     Places,
+    upload,
 )
 from arrol_serve.engine.plugin.wire import CONFIDENCE_WINDOW
 from arrol_serve.quality.statistics import RunningStatistics
@@ -31,11 +33,11 @@ class TensorFold:
         self._confident = False
 
     def begin(self, slot: int, window: int, ends: Ends) -> None:  # noqa: ARG002  # every score counts
-        at = torch.tensor([slot], device=self._device)
+        at = upload(np.array([slot], np.int64), self._device)
         self._statistics.reset(at)
-        self._length[at] = 0
-        self._size[at] = window
-        self._sum[at] = 0.0
+        self._length.index_fill_(0, at, 0)
+        self._size.index_fill_(0, at, window)
+        self._sum.index_fill_(0, at, 0.0)
 
     def end(self, slot: int) -> None:
         pass
@@ -70,9 +72,9 @@ class TensorFold:
         token = -top.clamp(min=LOWEST_TOP).mean(-1)
         length, size = self._length[slots], self._size[slots]
         oldest = self._window[slots, (length - size) % CONFIDENCE_WINDOW]
-        leaving = torch.where(length >= size, oldest, 0.0)
+        leaving = oldest.masked_fill(length < size, 0.0)
         place = length % CONFIDENCE_WINDOW
         self._window[slots, place] = torch.where(new, token, self._window[slots, place])
         self._length[slots] = length + new
-        self._sum[slots] += torch.where(new, token - leaving, 0.0)
+        self._sum[slots] += (token - leaving).masked_fill(~new, 0.0)
         return self._sum[slots] / torch.minimum(length + new, size).clamp(min=1)

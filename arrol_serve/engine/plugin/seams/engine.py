@@ -46,6 +46,7 @@ SCHEDULER = (
 )
 WORKER_METHODS = {
     "load_model": ("self", "load_dummy_weights"),
+    "determine_available_memory": ("self",),
     "execute_model": ("self", "scheduler_output"),
     "sample_tokens": ("self", "grammar_output"),
 }
