@@ -66,8 +66,8 @@ def remove_from(patch: Patch, base: type, name: str, calls: Iterable[str]) -> No
     if name in vars(base) and hasattr(base, name):
         patch.delattr(base, name)
     for fields in (*compat.FIELDS, "__annotations__"):
-        if name in vars(base).get(fields, {}):
-            patch.delitem(vars(base)[fields], name)
+        if name in (known := vars(base).get(fields, {})):  # put back, it would come last
+            patch.setattr(base, fields, {one: known[one] for one in known if one != name})
     private = {name for name in calls if name.startswith("_")}
     for maker in {*compat.CONSTRUCTORS, *private} & vars(base).keys():
         made = assigned(inspect.unwrap(vars(base)[maker]))

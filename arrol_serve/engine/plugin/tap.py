@@ -43,9 +43,8 @@ def _tokens(output: Any) -> Tensor:
     if counts is None or tokens.shape[1] == 1:
         return tokens
     place = torch.arange(tokens.shape[1], device=tokens.device)
-    return tokens.masked_fill(
-        place >= counts[:, None], -1
-    )  # ``where`` would upload the -1 and wait
+    # ``where`` would upload the -1, and wait.
+    return tokens.masked_fill(place >= counts[:, None], -1)
 
 
 def listen(runner: Any, *, v2: bool) -> list[SamplerTap]:
