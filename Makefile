@@ -13,7 +13,7 @@ LOCK := pyproject.toml --quiet --universal --python-version 3.11 --no-annotate -
 PURE := pruning quality voting
 FLOOR := 95
 
-.PHONY: help setup demo serve test test-unit coverage check lock fix openapi audit bench clean
+.PHONY: help setup demo serve test test-unit slow coverage check lock fix openapi audit bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,9 @@ test: setup ## run the tests
 
 test-unit: setup ## run the tests that need no engine, in less than a minute
 	@$(BIN)/python -m pytest tests/unit tests/architecture
+
+slow: setup ## run the tests that take minutes each, among them those on another vLLM, which pip fetches
+	@$(BIN)/python -m pytest -n 0 -m "slow and not gpu"
 
 coverage: setup ## which lines of pruning, head and vote their tests reach, with a floor
 	@$(BIN)/python -m pytest -n 0 tests/unit/pruning tests/unit/quality tests/unit/test_voting.py \

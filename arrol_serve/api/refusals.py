@@ -50,6 +50,8 @@ OUR_KEYS = frozenset(
 """Keys of the ``arrol`` object that are no field of any other API."""
 OWN_TOOLS = ("function", "custom", "namespace")
 """Types of tools that the client runs itself. Those that the server runs take several turns."""
+RUN_BY_CLIENTS = ("bash", "browser", "computer", "memory", "text_editor")
+"""How types of tools begin that Anthropic describes and clients run. Its servers run the others."""
 MAX_PROMPTS = 2048
 """Prompts of one plain request: OpenAI's own limit."""
 
@@ -170,3 +172,25 @@ def refuse_unsupported(request: Any) -> None:
             f"A search answers one prompt, got {len(prompt)}: send one request for each.",
             param="prompt",
         )
+
+
+def foreign_tool(tools: Any) -> str | None:
+    """The type of the first tool that only Anthropic's models and servers know; None: there is none.
+
+    Of a message that has not been validated: vLLM drops a tool's type, and asks for a schema that such
+    tools have none of.
+    """
+    listed = tools if isinstance(tools, list) else []
+    kinds = (tool.get("type") for tool in listed if isinstance(tool, dict))
+    return next((kind for kind in kinds if isinstance(kind, str) and kind not in OWN_TOOLS), None)
+
+
+def refuse_foreign_tool(kind: str) -> NoReturn:
+    why = "the server would call it in several turns of one request"
+    if kind.startswith(RUN_BY_CLIENTS):
+        why = "what it takes is known to Anthropic's models alone"
+    raise InvalidRequest(
+        f"tools: a search cannot offer {clip(kind)}: {why}. Leave it out, or describe a tool that you run "
+        "yourself with name, description and input_schema, without a type.",
+        param="tools",
+    )

@@ -20,6 +20,7 @@ from arrol_serve.config import ServerConfig
 from arrol_serve.errors import InvalidRequest
 from arrol_serve.sampling_plan import (
     XARG,
+    SearchPlan,
     Selectors,
     check_defaults,
     check_sampling,
@@ -85,17 +86,12 @@ def select(
     check_headers(headers)
     check_id(request, handler)
     shown = request.model or arrol.served[0]
-    alias = arrol.aliases.get(shown)
-    if alias is not None:
-        request.model = alias[0]
-    selectors = Selectors(
-        headers=headers,
-        body=request.arrol,
-        xargs=request.vllm_xargs or {},
-        alias=alias[1] if alias else None,
+    model, selectors, plan = _resolved(
+        shown, headers, request.arrol, request.vllm_xargs or {}, arrol
     )
-    adapter = arrol.adapter(request.model or arrol.served[0])
-    plan = resolve(selectors, arrol.config_of(adapter))
+    if shown in arrol.aliases:
+        request.model = model
+    adapter = arrol.adapter(model)
     if request.vllm_xargs:
         request.vllm_xargs = _foreign(request.vllm_xargs)
     refuse_misplaced(request, frozenset() if plan is None else OUR_KEYS)
@@ -110,6 +106,27 @@ def select(
         unheard = 'arrol.stream "progress" needs a streaming request: add "stream": true.'
         raise blamed(InvalidRequest(unheard, param="arrol.stream"), selectors)
     return ticket, shown
+
+
+def asks_for_search(body: Mapping[str, Any], headers: Mapping[str, str], arrol: ArrolState) -> bool:
+    """Whether a body does that nobody has validated. Raises ``InvalidRequest`` as ``select`` would."""
+    model, xargs = body.get("model"), body.get("vllm_xargs")
+    shown = model if isinstance(model, str) and model else arrol.served[0]
+    known = xargs if isinstance(xargs, dict) else {}
+    *_, plan = _resolved(shown, headers, body.get("arrol"), known, arrol)
+    return plan is not None
+
+
+def _resolved(
+    shown: str, headers: Mapping[str, str], body: Any, xargs: Mapping[str, Any], arrol: ArrolState
+) -> tuple[str, Selectors, SearchPlan | None]:
+    """The model behind a name, who asks for a search, and what they ask for; None: nobody does."""
+    alias = arrol.aliases.get(shown)
+    model = alias[0] if alias else shown
+    selectors = Selectors(
+        headers=headers, body=body, xargs=xargs, alias=alias[1] if alias else None
+    )
+    return model, selectors, resolve(selectors, arrol.config_of(arrol.adapter(model)))
 
 
 def _fit_sampling(request: Any, ticket: SearchTicket, defaults: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,8 @@ QUESTION = "What is 83*46-17+29?"
 CHAT: dict[str, Any] = {"messages": [{"role": "user", "content": QUESTION}]}
 PRUNED = {"samples": 16, "prune": {"keep": 0.5, "probes": [10]}}
 WHOLE = {"samples": 8, "return": "candidates"}
+MESSAGE: dict[str, Any] = {"max_tokens": 100, "top_p": 1e-6}
+"""Anthropic's route takes no seed: the likeliest tokens alone are the same each time."""
 ASKED: dict[str, tuple[str, dict[str, Any]]] = {
     "plain": ("/v1/chat/completions", CHAT | {"logprobs": True, "top_logprobs": 2}),
     "several": ("/v1/chat/completions", CHAT | {"n": 3, "temperature": 1.4}),
@@ -24,25 +27,42 @@ ASKED: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "completion": ("/v1/completions", {"prompt": "2+2", "max_tokens": 20, "arrol": WHOLE}),
     "response": ("/v1/responses", {"input": QUESTION, "arrol": WHOLE}),
-    "message": ("/v1/messages", CHAT | {"max_tokens": 100, "temperature": 0}),
+    "plain response": ("/v1/responses", {"input": QUESTION}),
+    "message": ("/v1/messages", CHAT | MESSAGE | {"temperature": 0}),
+    "searched message": ("/v1/messages", CHAT | MESSAGE | {"arrol": WHOLE}),
 }
-"""Name -> route and body. Anthropic's route takes no seed."""
-TIMES = {"id", "created", "created_at", "completed_at", "latency_ms", "request_id"}
+"""Name -> route and body."""
+STREAMED = ("search", "pruned", "completion", "response", "searched message")
+"""Those that are asked for as streams, too: vLLM may put two tokens of a plain reply into one event."""
+QUESTIONS = (*ASKED, *(f"{name}, streamed" for name in STREAMED))
+TIMES = {"id", "created", "created_at", "completed_at", "latency_ms", "request_id", "item_id"}
 NAMES = {"system_fingerprint"}
 """Of releases."""
 LATE = {"tokens", "total_tokens", "completion_tokens"}
 """What depends on when siblings enter the engine: losers generate on until the last one has come."""
 
 
-def told(server: Server, name: str) -> dict[str, Any]:
-    """The leaves of the reply, by where they stand; what is null is absent."""
+def told(server: Server, question: str) -> dict[str, Any]:
+    """The leaves of the reply, or of its stream's events, by where they stand; what is null is absent."""
+    name, _, streamed = question.partition(", ")
     route, body = ASKED[name]
-    asked = {"model": "arrol-tiny", **({} if name == "message" else {"seed": 7}), **body}
+    own: dict[str, Any] = {"seed": 7} if route != "/v1/messages" else {}
+    if streamed:
+        own["stream"] = True
+    if streamed and route.endswith("completions"):
+        own["stream_options"] = {"include_usage": True}
+    asked = {"model": "arrol-tiny", **own, **body}
     headers = {"authorization": f"Bearer {server.key}"}
     reply = httpx.post(f"{server.url}{route}", json=asked, headers=headers, timeout=300)
     assert reply.status_code == 200, reply.text
     left_out = TIMES | NAMES | (LATE if name in ("pruned", "adaptive") else set())
-    return dict(_leaves(reply.json(), "", left_out))
+    found = _events(reply.text) if streamed else reply.json()
+    return dict(_leaves(found, "", left_out))
+
+
+def _events(text: str) -> list[Any]:
+    data = [line.removeprefix("data: ") for line in text.splitlines() if line.startswith("data: ")]
+    return [json.loads(event) for event in data if event != "[DONE]"]
 
 
 def _leaves(value: Any, place: str, left_out: set[str]) -> Iterator[tuple[str, Any]]:

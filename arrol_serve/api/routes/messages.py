@@ -17,12 +17,27 @@ from arrol_serve.api.document.schema import SearchableMessagesRequest, SearchedM
 from arrol_serve.api.error_response import error_of
 from arrol_serve.api.error_shapes import AnthropicErrorBody, anthropic_error
 from arrol_serve.api.middleware.strict_json import StrictRoute
+from arrol_serve.api.refusals import foreign_tool, refuse_foreign_tool
 from arrol_serve.api.reply.progress import ProgressEvent
 from arrol_serve.api.reply.response import arrol_object
 from arrol_serve.api.routes.searching import ERROR_RESPONSES, STREAM_CONTENT, Asked, answer, serve
+from arrol_serve.api.selection import ArrolState, asks_for_search
 from arrol_serve.api.sse import named_event
 from arrol_serve.api.ticket import TICKET
 from arrol_serve.errors import ArrolError
+
+
+async def check_tools(raw_request: Request) -> None:
+    """A search says why it takes no tools of Anthropic's own.
+
+    The route depends on it, and what a route depends on runs before its body is validated.
+    """
+    body: Any = await raw_request.json() if await raw_request.body() else None
+    kind = foreign_tool(body.get("tools")) if isinstance(body, dict) else None
+    arrol: ArrolState = raw_request.app.state.arrol
+    if kind is not None and asks_for_search(body, raw_request.headers, arrol):
+        refuse_foreign_tool(kind)
+
 
 router = APIRouter(route_class=StrictRoute)
 ERRORS: dict[int | str, dict[str, Any]] = {
@@ -32,7 +47,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 
 @router.post(
     "/v1/messages",
-    dependencies=[Depends(validate_json_request)],
+    dependencies=[Depends(validate_json_request), Depends(check_tools)],
     responses={200: {"model": SearchedMessage, **STREAM_CONTENT}, **ERRORS},
     openapi_extra=request_body(MESSAGES),
 )

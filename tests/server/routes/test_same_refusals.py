@@ -88,6 +88,48 @@ def test_what_would_take_more_than_a_search_is_named(
     assert "cannot take effect" in refused(post(server, route, SEARCH | fields), name)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "name", "says"),
+    [
+        ("web_search_20250305", "web_search", "several turns"),
+        ("code_execution_20250825", "code_execution", "several turns"),
+        ("bash_20250124", "bash", "Anthropic's models"),
+        ("text_editor_20250728", "str_replace_based_edit_tool", "Anthropic's models"),
+        ("computer_20250124", "computer", "Anthropic's models"),
+    ],
+)
+def test_anthropics_own_tools_are_named(
+    server: Server, kind: str, name: str, says: str, stream: bool
+) -> None:
+    own = {"name": "add", "input_schema": {"type": "object", "properties": {}}}
+    tools: list[dict[str, Any]] = [own, {"type": kind, "name": name}]
+    fields = {"tools": tools, "stream": stream}
+    asked = post(server, "/v1/messages", SEARCH | fields)
+    by_alias = post(server, "/v1/messages", {"model": "duo"} | fields)
+    by_header = post(server, "/v1/messages", fields, **{"X-Arrol-Samples": "3"})
+    tools[1] |= {"input_schema": {"type": "object"}}  # which vLLM would take for a client's own
+    described = post(server, "/v1/messages", SEARCH | fields)
+    for reply in (asked, by_alias, by_header, described):
+        told = refused(reply, "tools")
+        assert kind in told
+        assert says in told
+
+
+def test_a_plain_request_with_anthropics_tools_is_vllms_matter(server: Server) -> None:
+    tools: list[dict[str, Any]] = [{"type": "web_search_20250305", "name": "web_search"}]
+    for fields in ({}, {"arrol": False}, {"model": "duo", "arrol": False}):
+        reply = post(server, "/v1/messages", {"tools": tools} | fields)
+        assert "required" in refused(reply, "tools.0.input_schema")
+
+
+@pytest.mark.parametrize("kind", [None, "custom"])
+def test_a_tool_of_the_clients_own_may_be_offered(server: Server, kind: str | None) -> None:
+    tool = {"type": kind, "name": "add", "input_schema": {"type": "object", "properties": {}}}
+    reply = post(server, "/v1/messages", SEARCH | {"tools": [tool], "temperature": 0.5})
+    assert reply.json()["arrol"]["samples"]["started"] == 3
+
+
 @ROUTES
 @pytest.mark.parametrize(
     ("fields", "param"),

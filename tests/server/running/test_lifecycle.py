@@ -93,6 +93,9 @@ def test_a_stopped_server_does_not_free_its_memory_piece_by_piece(tmp_path: Path
         process.kill()
     assert len(tree) == 2
     assert [one for one in tree if after[one] > 1.19 * before[one]] == []
+    said = log.read_text(errors="replace")
+    assert "Shutting down" in said
+    assert "nanobind: leaked" not in said  # by Triton's bindings, where they are
 
 
 def watched_to_the_end(processes: list[psutil.Process]) -> dict[psutil.Process, float]:

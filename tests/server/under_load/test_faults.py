@@ -1,16 +1,20 @@
-"""Faults beside a server that must go on: clients that leave or stall, readers that die."""
+"""Faults beside a server that must go on: clients that leave or stall, dead readers, a trainer's pause."""
 
 from __future__ import annotations
 
 import json
 import signal
 import socket
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.server.conftest import Server
+import httpx
+
+from tests.server.conftest import ADMIN_KEY, Server
 from tests.server.leaving import LONG, check_nothing_is_left
 from tests.server.running.processes import readers
 
@@ -79,3 +83,32 @@ def test_readers_that_die_are_not_missed(server: Server) -> None:
         process.send_signal(signal.SIGKILL)
     reply = server.post(SHORT | {"max_tokens": 200}).json()
     assert reply["arrol"]["answer"] is not None
+
+
+def test_a_pause_that_aborts_all_candidates_is_said_to_be_one(server: Server) -> None:
+    """Without a deadline: there is none to blame."""
+    endless = LONG | {"arrol": {"samples": 64, "prune": {"policy": "never"}}}
+    server.wait_idle()
+    with (
+        ThreadPoolExecutor(2) as crowd,
+        httpx.Client(
+            base_url=server.admin, headers={"authorization": f"Bearer {ADMIN_KEY}"}, timeout=60
+        ) as admin,
+    ):
+        asked = [crowd.submit(server.post, endless | {"stream": s}) for s in (False, True)]
+        end = time.monotonic() + 60
+        while server.metric("vllm:num_requests_running") < 128:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        try:
+            admin.post("/pause", params={"mode": "abort"}).raise_for_status()
+            whole, stream = (future.result(60) for future in asked)
+        finally:
+            admin.post("/resume").raise_for_status()
+    assert whole.status_code == 503, whole.text
+    assert whole.json()["error"]["code"] == "engine_unavailable"
+    assert "aborted, and not by this request" in whole.json()["error"]["message"]
+    error, done = [line for line in stream.text.splitlines() if line.startswith("data: ")][-2:]
+    assert '"engine_unavailable"' in error
+    assert done == "data: [DONE]"
+    check_nothing_is_left(server)
