@@ -19,7 +19,9 @@ def embedding(folder: Path) -> Path:
     tokenizer = AutoTokenizer.from_pretrained(MODEL)
     sizes = {"num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
     torch.manual_seed(0)
-    config = BertConfig(len(tokenizer), hidden_size=64, max_position_embeddings=128, **sizes)
+    config = BertConfig(
+        vocab_size=len(tokenizer), hidden_size=64, max_position_embeddings=128, **sizes
+    )
     BertModel(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
