@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from arrol_serve.engine.plugin.scoring.fold import upload
+from arrol_serve.engine.plugin.upload import upload
 from arrol_serve.engine.plugin.wire import MemberPlan
 
 

@@ -20,11 +20,12 @@ from arrol_serve.engine.plugin.rows import StepRows
 from arrol_serve.engine.plugin.scoring.device_check import Shapes, fold_for
 from arrol_serve.engine.plugin.scoring.device_scores import device_record, device_scores
 from arrol_serve.engine.plugin.scoring.ends import Ends
-from arrol_serve.engine.plugin.scoring.fold import Fold, Folded, Ints, Places, upload
+from arrol_serve.engine.plugin.scoring.fold import Fold, Folded, Ints, Places
 from arrol_serve.engine.plugin.scoring.host_fold import HostFold, Kept
 from arrol_serve.engine.plugin.scoring.host_scores import Asked
 from arrol_serve.engine.plugin.scoring.rehearsal import Rehearsal
 from arrol_serve.engine.plugin.scoring.selection import Held, Selection, Wishes
+from arrol_serve.engine.plugin.upload import upload
 from arrol_serve.engine.plugin.wire import MemberPlan, StepScores
 from arrol_serve.quality.statistics import STATISTICS
 

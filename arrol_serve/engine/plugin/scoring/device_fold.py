@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from arrol_serve.engine.plugin.scoring import device_kernels as kernels
 from arrol_serve.engine.plugin.scoring.ends import Ends
-from arrol_serve.engine.plugin.scoring.fold import CONFIDENCE_TOP_K, Folded, Places, upload
+from arrol_serve.engine.plugin.scoring.fold import CONFIDENCE_TOP_K, Folded, Places
+from arrol_serve.engine.plugin.upload import upload
 from arrol_serve.engine.plugin.wire import CONFIDENCE_WINDOW
 from arrol_serve.quality.head import QualityHead
 from arrol_serve.quality.statistics import DECAY, LOWEST, STATISTICS

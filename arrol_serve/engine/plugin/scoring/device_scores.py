@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from arrol_serve.engine.plugin.recording import Recorder
-from arrol_serve.engine.plugin.scoring.fold import Fold, Folded, upload
+from arrol_serve.engine.plugin.scoring.fold import Fold, Folded
 from arrol_serve.engine.plugin.scoring.selection import Selection
+from arrol_serve.engine.plugin.upload import upload
 from arrol_serve.engine.plugin.wire import StepScores
 from arrol_serve.quality.statistics import STATISTICS
 

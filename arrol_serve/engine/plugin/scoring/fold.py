@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from arrol_serve.engine.plugin.scoring.ends import Ends
+from arrol_serve.engine.plugin.upload import upload
 from arrol_serve.quality.head import QualityHead
 
 CONFIDENCE_TOP_K = 20
@@ -60,14 +61,6 @@ class Places:
     def stacked(self, device: torch.device) -> Tensor:
         """``numbers`` there."""
         return upload(self.numbers, device) if self.on_device is None else self.on_device
-
-
-def upload(numbers: Ints, device: torch.device) -> Tensor:
-    """Copy to the device from pinned memory, so that nothing waits for it."""
-    tensor = torch.from_numpy(numbers)
-    if device.type == "cuda":
-        tensor = tensor.pin_memory()
-    return tensor.to(device, non_blocking=True)
 
 
 @dataclass(frozen=True, slots=True)

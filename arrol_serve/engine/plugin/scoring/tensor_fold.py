@@ -13,8 +13,8 @@ from arrol_serve.engine.plugin.scoring.fold import (
     LOWEST_TOP,
     Folded,
     Places,
-    upload,
 )
+from arrol_serve.engine.plugin.upload import upload
 from arrol_serve.engine.plugin.wire import CONFIDENCE_WINDOW
 from arrol_serve.quality.statistics import RunningStatistics
 
