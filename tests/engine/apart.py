@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.drafting import Drafting, drafting
+from tests.engine.drafting import Drafting, drafting
 from tests.engine.figures import all_figures, stopped
 from tests.engine.groups import free_blocks, run_fixed
 from tests.paths import HEAD, MODEL

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.drafting import DRAFTS, drafting
+from tests.engine.drafting import DRAFTS, drafting
 from tests.engine.figures import FIGURES, PROBES
 from tests.engine.test_apart import flat, run_apart
 
