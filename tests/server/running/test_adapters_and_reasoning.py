@@ -19,7 +19,7 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
 from arrol_serve.bundled import HEADS, MODEL, MODEL_NAME
-from tests.engine.apart import NGRAM
+from tests.engine.drafting import drafting
 from tests.server.conftest import Server, start
 from tests.starting import stop
 
@@ -57,7 +57,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     words = ["--enable-lora", "--max-lora-rank", "8", "--lora-modules", f"own={at}", f"bare={at}"]
     words += ["--head", f"own={own}", "--reasoning-parser", "qwen3"]
     words += ["--structured-outputs-config", json.dumps(STRUCTURED)]
-    words += ["--speculative-config", json.dumps(NGRAM)]
+    words += ["--speculative-config", json.dumps(drafting("ngram").speculative_config)]
     process, server = start(folder / "log", *words)
     yield server
     stop(process, server.log)
