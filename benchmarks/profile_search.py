@@ -7,7 +7,6 @@ model's, what numba does for a score is the scoring's.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import shutil
 import signal
@@ -19,15 +18,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
-from tqdm import tqdm
-
-from benchmarks.accuracy import evaluation_questions
 from benchmarks.latency import ARMS as SERVERS
 from benchmarks.latency import server
 from benchmarks.processes import ENGINE_NAME, Running
 from benchmarks.record import write_result
-from benchmarks.unpruned import ARMS, LEVEL, SAMPLES, block
+from benchmarks.unpruned import ARMS, in_turns, read_options
 
 Samples = Counter[tuple[str, str]]
 """How many, by process (engine, front) and part."""
@@ -124,21 +119,16 @@ def watched(running: Running) -> Iterator[Samples]:
 async def measure(
     running: Running, blocks: int, at_once: int
 ) -> tuple[dict[str, Samples], dict[str, float]]:
-    """By arm, samples and generated tokens. The first blocks are thrown away."""
+    """By arm, samples and generated tokens."""
     samples: dict[str, Samples] = {arm: Counter() for arm in ARMS}
     tokens = dict.fromkeys(ARMS, 0.0)
-    questions = [question for question, _ in evaluation_questions(at_once * (blocks + 1), [LEVEL])]
-    limits = httpx.Limits(max_connections=None)
-    async with httpx.AsyncClient(base_url=running.url, timeout=600, limits=limits) as http:
-        for turn in tqdm(range(blocks + 1), unit="block"):
-            asked = questions[turn * at_once : (turn + 1) * at_once]
-            for arm in list(ARMS) if turn % 2 else reversed(ARMS):
-                with watched(running) as seen:
-                    await asyncio.sleep(1)  # it attaches
-                    figures = await block(http, running, arm, asked, turn * 100_000)
-                if turn:
-                    samples[arm].update(seen)
-                    tokens[arm] += figures["tokens"]
+    async for arm, counts, run in in_turns(running, blocks, at_once):
+        with watched(running) as seen:
+            await asyncio.sleep(1)  # it attaches
+            figures = await run()
+        if counts:
+            samples[arm].update(seen)
+            tokens[arm] += figures["tokens"]
     return samples, tokens
 
 
@@ -156,17 +146,12 @@ def summarise(samples: dict[str, Samples], tokens: dict[str, float]) -> list[dic
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="benchmarks profile_search", description=__doc__)
-    parser.add_argument("--blocks", type=int, default=6)
-    parser.add_argument("--at-once", type=int, default=32)
-    parser.add_argument("--note", default="", help="what readers must know of this run")
-    args = parser.parse_args()
+    settings, note = read_options("profile_search", __doc__, blocks=6)
     with server(SERVERS["arrol-serve"]) as (running, _):
-        samples, tokens = asyncio.run(measure(running, args.blocks, args.at_once))
-    rows = summarise(samples, tokens)
-    settings = {"blocks": args.blocks, "at_once": args.at_once, "samples": SAMPLES, "level": LEVEL}
-    settings |= {"rate": RATE, "tokens": tokens}
-    write_result("profile_search", settings, rows, seeds=[0], note=args.note)
+        found = asyncio.run(measure(running, settings["blocks"], settings["at_once"]))
+    rows = summarise(*found)
+    settings |= {"rate": RATE, "tokens": found[1]}
+    write_result("profile_search", settings, rows, seeds=[0], note=note)
     for row in rows:
         told = "  ".join(f"{ms:7.1f}" for ms in row["ms"].values())
         print(f"{row['process']:8s} {row['part']:34s} {told}")

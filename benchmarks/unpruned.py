@@ -11,7 +11,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 import httpx
@@ -74,19 +75,27 @@ async def block(
     return dict(zip(FIGURES, found, strict=True)) | {"tokens": float(tokens)}
 
 
-async def measure(running: Running, blocks: int, at_once: int) -> dict[str, list[dict[str, float]]]:
-    """By arm, its blocks. The first is thrown away."""
-    found: dict[str, list[dict[str, float]]] = {arm: [] for arm in ARMS}
+async def in_turns(
+    running: Running, blocks: int, at_once: int
+) -> AsyncIterator[tuple[str, bool, Callable[[], Awaitable[dict[str, float]]]]]:
+    """Block by block, each arm: whether it counts, which the first block does not, and what to await."""
     questions = [question for question, _ in evaluation_questions(at_once * (blocks + 1), [LEVEL])]
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(base_url=running.url, timeout=600, limits=limits) as http:
         for turn in tqdm(range(blocks + 1), unit="block"):
             asked = questions[turn * at_once : (turn + 1) * at_once]
             for arm in list(ARMS) if turn % 2 else reversed(ARMS):
-                figures = await block(http, running, arm, asked, turn * 100_000)
-                await asyncio.sleep(0.5)  # the engine hears that the last ones have ended
-                if turn:
-                    found[arm].append(figures)
+                yield arm, turn > 0, partial(block, http, running, arm, asked, turn * 100_000)
+
+
+async def measure(running: Running, blocks: int, at_once: int) -> dict[str, list[dict[str, float]]]:
+    """By arm, its blocks."""
+    found: dict[str, list[dict[str, float]]] = {arm: [] for arm in ARMS}
+    async for arm, counts, run in in_turns(running, blocks, at_once):
+        figures = await run()
+        await asyncio.sleep(0.5)  # the engine hears that the last ones have ended
+        if counts:
+            found[arm].append(figures)
     return found
 
 
@@ -103,16 +112,22 @@ def summarise(found: dict[str, list[dict[str, float]]]) -> list[dict[str, Any]]:
     return rows
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="benchmarks unpruned", description=__doc__)
-    parser.add_argument("--blocks", type=int, default=12)
+def read_options(name: str, description: str | None, blocks: int) -> tuple[dict[str, Any], str]:
+    """From the command line: settings, and the note."""
+    parser = argparse.ArgumentParser(prog=f"benchmarks {name}", description=description)
+    parser.add_argument("--blocks", type=int, default=blocks)
     parser.add_argument("--at-once", type=int, default=32)
     parser.add_argument("--note", default="", help="what readers must know of this run")
     args = parser.parse_args()
-    with server(SERVERS["arrol-serve"]) as (running, _):
-        rows = summarise(asyncio.run(measure(running, args.blocks, args.at_once)))
     settings = {"blocks": args.blocks, "at_once": args.at_once, "samples": SAMPLES, "level": LEVEL}
-    write_result("unpruned", settings, rows, seeds=[0], note=args.note)
+    return settings, args.note
+
+
+def main() -> None:
+    settings, note = read_options("unpruned", __doc__, blocks=12)
+    with server(SERVERS["arrol-serve"]) as (running, _):
+        rows = summarise(asyncio.run(measure(running, settings["blocks"], settings["at_once"])))
+    write_result("unpruned", settings, rows, seeds=[0], note=note)
     for row in rows:
         low, high = row["interval"]
         print(

@@ -18,8 +18,8 @@ from transformers import (
 )
 
 from arrol_serve.bundled import MODEL
-from arrol_serve.quality.artifact import BaseModelFacts, HeadManifest, save_head
-from arrol_serve.quality.head import QualityHead
+from arrol_serve.quality.artifact import BaseModelFacts
+from tests.random_head import save_random_head
 
 IMAGE, AROUND, GLOBAL = "<image>", "<fake_token_around_image>", "<global-img>"
 SIDE, PATCH, SCALE = 32, 8, 2
@@ -74,8 +74,6 @@ def _config(tokenizer: object) -> Idefics3Config:
 
 
 def _save_head(folder: Path, text: LlamaConfig) -> None:
-    torch.manual_seed(0)
-    head = QualityHead(text.hidden_size)
     facts = BaseModelFacts(
         name="arrol-seeing",
         architecture="Idefics3ForConditionalGeneration",
@@ -83,12 +81,4 @@ def _save_head(folder: Path, text: LlamaConfig) -> None:
         num_layers=text.num_hidden_layers,
         vocab_size=text.vocab_size,
     )
-    manifest = HeadManifest(
-        id="seeing-head",
-        version="random",
-        base_model=facts,
-        inputs=head.inputs,
-        width=head.width,
-        probes=(4, 8),
-    )
-    save_head(folder, head, manifest)
+    save_random_head(folder, facts, (4, 8))

@@ -20,9 +20,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, Qwen2Config, Qwen2ForCausalLM
 
-from arrol_serve.quality.artifact import BaseModelFacts, HeadManifest, save_head
-from arrol_serve.quality.head import QualityHead
+from arrol_serve.quality.artifact import BaseModelFacts
 from tests.paths import HEAD, MODEL
+from tests.random_head import save_random_head
 
 DRAFTS = 3
 QUESTIONS = ("{0}*{1}+{2}-{3} = ?", "What is {2}*{0}-{1}+{3}?", "Compute {0}+{1}*{3}.")
@@ -172,21 +172,11 @@ def _make_mtp(folder: Path) -> None:
 
 def _make_head(folder: Path) -> None:
     words = json.loads((MODEL / "config.json").read_text())
-    torch.manual_seed(0)
-    head = QualityHead(MTP["hidden_size"])
     facts = BaseModelFacts(
         name="arrol-drafting",
         architecture="MiMoForCausalLM",
-        hidden_size=head.hidden_size,
+        hidden_size=MTP["hidden_size"],
         num_layers=MTP["num_hidden_layers"],
         vocab_size=words["vocab_size"],
     )
-    manifest = HeadManifest(
-        id="drafting-head",
-        version="random",
-        base_model=facts,
-        inputs=head.inputs,
-        width=head.width,
-        probes=(12, 24),
-    )
-    save_head(folder, head, manifest)
+    save_random_head(folder, facts, (12, 24))
