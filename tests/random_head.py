@@ -14,7 +14,7 @@ def save_random_head(folder: Path, model: BaseModelFacts, probes: tuple[int, ...
     torch.manual_seed(0)
     head = QualityHead(model.hidden_size)
     manifest = HeadManifest(
-        id=f"{model.name}-head",
+        id=f"{model.name.removeprefix('arrol-')}-head",
         version="random",
         base_model=model,
         inputs=head.inputs,
